@@ -1,0 +1,170 @@
+"""The validated price panel that everything downstream reads.
+
+Row t is a session of the data's own calendar (the union of its assets' bars, nothing invented);
+``NaN`` in ``close`` means the asset had no bar there: not yet listed, halted or delisted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fingru.errors import DataError
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices of A assets over T sessions; arrays have shape (T, A) and are read-only.
+
+    Parameters
+    ----------
+    index
+        Sessions, strictly increasing. Without time zone for daily and slower bars (the exchange's
+        own date); in UTC for intraday bars.
+    assets
+        Symbols, in column order, unique.
+    close
+        Close, adjusted for splits and dividends where the source had an adjusted close. Positive;
+        NaN where the asset has no bar.
+    open, high, low
+        Same scale as ``close`` (adjusted by the same factor), or None where the source has none.
+    volume
+        Units traded, non-negative, or None.
+    bars_per_year
+        Observed number of bars in a year, used for annualisation.
+    source
+        What the user asked for, for messages and manifests.
+    notes
+        What was mended or is doubtful, one sentence each (sorted dates, suspected splits, ...).
+    """
+
+    index: pd.DatetimeIndex
+    assets: tuple[str, ...]
+    close: FloatArray
+    bars_per_year: float
+    source: str
+    open: FloatArray | None = None
+    high: FloatArray | None = None
+    low: FloatArray | None = None
+    volume: FloatArray | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        shape = (len(self.index), len(self.assets))
+        for name in ("close", "open", "high", "low", "volume"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if values.shape != shape:
+                raise DataError(f"{self.source}: {name} has shape {values.shape}, not {shape}")
+            frozen = np.array(values, dtype=np.float64)
+            frozen.flags.writeable = False
+            object.__setattr__(self, name, frozen)
+
+    @property
+    def n_sessions(self) -> int:
+        """T, the number of sessions."""
+        return len(self.index)
+
+    @property
+    def n_assets(self) -> int:
+        """A, the number of assets."""
+        return len(self.assets)
+
+    @cached_property
+    def has_bar(self) -> BoolArray:
+        """Where an asset has a bar, (T, A)."""
+        mask = np.isfinite(self.close)
+        mask.flags.writeable = False
+        return mask
+
+    @cached_property
+    def log_returns(self) -> FloatArray:
+        """Log return from the asset's previous bar to this one, (T, A).
+
+        ``log(close[t] / close[last bar before t])``; NaN without a bar at t or before it.
+        Known at: the close of t.
+        """
+        out = np.full(self.close.shape, np.nan)
+        for a in range(self.n_assets):
+            rows = np.flatnonzero(self.has_bar[:, a])
+            out[rows[1:], a] = np.diff(np.log(self.close[rows, a]))
+        out.flags.writeable = False
+        return out
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of sessions, symbols and all prices."""
+        digest = hashlib.sha256()
+        digest.update(self.index.as_unit("ns").asi8.tobytes())
+        digest.update("\0".join(self.assets).encode())
+        for name in ("close", "open", "high", "low", "volume"):
+            values = getattr(self, name)
+            digest.update(name.encode())
+            if values is not None:
+                digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+    def select(self, assets: Sequence[str]) -> Prices:
+        """Keep these assets, in this order, and the sessions in which at least one has a bar."""
+        unknown = [a for a in assets if a not in self.assets]
+        if unknown:
+            raise DataError(
+                f"{self.source} has no asset {', '.join(map(repr, unknown))}",
+                f"choose from {', '.join(self.assets[:30])}",
+            )
+        columns = [self.assets.index(a) for a in assets]
+        chosen = self._take(slice(None), columns)
+        return chosen._take(chosen.has_bar.any(axis=1), slice(None))
+
+    def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Prices:
+        """Keep the sessions from ``start`` to ``end``, both included."""
+        if start is not None and end is not None and start > end:
+            raise DataError(f"start {start.date()} is after end {end.date()}", "swap them")
+        keep = np.ones(self.n_sessions, dtype=bool)
+        if start is not None:
+            keep &= np.asarray(self.index >= self._comparable(start))
+        if end is not None:
+            keep &= np.asarray(self.index <= self._comparable(end))
+        if not keep.any():
+            raise DataError(
+                f"{self.source} has no session in the chosen range",
+                f"it covers {self.index[0].date()} to {self.index[-1].date()}",
+            )
+        return self._take(keep, slice(None))
+
+    def until(self, row: int) -> Prices:
+        """Keep the sessions up to and including ``row``: what is known at its close."""
+        return self._take(slice(0, row + 1), slice(None))
+
+    def _comparable(self, stamp: pd.Timestamp) -> pd.Timestamp:
+        if self.index.tz is not None and stamp.tz is None:
+            return stamp.tz_localize(self.index.tz)
+        return stamp
+
+    def _take(self, rows: object, columns: object) -> Prices:
+        def cut(values: FloatArray | None) -> FloatArray | None:
+            return None if values is None else values[rows][:, columns]  # type: ignore[index]
+
+        close = cut(self.close)
+        assert close is not None  # noqa: S101 - close is never None; for the type checker
+        names = np.array(self.assets, dtype=object)[columns]  # type: ignore[index]
+        return replace(
+            self,
+            index=self.index[rows],  # type: ignore[index]
+            assets=tuple(names),
+            close=close,
+            open=cut(self.open),
+            high=cut(self.high),
+            low=cut(self.low),
+            volume=cut(self.volume),
+        )

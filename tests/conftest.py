@@ -1,0 +1,86 @@
+"""Shared fixtures: seeded panels, and a network that ends at this machine."""
+
+from __future__ import annotations
+
+import socket
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fingru.market.prices import Prices
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch):
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def make_panel(n_sessions=600, n_assets=3, seed=0, *, ohlcv=False) -> Prices:
+    """Random walk prices with volatility clusters on business days."""
+    rng = np.random.default_rng(seed)
+    log_vol = np.cumsum(rng.normal(0, 0.03, (n_sessions, n_assets)), axis=0)
+    shocks = rng.standard_t(6, (n_sessions, n_assets)) / np.sqrt(1.5)
+    log_returns = 0.01 * np.exp(0.5 * np.tanh(log_vol)) * shocks
+    close = 100 * np.exp(np.cumsum(log_returns, axis=0))
+    extra = {}
+    if ohlcv:
+        spread = np.abs(rng.normal(0, 0.005, (2, n_sessions, n_assets)))
+        opened = close * np.exp(rng.normal(0, 0.004, close.shape))
+        extra = {
+            "open": opened,
+            "high": np.maximum(opened, close) * (1 + spread[0]),
+            "low": np.minimum(opened, close) * (1 - spread[1]),
+            "volume": rng.lognormal(12, 0.5, close.shape).round(),
+        }
+    return Prices(
+        index=pd.bdate_range("2010-01-04", periods=n_sessions),
+        assets=tuple(f"S{a}" for a in range(n_assets)),
+        close=close,
+        bars_per_year=252.0,
+        source="test",
+        **extra,
+    )
+
+
+def with_gaps(prices: Prices) -> Prices:
+    """First asset listed late, second delisted early, third with scattered missing days."""
+    fields = {}
+    missing = np.zeros(prices.close.shape, dtype=bool)
+    t = prices.n_sessions
+    missing[: t // 4, 0] = True
+    missing[3 * t // 4 :, 1] = True
+    missing[np.arange(t // 3, t - 5, 17), 2] = True
+    for name in ("close", "open", "high", "low", "volume"):
+        values = getattr(prices, name)
+        fields[name] = None if values is None else np.where(missing, np.nan, values)
+    return Prices(prices.index, prices.assets, bars_per_year=252.0, source="test", **fields)
+
+
+@pytest.fixture
+def prices_small() -> Prices:
+    return make_panel()
+
+
+@pytest.fixture
+def prices_ohlcv() -> Prices:
+    return make_panel(ohlcv=True, seed=1)
+
+
+@pytest.fixture
+def prices_with_gaps() -> Prices:
+    return with_gaps(make_panel(ohlcv=True, seed=2))
+
+
+@pytest.fixture
+def panel():
+    """The factory itself, for tests that want other sizes."""
+    return make_panel
