@@ -1,16 +1,30 @@
 """What a strategy is: one small class that turns a view of the present into target weights.
 
-``load_strategy`` finds one by shipped name, by file, or as ``module:Class``.
+``load_strategy`` finds one by shipped name, by file, or as ``module:Class``. The functions at the
+end are for strategies to use: the risk of a portfolio, and what to do with what cannot be traded.
 """
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, get_type_hints
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from fingru.bundled import bundled_path
+from fingru.errors import StrategyError
 
 FloatArray = NDArray[np.float64]
 
@@ -71,3 +85,262 @@ class Strategy(Protocol):
         An array is in the order of ``view.assets``; a Series or dict names assets, missing ones
         are 0. Negative weights are short positions; what is left of 1 is cash.
         """
+
+
+def available_strategies() -> list[str]:
+    """Names of the shipped strategies."""
+    return sorted(path.stem for path in bundled_path("strategies").glob("[!_]*.py"))
+
+
+def load_strategy(
+    reference: str, settings: Mapping[str, Any] | None = None
+) -> tuple[str, Strategy]:
+    """Find a strategy and build it.
+
+    Parameters
+    ----------
+    reference
+        A shipped name (``vol_target``), a file (``my.py``, or ``my.py:MyClass`` if it has several
+        strategies), or ``module:Class``; modules are also looked for in the working directory.
+    settings
+        Keyword arguments of the class.
+
+    Returns
+    -------
+    tuple of str and Strategy
+        The name (shipped name, stem of the file, or class) and a new instance.
+
+    Raises
+    ------
+    StrategyError
+        If it cannot be found, imported or built; names file and line of a failure.
+
+    Examples
+    --------
+    >>> name, strategy = load_strategy("vol_target", {"volatility": 0.1})
+    >>> name, strategy.volatility
+    ('vol_target', 0.1)
+    """
+    place, colon, wanted = reference.rpartition(":")
+    if not colon or not wanted.isidentifier():  # a drive letter is no file:Class
+        place, wanted = reference, ""
+    if place.endswith(".py"):
+        module = _import_file(Path(place))
+    elif wanted:
+        module = _import_module(place)
+    else:
+        module = _import_file(_shipped_file(place))
+    found = _find_class(module, reference, wanted)
+    return wanted or Path(place).stem, _build(found, reference, settings or {})
+
+
+def _shipped_file(name: str) -> Path:
+    if name not in available_strategies():
+        close = difflib.get_close_matches(name, available_strategies(), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise StrategyError(
+            f"there is no strategy {name!r}",
+            f"{hint}shipped are {', '.join(available_strategies())}; "
+            "your own is given as FILE.py or module:Class",
+        )
+    return bundled_path("strategies") / f"{name}.py"
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise StrategyError(f"strategy file {path} does not exist", "check the path")
+    name = f"fingru_strategy_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StrategyError(f"strategy file {path} cannot be imported", "name it FILE.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while they are made
+    try:
+        _run_import(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+    except StrategyError:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        module: ModuleType = _run_import(lambda: importlib.import_module(name), name)
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _run_import(load: Callable[[], Any], place: str) -> Any:  # noqa: ANN401 - whatever load gives
+    try:
+        return load()
+    except SyntaxError as error:
+        raise StrategyError(
+            f"strategy {place} is not valid Python: {error.msg}",
+            f"see {error.filename}, line {error.lineno}",
+        ) from error
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if "importlib" not in f.filename and f.filename != __file__]
+        where = f"see {own[-1].filename}, line {own[-1].lineno}" if own else "check the name"
+        raise StrategyError(
+            f"strategy {place} cannot be imported, {type(error).__name__}: {error}", where
+        ) from error
+
+
+def _find_class(module: ModuleType, reference: str, wanted: str) -> type:
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and callable(getattr(value, "target_weights", None))
+        if value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    if wanted:
+        named = getattr(module, wanted, None)
+        if inspect.isclass(named) and callable(getattr(named, "target_weights", None)):
+            return named
+        raise StrategyError(
+            f"{reference}: there is no class {wanted!r} with a method target_weights(self, view)",
+            f"strategies there: {', '.join(own) or 'none'}",
+        )
+    if not own:
+        raise StrategyError(
+            f"{reference} has no class with a method target_weights(self, view)",
+            "write one, or copy a shipped strategy",
+        )
+    if len(own) > 1:
+        raise StrategyError(
+            f"{reference} has several strategies: {', '.join(own)}",
+            f"name one, such as {reference}:{next(iter(own))}",
+        )
+    return next(iter(own.values()))
+
+
+def _build(found: type, reference: str, settings: Mapping[str, Any]) -> Strategy:
+    parameters = inspect.signature(found).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for key in settings:
+        if key not in parameters and not takes_any:
+            close = difflib.get_close_matches(key, parameters, n=1)
+            known = ", ".join(parameters) or "none"
+            raise StrategyError(
+                f"strategy {reference} has no parameter {key!r}",
+                f"did you mean {close[0]!r}?" if close else f"its parameters: {known}",
+            )
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in settings
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if missing:
+        raise StrategyError(
+            f"strategy {reference} needs the parameter {missing[0]!r}",
+            f"set strategy.parameters.{missing[0]}",
+        )
+    types = _declared_types(found)
+    values = {
+        key: _typed(value, types.get(key), (reference, key)) for key, value in settings.items()
+    }
+    try:
+        strategy: Strategy = found(**values)
+    except Exception as error:
+        raise StrategyError(
+            f"strategy {reference} cannot be built, {type(error).__name__}: {error}",
+            "change strategy.parameters",
+        ) from error
+    return strategy
+
+
+def _declared_types(found: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(found.__init__)  # type: ignore[misc]
+    except NameError:  # a type that is imported for the type checker only
+        return {}
+
+
+def _typed(value: object, annotation: Any, where: tuple[str, str]) -> object:  # noqa: ANN401
+    """Check a parameter against the type its class declares, if it declares one."""
+    if annotation is None:
+        return value
+    try:
+        adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        reference, key = where
+        raise StrategyError(
+            f"strategy {reference}: parameter {key!r} is {value!r}",
+            error.errors()[0]["msg"],
+        ) from None
+
+
+def portfolio_variance(
+    weights: FloatArray, returns: FloatArray, decay: float = 1.0, fewest_rows: int = 60
+) -> float:
+    """Variance per bar of a portfolio, as if it had been held through past returns.
+
+    ``sum_k decay**k p_k**2 / sum_k decay**k`` with k = 0 the newest row and ``p_k`` the sum of
+    ``weights * returns[k]``. It equals ``w' C w`` with C the EWMA covariance (mean zero) without
+    building C. A row in which some assets have no return counts by the weight that has one; rows
+    with less than half of the weight are left out.
+
+    Parameters
+    ----------
+    weights
+        (A,)
+    returns
+        (n, A), oldest first; NaN where missing.
+    decay
+        Weight of a row relative to the next newer one; 1 weighs all the same.
+    fewest_rows
+        Fewer usable rows than this give NaN.
+
+    Known at: the last row of ``returns``.
+
+    Examples
+    --------
+    >>> portfolio_variance(np.array([0.5, 0.5]), np.array([[0.02, 0.04], [0.01, np.nan]]), 1.0, 2)
+    0.0005
+    """
+    gross = np.abs(weights).sum()
+    if gross == 0.0:
+        return 0.0
+    present = np.isfinite(returns)
+    share = present @ np.abs(weights) / gross
+    usable = share >= 0.5
+    if np.count_nonzero(usable) < fewest_rows:
+        return np.nan
+    earned = (np.where(present, returns, 0.0) @ weights)[usable] / share[usable]
+    ages = np.arange(earned.size - 1, -1, -1)
+    return float(np.average(earned**2, weights=decay**ages))
+
+
+def rescaled_returns(returns: FloatArray, volatility: FloatArray) -> FloatArray:
+    """Past returns brought to a volatility per bar, (n, A): ``returns / rms * volatility``.
+
+    The root mean square is each asset's own over the rows; NaN where an asset has no return, no
+    movement or no ``volatility``. With a forecast volatility these are the shocks of the past at
+    the risk of today.
+
+    Known at: the last row of ``returns``, or when ``volatility`` is.
+    """
+    count = np.isfinite(returns).sum(axis=0)
+    squares = np.nansum(returns**2, axis=0)
+    rms = np.sqrt(squares / np.maximum(count, 1))
+    return returns * (volatility / np.where(rms > 0.0, rms, np.nan))
+
+
+def with_fixed_holdings(
+    view: View, wanted: FloatArray, movable: NDArray[np.bool_], max_leverage: float
+) -> FloatArray:
+    """Keep the present weight of what is not ``movable``, and shrink the rest to fit beside it.
+
+    The movable part of ``wanted`` is scaled down, never up, so that all absolute weights together
+    stay within ``max_leverage`` (or the fixed part alone, if that is already larger).
+    """
+    room = max(0.0, max_leverage - float(np.abs(view.weights[~movable]).sum()))
+    gross = float(np.abs(wanted[movable]).sum())
+    scale = min(1.0, room / gross) if gross > 0.0 else 1.0
+    return np.where(movable, scale * wanted, view.weights)

@@ -55,7 +55,7 @@ class Progress(Protocol):
     """Receives how far a long piece of work has come."""
 
     def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
-        """Report ``done`` of ``total`` units of ``stage``; ``note`` is a few words for a person."""
+        """Report ``done`` of ``total`` units of ``stage``; ``note`` is for a person."""
 
 
 def silent(stage: str, done: float, total: float, note: str = "") -> None:

@@ -1,1 +1,27 @@
-""" """
+"""Validated price panels: sources, sessions, data health, and markets with a known truth.
+
+The first room of the flow. A source's name becomes raw tables (``sources``), their columns are
+recognised (``layouts``), their stamps become sessions (``stamps``, ``sessions``), breaches are
+named (``validation``) and what is left becomes one ``Prices`` panel (``panel``) whose row t holds
+the bars of session t and nothing later. ``check_source`` reports on all of it without raising;
+``simulate_market`` makes prices whose conditional mean and variance are known.
+"""
+
+from fingru.market.finding import Finding, Severity
+from fingru.market.health import Coverage, HealthReport, check_source
+from fingru.market.load import load_prices
+from fingru.market.prices import Prices
+from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
+
+__all__ = [
+    "Coverage",
+    "Finding",
+    "HealthReport",
+    "Prices",
+    "Severity",
+    "SimulatedMarket",
+    "SimulationSettings",
+    "check_source",
+    "load_prices",
+    "simulate_market",
+]

@@ -156,7 +156,7 @@ class Prices:
             return None if values is None else values[rows][:, columns]  # type: ignore[index]
 
         close = cut(self.close)
-        assert close is not None  # noqa: S101 - close is never None; for the type checker
+        assert close is not None
         names = np.array(self.assets, dtype=object)[columns]  # type: ignore[index]
         return replace(
             self,

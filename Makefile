@@ -1,0 +1,106 @@
+# What can be done in a checkout of fingru; `make help` lists it. Needs make and Python >= 3.11;
+# everything else is installed, pinned, into .venv here. Once installed, all of it works offline.
+#
+#   PYTHON=python3.12    which Python makes .venv (default: the first one that is new enough)
+#   TORCH_INDEX=URL      where pip also looks for torch, such as the CPU builds
+#                        https://download.pytorch.org/whl/cpu
+#   ARGS="..."           more arguments for the command of a target
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+PYTHON ?=
+TORCH_INDEX ?=
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Installed anew when the requirements or the place of the checkout change, not when files are touched.
+STATE := $(shell { pwd -P; cat pyproject.toml constraints.txt; } | cksum | tr ' ' '-')
+RUNTIME := .venv/.runtime-$(STATE)
+DEVELOPMENT := .venv/.development-$(STATE)
+
+# The suite runs in as many processes as there are processors; each keeps to one thread.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+.PHONY: help
+help: ## list what can be done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 @ \2/p' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F ' @ ' '{ printf "make %-10s  %s\n", $$1, $$2 }'
+
+.PHONY: backtest
+backtest: $(RUNTIME) ## the main job: walk-forward backtest on 20 US stocks, bundled
+	$(BIN)/fingru backtest --data sample:us_stocks $(ARGS)
+
+.PHONY: dashboard
+dashboard: $(RUNTIME) ## the web UI on 127.0.0.1
+	$(BIN)/fingru dashboard $(ARGS)
+
+.PHONY: test
+test: $(DEVELOPMENT) ## the test suite, without the slow tests
+	$(PYTEST) -m "not slow and not browser" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(DEVELOPMENT) ## the slow tests: minutes; those in a browser need Chromium
+	$(PYTEST) -m "slow or browser" $(ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPMENT) ## style and format
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+.PHONY: types
+types: $(DEVELOPMENT) ## type check
+	$(BIN)/python -m mypy
+
+.PHONY: contracts
+contracts: $(DEVELOPMENT) ## the one direction of imports
+	$(BIN)/lint-imports
+
+.PHONY: wheel
+wheel: $(DEVELOPMENT) ## build the wheel and check it in an environment of its own
+	.ci/check_wheel $(ARGS)
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## measure speed
+	@set -- benchmarks/*.py; test -e "$$1" || { echo "there is nothing in benchmarks/"; exit 1; }
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+.PHONY: check
+check: test lint types contracts ## everything that is fast
+
+.PHONY: setup
+setup: $(DEVELOPMENT) ## install everything, for development
+
+.PHONY: pins
+pins: $(DEVELOPMENT) ## write constraints.txt from what is installed
+	$(BIN)/python .ci/pins.py > constraints.new
+	mv constraints.new constraints.txt
+
+.PHONY: clean
+clean: ## remove .venv, caches and build products; runs, models and downloads stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Where pip, the build tools and the requirements are there already, nothing below asks the network.
+$(RUNTIME): | .venv/bin/python
+	@echo "Installing fingru and its pinned dependencies into .venv (once; some minutes)"
+	$(PIP) pip hatchling editables
+	$(PIP) --no-build-isolation --editable .
+	@rm -f .venv/.runtime-*
+	@touch $@
+
+$(DEVELOPMENT): $(RUNTIME)
+	@echo "Adding the development dependencies"
+	$(PIP) --group dev
+	@rm -f .venv/.development-*
+	@touch $@
+
+.venv/bin/python:
+	.ci/make_venv $(PYTHON)

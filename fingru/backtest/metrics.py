@@ -1,0 +1,133 @@
+"""What a series of returns was worth: pure functions of arrays, each with its formula.
+
+``returns`` are simple returns per bar, (n,); ``bars_per_year`` annualises. NaN propagates, and
+what is undefined (no rows, no volatility, no drawdown) is NaN, never a huge number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+NO_VOLATILITY = 1e-13
+"""Standard deviations up to here are the rounding of a constant series."""
+
+
+def sharpe_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: float = 0.0) -> float:
+    """Annualised Sharpe ratio.
+
+    ``mean(returns - r) / std(returns, ddof=1) * sqrt(bars_per_year)`` with r the
+    ``return_per_bar`` of cash; NaN without volatility or with fewer than two rows.
+
+    References
+    ----------
+    Sharpe (1994), "The Sharpe ratio", equations 3 to 6.
+
+    Examples
+    --------
+    >>> round(sharpe_ratio(np.array([0.01, 0.03]), bars_per_year=1), 6)
+    1.414214
+    >>> sharpe_ratio(np.array([0.01, 0.01, 0.01]), bars_per_year=252)
+    nan
+    """
+    deviation = _sample_deviation(returns)
+    if not deviation > NO_VOLATILITY:
+        return np.nan
+    return float(np.mean(returns - return_per_bar) / deviation * np.sqrt(bars_per_year))
+
+
+def sortino_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: float = 0.0) -> float:
+    """Annualised Sortino ratio.
+
+    ``mean(x) / sqrt(mean(min(x, 0)**2)) * sqrt(bars_per_year)`` with ``x = returns - r``; the
+    downside mean is over all rows. NaN without a loss.
+
+    References
+    ----------
+    Sortino and Price (1994), "Performance measurement in a downside risk framework".
+    """
+    if returns.size == 0:
+        return np.nan
+    excess = returns - return_per_bar
+    downside = np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))
+    if not downside > NO_VOLATILITY:
+        return np.nan
+    return float(np.mean(excess) / downside * np.sqrt(bars_per_year))
+
+
+def annual_return(returns: FloatArray, bars_per_year: float) -> float:
+    """Geometric growth per year, ``prod(1 + returns) ** (bars_per_year / n) - 1``."""
+    if returns.size == 0:
+        return np.nan
+    return float(np.prod(1.0 + returns) ** (bars_per_year / returns.size) - 1.0)
+
+
+def annual_volatility(returns: FloatArray, bars_per_year: float) -> float:
+    """Annualised volatility, ``std(returns, ddof=1) * sqrt(bars_per_year)``."""
+    return float(_sample_deviation(returns) * np.sqrt(bars_per_year))
+
+
+def drawdowns(returns: FloatArray) -> FloatArray:
+    """Loss from the highest equity so far, initial capital included, (n,), <= 0.
+
+    ``equity / maximum(1, cummax(equity)) - 1`` with ``equity = cumprod(1 + returns)``.
+    """
+    equity = np.cumprod(1.0 + returns)
+    below: FloatArray = equity / np.maximum(1.0, np.maximum.accumulate(equity)) - 1.0
+    return below
+
+
+def max_drawdown(returns: FloatArray) -> float:
+    """Deepest of ``drawdowns``, <= 0: a loss in the first bar counts.
+
+    Examples
+    --------
+    >>> round(max_drawdown(np.array([-0.10, 0.02, 0.01])), 6)
+    -0.1
+    """
+    return float(drawdowns(returns).min()) if returns.size else np.nan
+
+
+def calmar_ratio(returns: FloatArray, bars_per_year: float) -> float:
+    """``annual_return / -max_drawdown``; NaN without a drawdown."""
+    deepest = max_drawdown(returns)
+    return annual_return(returns, bars_per_year) / -deepest if deepest < 0.0 else np.nan
+
+
+def value_at_risk(returns: FloatArray, level: float = 0.05) -> float:
+    """Quantile of the returns at ``level``, linearly interpolated; a return: losses negative."""
+    return float(np.quantile(returns, level)) if returns.size else np.nan
+
+
+def conditional_value_at_risk(returns: FloatArray, level: float = 0.05) -> float:
+    """Mean of the ``floor(level * (n - 1)) + 1`` lowest returns; losses are negative."""
+    if returns.size == 0:
+        return np.nan
+    count = int(level * (returns.size - 1)) + 1
+    return float(np.partition(returns, count - 1)[:count].mean())
+
+
+def hit_rate(returns: FloatArray) -> float:
+    """Share of positive returns among those that are not zero; NaN if all are zero."""
+    moved = returns[returns != 0.0]
+    return float(np.mean(np.where(np.isnan(moved), np.nan, moved > 0.0))) if moved.size else np.nan
+
+
+def break_even_cost_bps(
+    gross_returns: FloatArray, turnover: FloatArray, return_per_bar: float = 0.0
+) -> float:
+    """Cost of trading at which nothing is left over cash, in basis points of traded value.
+
+    ``mean(gross_returns - r) / mean(turnover) * 1e4``, with returns and turnover as fractions of
+    the equity at the start of the bar. Negative for a strategy that loses before costs; NaN
+    without trades.
+    """
+    if turnover.size == 0 or not (traded := float(np.mean(turnover))) > 0.0:
+        return np.nan
+    return float(np.mean(gross_returns - return_per_bar)) / traded * 1e4
+
+
+def _sample_deviation(returns: FloatArray) -> float:
+    return float(np.std(returns, ddof=1)) if returns.size > 1 else np.nan

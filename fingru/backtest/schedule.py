@@ -1,0 +1,158 @@
+"""When models are refitted: the folds of a walk-forward, derived from dates.
+
+A fold is in force for *targets* from its boundary date on. It is fitted at its origin, the last
+session strictly before the boundary, and forecasts from there until the next fold's origin.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import pandas as pd
+
+from fingru.backtest.settings import WalkForwardSettings
+from fingru.errors import ConfigError
+from fingru.forecast.forecaster import Fold
+
+__all__ = ["WalkForwardSettings", "make_folds"]
+
+_PERIOD_START = {"year": "YS", "quarter": "QS", "month": "MS"}
+_DEFAULT_SHARE = 0.4
+_DEFAULT_YEARS = 3
+_LARGEST_SHARE = 0.6
+
+
+def make_folds(
+    index: pd.DatetimeIndex, settings: WalkForwardSettings, horizons: tuple[int, ...]
+) -> list[Fold]:
+    """List the folds of a walk-forward over ``index``.
+
+    With ``refit`` of a calendar period, boundaries are the first refit date and every start of a
+    period after it; periods without a session have no fold. With ``refit`` of N bars, origins
+    follow the first one every N rows. The last fold ends at row T - 2, the last decision that can
+    still be filled and judged.
+
+    Parameters
+    ----------
+    index
+        T sessions, strictly increasing.
+    settings
+        Refit frequency, first refit, training window.
+    horizons
+        Horizons in bars; the longest shortens what is known at an origin: ``origin + 1 - h`` rows.
+
+    Returns
+    -------
+    list of Fold
+        In order; test ranges follow each other without gap or overlap.
+
+    Raises
+    ------
+    ConfigError
+        If fewer than ``min_train_bars`` rows have a known label at the first origin, or the first
+        refit leaves nothing to forecast.
+
+    Known at: boundaries and sessions only; the one thing taken from the whole of ``index`` is its
+    length, for the default first refit.
+
+    Examples
+    --------
+    >>> sessions = pd.bdate_range("2018-01-01", "2021-12-31")
+    >>> settings = WalkForwardSettings(first_refit=date(2020, 1, 1))
+    >>> [str(sessions[fold.origin].date()) for fold in make_folds(sessions, settings, (1,))]
+    ['2019-12-31', '2020-12-31']
+    """
+    needed = settings.min_train_bars + max(horizons) - 1  # first origin row with enough labels
+    last_origin = len(index) - 2
+    if needed > last_origin:
+        raise ConfigError(
+            f"first refit before enough data: {len(index)} sessions are too few for "
+            f"{settings.min_train_bars} training labels at horizon {max(horizons)}",
+            f"give at least {needed + 2} sessions or lower min_train_bars",
+        )
+    first = _first_boundary(index, settings, needed)
+    origin = _row_before(index, first)
+    _check_first_origin(index, settings, first, (origin, needed))
+    if isinstance(settings.refit, int):
+        origins = list(range(origin, last_origin + 1, settings.refit))
+    else:
+        starts = pd.date_range(
+            first + pd.Timedelta(days=1), index[-1], freq=_PERIOD_START[settings.refit],
+            normalize=True,
+        )  # fmt: skip
+        rows = [origin, *(_row_before(index, start) for start in starts)]
+        origins = sorted({row for row in rows if row <= last_origin})
+    return _folds_between(origins, last_origin, settings)
+
+
+def _folds_between(
+    origins: list[int], last_origin: int, settings: WalkForwardSettings
+) -> list[Fold]:
+    ends = [following - 1 for following in origins[1:]] + [last_origin]
+    window = settings.rolling_bars if settings.window == "rolling" else last_origin + 1
+    return [
+        Fold(
+            number=number,
+            origin=origin,
+            train_first=max(0, origin + 1 - window),
+            test_first=origin,
+            test_last=end,
+        )
+        for number, (origin, end) in enumerate(zip(origins, ends, strict=True))
+    ]
+
+
+def _first_boundary(
+    index: pd.DatetimeIndex, settings: WalkForwardSettings, needed: int
+) -> pd.Timestamp:
+    if settings.first_refit is not None:
+        return _at_midnight(index, settings.first_refit)
+    three_years = int(index.searchsorted(index[0] + pd.DateOffset(years=_DEFAULT_YEARS)))
+    row = max(
+        math.ceil(_DEFAULT_SHARE * len(index)),
+        min(three_years, math.ceil(_LARGEST_SHARE * len(index))),
+        needed + 1,
+    )
+    day = index[row].normalize()
+    if _row_before(index, day) < needed:  # intraday: the boundary is the next midnight
+        day += pd.Timedelta(days=1)
+    if isinstance(settings.refit, int):
+        return day
+    offset = pd.tseries.frequencies.to_offset(_PERIOD_START[settings.refit])
+    start = offset.rollforward(day)
+    return start if start <= index[-1] else day
+
+
+def _check_first_origin(
+    index: pd.DatetimeIndex,
+    settings: WalkForwardSettings,
+    first: pd.Timestamp,
+    rows: tuple[int, int],
+) -> None:
+    origin, needed = rows
+    earliest = _earliest_boundary(index, needed)
+    if origin < needed:
+        raise ConfigError(
+            f"first refit before enough data: {origin + 1} sessions before {first.date()} are "
+            f"fewer than the {needed + 1} that {settings.min_train_bars} training labels need",
+            f"set first_refit to {earliest.date()} or later, or lower min_train_bars",
+        )
+    if origin > len(index) - 2:
+        raise ConfigError(
+            f"first refit {first.date()} leaves nothing to forecast: "
+            f"the last session is {index[-1].date()}",
+            f"set first_refit between {earliest.date()} and {index[-1].date()}",
+        )
+
+
+def _earliest_boundary(index: pd.DatetimeIndex, needed: int) -> pd.Timestamp:
+    return index[needed].normalize() + pd.Timedelta(days=1)
+
+
+def _at_midnight(index: pd.DatetimeIndex, day: date) -> pd.Timestamp:
+    return pd.Timestamp(day).tz_localize(index.tz)
+
+
+def _row_before(index: pd.DatetimeIndex, boundary: pd.Timestamp) -> int:
+    return int(index.searchsorted(boundary, side="left")) - 1

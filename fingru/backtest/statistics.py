@@ -1,0 +1,274 @@
+"""How much luck a Sharpe ratio may hold: intervals, and what trying many strategies does to it.
+
+Ratios are per bar unless a name or description says "annual": the formulas of Bailey and Lopez de
+Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from fingru.backtest.metrics import NO_VOLATILITY, sharpe_ratio
+
+FloatArray = NDArray[np.float64]
+
+_REPETITIONS = 1_000
+_FEWEST_ROWS = 20
+
+
+def sharpe_ci95(
+    excess_returns: FloatArray, bars_per_year: float, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the annualised Sharpe ratio by the stationary block bootstrap.
+
+    Percentiles 2.5 and 97.5 of the ratios of 1,000 resamples; mean block length after Politis and
+    White. (NaN, NaN) with fewer than 20 rows or without volatility.
+
+    Parameters
+    ----------
+    excess_returns
+        (n,) simple returns over cash, without NaN.
+    bars_per_year
+        For annualisation.
+    seed
+        Decides the resamples.
+
+    References
+    ----------
+    Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected
+    2009), "Automatic block-length selection for the dependent bootstrap".
+    """
+    if excess_returns.size < _FEWEST_ROWS or _is_flat(excess_returns):
+        return np.nan, np.nan
+    from arch.bootstrap import StationaryBootstrap
+
+    length: Any = _block_length(excess_returns)
+    resamples = StationaryBootstrap(length, excess_returns, seed=seed)
+    return _central95(_draw(resamples, lambda ours: sharpe_ratio(ours, bars_per_year)))
+
+
+def sharpe_difference_ci(
+    excess_returns: FloatArray, benchmark: FloatArray, bars_per_year: float, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the annualised Sharpe ratio minus that of a benchmark.
+
+    As ``sharpe_ci95``, resampling both series with the same blocks, which keeps their dependence;
+    the block length is the longer of the two series'.
+
+    Parameters
+    ----------
+    excess_returns, benchmark
+        (n,) simple returns over cash of the same bars, without NaN.
+    bars_per_year, seed
+        As in ``sharpe_ci95``.
+
+    References
+    ----------
+    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio".
+    """
+    if excess_returns.shape != benchmark.shape:
+        raise ValueError(f"shapes {excess_returns.shape} and {benchmark.shape} differ")
+    if excess_returns.size < _FEWEST_ROWS or _is_flat(excess_returns) or _is_flat(benchmark):
+        return np.nan, np.nan
+    from arch.bootstrap import StationaryBootstrap
+
+    length: Any = max(_block_length(excess_returns), _block_length(benchmark))
+    resamples = StationaryBootstrap(length, excess_returns, benchmark, seed=seed)
+
+    def difference(ours: FloatArray, theirs: FloatArray) -> float:
+        return sharpe_ratio(ours, bars_per_year) - sharpe_ratio(theirs, bars_per_year)
+
+    return _central95(_draw(resamples, difference))
+
+
+def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:
+    """Third and fourth standardised moments, ``mean(z**3)`` and ``mean(z**4)``, with ddof 0."""
+    if returns.size == 0 or _is_flat(returns):
+        return np.nan, np.nan
+    scores = (returns - returns.mean()) / returns.std()
+    return float(np.mean(scores**3)), float(np.mean(scores**4))
+
+
+def probabilistic_sharpe_ratio(
+    sharpe: float,
+    n_returns: int,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+    threshold: float = 0.0,
+) -> float:
+    """Probability that the true Sharpe ratio is above ``threshold``.
+
+    ``Phi((sharpe - threshold) sqrt(n - 1) / sqrt(1 - skewness sharpe + (kurtosis - 1) / 4
+    sharpe**2))``, ratios per bar.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", equation 11.
+
+    Examples
+    --------
+    >>> round(probabilistic_sharpe_ratio(1.585 / 12**0.5, 24, -2.448, 10.164), 6)
+    0.913234
+    """
+    spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    if n_returns < 2 or not spread > 0.0:
+        return np.nan
+    return float(ndtr((sharpe - threshold) * np.sqrt(n_returns - 1) / np.sqrt(spread)))
+
+
+def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0) -> float:
+    """Sharpe ratio that the best of N trials without skill is expected to show.
+
+    ``sqrt(V) ((1 - g) z(1 - 1/N) + g z(1 - 1/(N e)))`` with z the normal quantile, g the
+    Euler-Mascheroni constant, V the variance of the trials' ratios; 0 for a single trial.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 1.
+
+    Examples
+    --------
+    >>> round(expected_maximum_sharpe(100), 6)
+    2.530603
+    """
+    if n_trials <= 1:
+        return 0.0
+    best = ndtri(1.0 - 1.0 / n_trials)
+    tail = ndtri(1.0 - 1.0 / (n_trials * np.e))
+    mixed = (1.0 - np.euler_gamma) * best + np.euler_gamma * tail
+    return float(np.sqrt(trial_sharpe_variance) * mixed)
+
+
+def deflated_sharpe_ratio(
+    sharpe: float,
+    n_returns: int,
+    skewness: float,
+    kurtosis: float,
+    n_trials: float,
+    trial_sharpe_variance: float,
+) -> float:
+    """Probability that the true Sharpe ratio is above what the best of N lucky trials shows.
+
+    ``probabilistic_sharpe_ratio`` with the ``expected_maximum_sharpe`` as threshold; ratios and
+    their variance per bar.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 2.
+    """
+    threshold = expected_maximum_sharpe(n_trials, trial_sharpe_variance)
+    return probabilistic_sharpe_ratio(sharpe, n_returns, skewness, kurtosis, threshold)
+
+
+def minimum_track_record_length(
+    sharpe: float,
+    threshold: float = 0.0,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+    confidence: float = 0.95,
+) -> float:
+    """Bars needed before ``sharpe`` is above ``threshold`` with ``confidence``.
+
+    ``1 + (1 - skewness sharpe + (kurtosis - 1) / 4 sharpe**2) (z / (sharpe - threshold))**2``,
+    ratios per bar; infinite if ``sharpe`` is not above ``threshold``.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", equation 13.
+    """
+    if sharpe <= threshold:
+        return np.inf
+    spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    return float(1.0 + spread * (ndtri(confidence) / (sharpe - threshold)) ** 2)
+
+
+def minimum_backtest_length(n_trials: float, annual_sharpe: float = 1.0) -> float:
+    """Years of data below which N trials without skill are expected to reach ``annual_sharpe``.
+
+    ``(expected_maximum_sharpe(N) / annual_sharpe)**2``.
+
+    References
+    ----------
+    Bailey, Borwein, Lopez de Prado and Zhu (2014), "Pseudo-mathematics and financial
+    charlatanism", theorem 2.
+    """
+    return (expected_maximum_sharpe(n_trials) / annual_sharpe) ** 2
+
+
+def probability_of_backtest_overfitting(returns: FloatArray, n_blocks: int = 8) -> float:
+    """Probability that the best trial in sample is below the median out of sample.
+
+    Combinatorially symmetric cross-validation: the rows are cut into ``n_blocks`` blocks; for
+    every half of them, the trial with the best Sharpe ratio in that half is ranked among all
+    trials in the other half; the share of splits with ``rank / (N + 1) <= 1/2``.
+
+    Parameters
+    ----------
+    returns
+        (n, N) simple returns of N trials over the same bars, without NaN; the last
+        ``n % n_blocks`` rows are not used.
+    n_blocks
+        Even number of blocks.
+
+    References
+    ----------
+    Bailey, Borwein, Lopez de Prado and Zhu (2017), "The probability of backtest overfitting".
+    """
+    rows, trials = returns.shape
+    if n_blocks % 2 or n_blocks < 2 or rows < 2 * n_blocks or trials < 2:
+        raise ValueError(
+            f"{rows} rows of {trials} trials cannot be cut into {n_blocks} blocks: "
+            "needs an even number of blocks of 2 rows or more, and 2 trials or more"
+        )
+    length = rows // n_blocks
+    blocks = returns[: length * n_blocks].reshape(n_blocks, length, trials)
+    sums, squares = blocks.sum(axis=1), (blocks**2).sum(axis=1)
+    half = length * n_blocks // 2
+    below = 0
+    splits = list(combinations(range(n_blocks), n_blocks // 2))
+    for chosen in splits:
+        inside = np.isin(np.arange(n_blocks), chosen)
+        best = int(np.argmax(_ratio_of_sums(sums[inside], squares[inside], half)))
+        outside = _ratio_of_sums(sums[~inside], squares[~inside], half)
+        rank = int(np.sum(outside <= outside[best]))
+        below += rank / (trials + 1) <= 0.5
+    return below / len(splits)
+
+
+def _ratio_of_sums(sums: FloatArray, squares: FloatArray, n: int) -> FloatArray:
+    mean = sums.sum(axis=0) / n
+    variance = np.maximum(squares.sum(axis=0) / n - mean**2, np.finfo(float).tiny)
+    ratio: FloatArray = mean / np.sqrt(variance)
+    return ratio
+
+
+def _draw(blocks: Any, statistic: Callable[..., float]) -> FloatArray:  # noqa: ANN401 - arch's
+    draws: FloatArray = blocks.apply(statistic, _REPETITIONS)
+    return draws
+
+
+def _is_flat(returns: FloatArray) -> bool:
+    return bool(np.std(returns) <= NO_VOLATILITY)
+
+
+def _block_length(returns: FloatArray) -> float:
+    from arch.bootstrap import optimal_block_length
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = float(optimal_block_length(returns)["stationary"].iloc[0])
+    return max(1.0, length) if np.isfinite(length) else 1.0
+
+
+def _central95(draws: FloatArray) -> tuple[float, float]:
+    """Percentiles of the defined draws; undefined if a twentieth or more of them is not."""
+    defined = draws[np.isfinite(draws)]
+    if defined.size <= 0.95 * draws.size:
+        return np.nan, np.nan
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)

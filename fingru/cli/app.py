@@ -1,0 +1,99 @@
+"""The application: its commands, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from fingru import __version__
+from fingru.cli import backtest, dashboard, data, leakcheck, live, models, runs, tune
+from fingru.errors import FingruError, FingruWarning
+
+app = typer.Typer(
+    name="fingru",
+    help="Forecast return distributions with a risk-aware GRU and backtest them honestly.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(backtest.backtest)
+app.add_typer(runs.app, name="runs")
+app.command()(runs.report)
+app.add_typer(data.app, name="data")
+app.command()(live.train)
+app.command()(live.predict)
+app.command()(leakcheck.leakcheck)
+app.command()(tune.tune)
+app.command()(models.retrain)
+app.add_typer(models.app, name="models")
+app.command()(dashboard.dashboard)
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=lambda wanted: _show_version(wanted)),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> NoReturn:
+    """Run the application; a user's mistake becomes one message, never a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except FingruError as error:
+        _stop(f"error: {error}", error.exit_code)
+    except OSError as error:
+        _stop(f"error: {_explain_os_error(error)}", 2)
+    except Exception:  # noqa: BLE001 - the last resort: a bug, reported as one
+        _stop(f"error: {_keep_traceback()}", 70)
+    sys.exit(0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.write(message + "\n")
+    sys.exit(code)
+
+
+def _explain_os_error(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"no space left on the disk{where}: free some and try again"
+    return f"the operating system refused{where}: {error.strerror or error}"
+
+
+def _keep_traceback() -> str:
+    """Keep the traceback of a bug in a file, so that the terminal shows one message."""
+    text = traceback.format_exc()
+    if os.environ.get("FINGRU_TRACEBACK"):
+        return "this is a bug in fingru\n" + text
+    handle, name = tempfile.mkstemp(prefix="fingru-traceback-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    last = text.strip().splitlines()[-1]
+    return f"this is a bug in fingru ({last}): please report it with {Path(name)}"
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    """Show fingru's own warnings as one line; those of libraries are not the user's to mend."""
+    if issubclass(category, FingruWarning):
+        sys.stderr.write(f"warning: {message}\n")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fingru {__version__}")
+        raise typer.Exit

@@ -1,0 +1,59 @@
+"""``fingru dashboard``: the web UI on this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from fingru.cli import options as opt
+
+
+def dashboard(
+    runs: opt.Runs = None,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on 127.0.0.1.")] = 8501,
+) -> None:
+    """Open the web UI over the stored runs, on 127.0.0.1."""
+    from fingru.bundled import bundled_path
+    from fingru.errors import ConfigError
+    from fingru.store.settings import StoreSettings
+
+    _check_free(port)
+    root = (runs or StoreSettings().runs).resolve()
+    if runs is not None and not root.is_dir():
+        raise ConfigError(f"there is no folder {root}", "give the folder of runs to --runs")
+    command = [sys.executable, "-m", "streamlit", "run", str(bundled_path("dashboard/app.py"))]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
+    typer.echo(f"dashboard: http://127.0.0.1:{port}  (Ctrl-C stops it)")
+    environment = {**os.environ, "FINGRU_RUNS": str(root)}
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:
+        code = _stop(server)
+    raise typer.Exit(code)
+
+
+def _check_free(port: int) -> None:
+    from fingru.errors import ConfigError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ConfigError(f"port {port} is taken", "choose another with --port") from None
+
+
+def _stop(server: subprocess.Popen[bytes]) -> int:
+    """Ctrl-C reached the server too; give it a moment to end by itself."""
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.terminate()
+        server.wait()
+    return 0

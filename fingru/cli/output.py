@@ -1,0 +1,89 @@
+"""What commands print: one JSON document on stdout, tables for a person, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from fingru.forecast.forecaster import Progress
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document; what is not finite becomes null."""
+    from fingru.store.strict_json import to_json_bytes
+
+    sys.stdout.write(to_json_bytes(document).decode())
+
+
+def print_tables(*renderables: RenderableType) -> None:
+    """Print rich renderables on stdout."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def say(message: str) -> None:
+    """Tell a person something on stderr."""
+    sys.stderr.write(message + "\n")
+
+
+@contextmanager
+def progress_bars(quiet: bool) -> Iterator[Progress]:
+    """Show one bar per stage on a terminal, one line per finished stage elsewhere."""
+    if quiet:
+        from fingru.forecast.forecaster import silent
+
+        yield silent
+    elif sys.stderr.isatty():
+        with _rich_bars() as report:
+            yield report
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def _rich_bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        Remaining(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(stage: str, done: float, total: float, note: str = "") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, note=note)
+            bars.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
+
+        yield report
+
+
+class _Lines:
+    """Writes a line when a stage begins and when it ends: for logs and cron mails."""
+
+    def __init__(self) -> None:
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
+
+    def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
+        if stage not in self._begun:
+            self._begun.add(stage)
+            say(f"{stage} ...")
+        if done >= total and stage not in self._ended:
+            self._ended.add(stage)
+            say(f"{stage}: done" + (f" ({note})" if note else ""))

@@ -1,0 +1,180 @@
+"""``fingru runs`` and ``fingru report``: stored runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fingru.cli import options as opt
+from fingru.cli.output import print_json, print_tables, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, or a beginning of it.")]
+
+
+def _root(runs: Path | None) -> Path:
+    from fingru.store.settings import StoreSettings
+
+    return runs or StoreSettings().runs
+
+
+@app.command("list")
+def list_(runs: opt.Runs = None, json: opt.Json = False) -> None:
+    """All runs, the newest first."""
+    from fingru.store.listing import list_runs
+
+    rows = list_runs(_root(runs))
+    if json:
+        print_json({"runs": rows})
+    elif rows:
+        print_tables(_runs_table(rows))
+    else:
+        say(f"no runs in {_root(runs)}: `fingru backtest` makes one")
+
+
+@app.command()
+def show(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None:
+    """Tables of one run."""
+    from fingru.report.loading import load_result
+    from fingru.store.runs import RunDirectory
+
+    run = RunDirectory.open(_root(runs), run_id)
+    if json:
+        metrics = run.metrics if run.status == "done" else {}
+        print_json({"run_directory": str(run.path), "manifest": run.manifest, **metrics})
+        return
+    from fingru.report.terminal import render_tables
+
+    print_tables(*render_tables(load_result(run)))
+    say(f"report: {run.report}")
+
+
+@app.command()
+def compare(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID ID ...")],
+    runs: opt.Runs = None,
+    json: opt.Json = False,
+) -> None:
+    """Metrics of several runs side by side, and the settings in which they differ."""
+    from fingru.errors import StoreError
+    from fingru.report.comparison import compare_runs
+    from fingru.report.loading import load_result
+    from fingru.report.terminal import render_table
+    from fingru.store.runs import RunDirectory
+
+    if len(run_ids) < 2:
+        raise StoreError("one run cannot be compared", "name two or more")
+    results = [load_result(RunDirectory.open(_root(runs), run_id)) for run_id in run_ids]
+    comparison = compare_runs(results)
+    if json:
+        print_json({table.title: table.frame.to_dict(orient="records") for table in comparison})
+    else:
+        print_tables(*(render_table(table) for table in comparison))
+
+
+@app.command()
+def verify(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None:
+    """Hash every file of a run again; exit 1 if something differs from what the run stored."""
+    from fingru.store.runs import find_run_id
+    from fingru.store.verify import verify_run
+
+    full_id = find_run_id(_root(runs), run_id)
+    findings = verify_run(_root(runs), full_id)
+    if json:
+        print_json({"run_id": full_id, "findings": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            say(finding.message)
+        say(f"run {full_id}: " + ("differs" if findings else "every file is what it was"))
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def delete(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID ...")], runs: opt.Runs = None
+) -> None:
+    """Delete runs for good; the trials they were stay counted."""
+    from fingru.store.listing import delete_run
+
+    for run_id in run_ids:
+        say(f"deleted run {delete_run(_root(runs), run_id)}")
+
+
+@app.command()
+def ledger(runs: opt.Runs = None, json: opt.Json = False) -> None:
+    """How often each data set has been tried; deleting runs does not shrink it."""
+    from rich.table import Table
+
+    from fingru.store.database import open_database
+    from fingru.store.ledger import summarise
+
+    rows = summarise(open_database(_root(runs)))
+    if json:
+        print_json({"ledger": rows})
+        return
+    table = Table(title="Trials by data set")
+    for heading in ("data", "configurations", "entries", "first", "last", "best Sharpe"):
+        table.add_column(heading, justify="left" if heading == "data" else "right")
+    for row in rows:
+        best = "n/a" if row["best_sharpe"] is None else f"{row['best_sharpe']:.2f}"
+        days = (row["first"][:10], row["last"][:10])
+        numbers = (str(row["configurations"]), str(row["entries"]))
+        table.add_row(row["data_sha256"][:12], *numbers, *days, best)
+    print_tables(table)
+
+
+def report(
+    run_id: RunId,
+    runs: opt.Runs = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")
+    ] = None,
+) -> None:
+    """Write the self-contained HTML report of a run; opens offline."""
+    from fingru.report.html import render_html
+    from fingru.report.loading import load_result
+    from fingru.store.files import write_bytes_atomic
+    from fingru.store.runs import RunDirectory
+
+    run = RunDirectory.open(_root(runs), run_id)
+    page = render_html(load_result(run))
+    if output is None:
+        run.write_text("report.html", page)
+    else:
+        write_bytes_atomic(output, page.encode())
+    typer.echo(str(output or run.report))
+
+
+def _runs_table(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Runs")
+    for heading in ("run", "status", "data", "period", "strategy"):
+        table.add_column(heading)
+    for heading in ("Sharpe", "max drawdown", "log score", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        period = f"{str(row['first'])[:10]} to {str(row['last'])[:10]}" if row["first"] else "n/a"
+        table.add_row(
+            row["id"],
+            row["status"],
+            f"{row['source'] or 'n/a'} ({row['assets'] or 0})",
+            period,
+            row["strategy"] or "n/a",
+            _number(row["sharpe"], "{:.2f}"),
+            _number(row["max_drawdown"], "{:.1%}"),
+            _number(row["log_score"], "{:.4f}"),
+            _number(row["total_s"], "{:.0f}"),
+        )
+    return table
+
+
+def _number(value: float | None, form: str) -> str:
+    return "n/a" if value is None else form.format(value)

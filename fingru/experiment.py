@@ -1,0 +1,289 @@
+"""The composition root: configuration and prices in, one stored run out.
+
+Each finished unit of work is stored at once, so that a killed run can be resumed and ends with
+the same bytes; the manifest is sealed last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fingru.backtest.metrics import sharpe_ratio
+from fingru.backtest.result import BacktestResult
+from fingru.backtest.simulator import Simulation
+from fingru.backtest.summary import strategy_metrics
+from fingru.config import Config
+from fingru.errors import FingruError
+from fingru.forecast.evaluation import common_rows, score_forecasts
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Progress, silent
+from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simulate_all
+from fingru.leakcheck import leak_check
+from fingru.market.prices import Prices
+from fingru.record import (
+    UnitCheckpoints,
+    baseline_forecasts,
+    first_manifest,
+    open_directory,
+    recording_failure,
+)
+from fingru.store.runs import RunDirectory
+from fingru.store.strict_json import json_sha256
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from fingru.model.forecaster import GRUForecaster
+    from fingru.store.ledger import TrialCount
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished backtest: its result and, if it was stored, where."""
+
+    result: BacktestResult
+    directory: RunDirectory | None = None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """``metrics.json``."""
+        return self.result.metrics
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """``manifest.json``."""
+        return self.result.manifest
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """``forecasts.parquet``."""
+        return self.result.forecasts
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """``equity.parquet``."""
+        return self.result.equity
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """``weights.parquet``."""
+        return self.result.weights
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """``trades.parquet``."""
+        return self.result.trades
+
+    def figures(self) -> dict[str, go.Figure]:
+        """Every figure of the report, by name."""
+        from fingru.report.figures import figures
+
+        return figures(self.result)
+
+
+@dataclass
+class _Clock:
+    """Adds up the seconds spent in each stage."""
+
+    timing: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = perf_counter()
+        yield
+        self.timing[name] = self.timing.get(name, 0.0) + perf_counter() - started
+
+
+def run_backtest(
+    prices: Prices,
+    config: Config | None = None,
+    *,
+    progress: Progress = silent,
+    resume: str | None = None,
+    store: bool = True,
+) -> Run:
+    """Run an honest walk-forward backtest and store it.
+
+    Parameters
+    ----------
+    prices
+        The panel; ``load_prices`` makes one.
+    config
+        All settings; ``store.runs`` is where the run is kept.
+    progress
+        Told about every stage.
+    resume
+        Identifier of an interrupted run to go on with; its stored configuration must equal
+        ``config`` and its data ``prices``.
+    store
+        False keeps the run in memory and counts no trial; for tests and surrogate markets.
+
+    Raises
+    ------
+    FingruError
+        For anything the user can mend. ``InterruptedRunError`` after Ctrl-C, when what is
+        finished is stored and ``resume`` can go on.
+    """
+    config = config or Config()
+    clock = _Clock()
+    with clock.stage("total_s"):
+        load_strategies(config)  # what cannot be loaded is refused before any work
+        job = prepare(prices, config, progress)
+        clock.timing["features_s"] = job.features_seconds
+        preflight(job)
+        directory = open_directory(job, resume) if store else None
+        with recording_failure(directory):
+            result = _work(job, directory, clock, progress)
+            if directory is not None:
+                _write(result, directory, clock)
+    if directory is None:
+        return Run(_with_manifest(result, first_manifest(job) | {"timing": clock.timing}))
+    directory.drop_units()
+    directory.finish("done", clock.timing)
+    return Run(_with_manifest(result, directory.manifest), directory)
+
+
+def _work(
+    job: Job, directory: RunDirectory | None, clock: _Clock, progress: Progress
+) -> BacktestResult:
+    gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
+    forecasts = {"gru": gru.walk_forward(job.problem, job.folds, progress)}
+    clock.timing |= {
+        "train_s": gru.train_seconds,
+        "forecast_s": gru.forecast_seconds,
+        "bar_steps": gru.bar_steps,
+    }
+    with clock.stage("baselines_s"):
+        for forecast in baseline_forecasts(directory, job, progress):
+            forecasts[forecast.model] = forecast
+    with clock.stage("backtest_s"):
+        simulations = simulate_all(job, forecasts, progress)
+    with clock.stage("leak_check_s"):
+        leak = _leak_check(job, progress)
+    with clock.stage("metrics_s"):
+        result = _result(job, gru, forecasts, simulations, directory)
+        result.metrics["leak_check"] = leak
+    if directory is not None:
+        _save_models(gru, directory)
+    return result
+
+
+def _leak_check(job: Job, progress: Progress) -> dict[str, Any]:
+    if not job.config.leak_check.in_backtest:
+        return {"status": "not run", "reason": "leak_check.in_backtest is off"}
+    try:
+        return leak_check(job.prices, job.config, progress)
+    except FingruError as error:
+        return {"status": "not run", "reason": str(error)}
+
+
+def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:
+    from fingru.model.checkpoint import save_model
+
+    for fold in gru.fitted:
+        save_model(directory.models / f"fold_{fold.manifest['fold']:03d}", fold)
+
+
+def _result(
+    job: Job,
+    gru: GRUForecaster,
+    forecasts: Mapping[str, Forecast],
+    simulations: Mapping[str, Simulation],
+    directory: RunDirectory | None,
+) -> BacktestResult:
+    table = pd.concat(
+        [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()],
+        ignore_index=True,
+    )
+    chosen = next(iter(simulations.values()))
+    trials = _count_trial(job, chosen, directory)
+    metrics = {
+        "strategies": {
+            name: strategy_metrics(
+                simulation.equity,
+                job.prices.bars_per_year,
+                trials=trials["count"],
+                trial_sharpe_variance=(trials["sharpe_variance"] or 0.0)
+                * job.prices.bars_per_year,
+                seed=job.config.seed,
+                cash_rate=job.config.simulation.cash_rate,
+            )
+            for name, simulation in simulations.items()
+        },
+        "forecasts": score_forecasts(common_rows(table)),
+        "trials": trials,
+        "notes": [note for simulation in simulations.values() for note in simulation.notes],
+    }
+    return BacktestResult(
+        manifest={},
+        metrics=metrics,
+        forecasts=table,
+        weights=chosen.weights,
+        trades=chosen.trades,
+        equity=pd.concat([s.equity for s in simulations.values()], ignore_index=True),
+        training=gru.history,
+    )
+
+
+def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -> dict[str, Any]:
+    """Enter this run in the trial ledger and say how often this data has been tried."""
+    if directory is None:
+        return {"count": 1, "recorded": 0, "sharpe_variance": None, "counted": False}
+    from fingru.store.database import open_database
+    from fingru.store.ledger import Trial, record_trial, trials_for
+
+    net = chosen.equity["net_return"].to_numpy()
+    per_bar = sharpe_ratio(net, 1.0)
+    database = open_database(job.config.store.runs, job.config.store.url)
+    decisive = job.config.model_dump(mode="json", exclude={"store", "data", "device"})
+    record_trial(
+        database,
+        Trial(
+            kind="backtest",
+            data_sha256=job.prices.sha256,
+            run_or_study=directory.run_id,
+            config_sha256=json_sha256(decisive),
+            sharpe_per_period=per_bar,
+            sharpe_annual=per_bar * job.prices.bars_per_year**0.5,
+            periods=len(net),
+            created_at=datetime.now(UTC),
+        ),
+    )
+    found: TrialCount = trials_for(database, job.prices.sha256)
+    return {
+        "count": found.count,
+        "recorded": found.recorded,
+        "sharpe_variance": found.sharpe_variance,
+        "counted": True,
+        "data_sha256": job.prices.sha256,
+    }
+
+
+def _write(result: BacktestResult, directory: RunDirectory, clock: _Clock) -> None:
+    """Write every file of the run besides the models; the manifest is sealed after them."""
+    from fingru.report.html import render_html
+
+    for name in ("forecasts", "weights", "trades", "equity", "training"):
+        directory.write_frame(name, getattr(result, name))
+    directory.write_json("metrics", result.metrics)
+    manifest = {**directory.manifest, "status": "done", "timing": clock.timing}
+    directory.write_text("report.html", render_html(_with_manifest(result, manifest)))
+
+
+def _with_manifest(result: BacktestResult, manifest: dict[str, Any]) -> BacktestResult:
+    return BacktestResult(
+        manifest,
+        result.metrics,
+        result.forecasts,
+        result.weights,
+        result.trades,
+        result.equity,
+        result.training,
+    )

@@ -1,0 +1,149 @@
+"""A user's own feature: loaded from a file or module, and checked before it is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingru.errors import ConfigError, LeakFoundError
+from fingru.features.bars import Bars
+from fingru.features.definition import Feature, settled
+
+FloatArray = NDArray[np.float64]
+
+AGREEMENT = 1e-9
+"""Relative difference that a shorter series may make to an earlier value: rounding, not leaks."""
+
+
+def load_feature(column: str) -> Feature:
+    """Load ``my_features.py:momentum`` or ``package.module:function``.
+
+    A function declared with ``@feature`` keeps its declaration; a plain function is taken as
+    needing closes only and the longest warm-up. Its version is the hash of its source file.
+
+    Raises
+    ------
+    ConfigError
+        If the file, module or function is not there or cannot be run.
+    """
+    place, _, function_name = column.rpartition(":")
+    module, source = _load_file(column, place) if place.endswith(".py") else _load(column, place)
+    found = getattr(module, function_name, None)
+    if not callable(found):
+        offered = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise ConfigError(
+            f"features.columns: {column!r} has no function {function_name!r}",
+            f"{place} offers {', '.join(offered) or 'no functions'}",
+        )
+    version = hashlib.sha256(source).hexdigest()
+    if isinstance(found, Feature):
+        return replace(found, version=version, probed=True)
+    return Feature(function_name, found, settled, (), version, probed=True)
+
+
+def _load_file(column: str, place: str) -> tuple[ModuleType, bytes]:
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise ConfigError(
+            f"features.columns: there is no file {place!r} for {column!r}",
+            f"give its path from {Path.cwd()}, or an absolute one",
+        )
+    source = path.read_bytes()
+    name = f"fingru_user_features_{hashlib.sha256(source).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:  # pragma: no cover - .py files always have a loader
+        raise ConfigError(f"features.columns: {place!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it runs
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(
+            f"features.columns: {place!r} cannot be run ({type(error).__name__}: {error})",
+            "mend the file",
+        ) from error
+    return module, source
+
+
+def _load(column: str, place: str) -> tuple[ModuleType, bytes]:
+    try:
+        module = importlib.import_module(place)
+    except ImportError as error:
+        raise ConfigError(
+            f"features.columns: {column!r} cannot be imported ({error})",
+            "give a module that can be imported from here, or a path that ends in .py",
+        ) from error
+    source = inspect.getsourcefile(module)
+    return module, Path(source).read_bytes() if source else repr(module).encode()
+
+
+def computed(feature: Feature, bars: Bars) -> FloatArray:
+    """Run a feature on one series and check what comes back.
+
+    Returns
+    -------
+    (N,) float64, not clipped; NaN and infinities as the function left them.
+
+    Raises
+    ------
+    ConfigError
+        If the function fails, or returns anything but one number per bar.
+    """
+    if not feature.probed:
+        return feature(bars)
+    try:
+        values = np.asarray(feature(bars))
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"feature {feature.name!r} failed at scale {bars.scale} on {len(bars)} bars "
+            f"({type(error).__name__}: {error})",
+            "mend the function, or declare a longer warmup with @feature(warmup=...)",
+        ) from error
+    if values.shape != (len(bars),) or values.dtype.kind not in "fiub":
+        raise ConfigError(
+            f"feature {feature.name!r} returned an array of shape {values.shape} and type "
+            f"{values.dtype} for {len(bars)} bars",
+            f"return one number per bar, shape ({len(bars)},)",
+        )
+    return values.astype(np.float64)
+
+
+def refuse_look_ahead(feature: Feature, bars: Bars) -> None:
+    """Recompute a feature on shorter series and compare what was known then.
+
+    For three ends n of the series, ``feature(bars.first(n))`` must equal
+    ``feature(bars)[:n]`` up to rounding.
+
+    Raises
+    ------
+    LeakFoundError
+        If an earlier value changed, naming the column and the bar.
+    """
+    whole = computed(feature, bars)
+    least = max(feature.warmup(bars.windows), 2)
+    ends = sorted({max(least, n) for n in (len(bars) // 2, 2 * len(bars) // 3, len(bars) - 1)})
+    for n in ends:
+        if n >= len(bars):
+            continue
+        then, now = computed(feature, bars.first(n)), whole[:n]
+        same = np.isclose(then, now, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True)
+        if not same.all():
+            bar = int(np.argmin(same))
+            raise LeakFoundError(
+                f"feature {feature.name!r} reads the future: its value at bar {bar} of scale "
+                f"{bars.scale} is {now[bar]:.6g} with {len(bars)} bars and {then[bar]:.6g} with "
+                f"the first {n}",
+                "use past bars only: no shift(-n), no mean over the whole series",
+            )

@@ -1,0 +1,103 @@
+"""What a feature is: a function of ``Bars`` with a name, a warm-up and the fields it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingru.errors import ConfigError
+from fingru.features.bars import FIELDS, Bars, Windows
+
+FeatureFunction = Callable[[Bars], NDArray[np.float64]]
+Warmup = Callable[[Windows], int]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature set; call it like the function it wraps.
+
+    Parameters
+    ----------
+    name
+        Column name.
+    function
+        Turns N bars into (N,) values, NaN in the warm-up; row i uses bars up to i.
+    warmup
+        Bars of the phase series needed for the first value, that bar included, given the
+        windows of the scale.
+    needs
+        Fields beside the close: ``open``, ``high``, ``low``, ``volume``.
+    version
+        Raise it whenever the values change; for a user's file the hash of its source. Stored
+        models refuse features of another version.
+    probed
+        Whether the causality of the function is checked whenever features are built.
+    """
+
+    name: str
+    function: FeatureFunction
+    warmup: Warmup
+    needs: tuple[str, ...] = ()
+    version: str = "1"
+    probed: bool = False
+
+    def __call__(self, bars: Bars) -> NDArray[np.float64]:
+        """Values of the feature, (N,)."""
+        return self.function(bars)
+
+
+def settled(windows: Windows) -> int:
+    """Warm-up of everything built on an exponential smoothing: all the history there may be."""
+    return windows.settled
+
+
+def feature(
+    name: str | None = None,
+    warmup: Warmup = settled,
+    needs: tuple[str, ...] = (),
+    version: int = 1,
+) -> Callable[[FeatureFunction], Feature]:
+    """Declare a function of ``Bars`` to be a feature column.
+
+    Parameters
+    ----------
+    name
+        Column name; the function's own name by default.
+    warmup
+        Bars before the first value, as a function of the windows of the scale; everything
+        ``longest_window`` allows by default.
+    needs
+        Fields beside the close that the function reads.
+    version
+        Raise it whenever the values change.
+
+    Raises
+    ------
+    ConfigError
+        If ``needs`` names a field that no panel has.
+
+    Examples
+    --------
+    >>> @feature(warmup=lambda windows: windows.window(10) + 1)
+    ... def momentum(bars):
+    ...     w = bars.windows.window(10)
+    ...     out = np.full(len(bars), np.nan)
+    ...     out[w:] = np.log(bars.close[w:] / bars.close[:-w]) / bars.volatility[w:]
+    ...     return out
+    >>> momentum.name
+    'momentum'
+    """
+    if unknown := sorted(set(needs) - set(FIELDS)):
+        raise ConfigError(
+            f"a feature cannot need {', '.join(map(repr, unknown))}",
+            f"choose from {', '.join(FIELDS)}; the close is always there",
+        )
+
+    def declare(function: FeatureFunction) -> Feature:
+        own_name = name or str(getattr(function, "__name__", "feature"))
+        return Feature(own_name, function, warmup, needs, str(version))
+
+    return declare

@@ -1,0 +1,129 @@
+"""RSI, MACD and Bollinger bands from the ``ta`` package, centred and free of the price level.
+
+``fillna`` stays False everywhere: filled indicators of ``ta`` read the future.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from ta.momentum import RSIIndicator
+from ta.trend import MACD
+from ta.volatility import BollingerBands
+
+from fingru.features.bars import Bars, Windows
+from fingru.features.definition import feature
+from fingru.features.volatility import volatility_log_ratio
+
+FloatArray = NDArray[np.float64]
+
+RSI_BARS = 14
+MACD_BARS = (12, 26, 9)
+BOLLINGER_BARS = 20
+NARROWEST_BAND = 1e-7
+"""Band width in percent of the price below which a band is rounding noise."""
+
+
+def rsi_window(windows: Windows) -> int:
+    """Window of the RSI; Wilder's smoothing over w bars is an EWMA of span ``2 w - 1``."""
+    return max(2, int((windows.span(2 * RSI_BARS - 1) + 1) / 2))
+
+
+@feature()
+def rsi(bars: Bars) -> FloatArray:
+    """Relative strength index, -1 to 1: ``(RSI - 50) / 50``, 0 while the price never moved.
+
+    ``ta`` starts Wilder's smoothing at the first bar instead of a mean of 14; the difference
+    fades as ``(1 - 1/w)**n``: 2e-8 after 252 bars at scale 1. Known at: the close of the bar.
+
+    References
+    ----------
+    J. W. Wilder, New concepts in technical trading systems (1978), section VI.
+    """
+    window = rsi_window(bars.windows)
+    index = RSIIndicator(bars.series("close"), window=window, fillna=False).rsi().to_numpy()
+    moved = np.cumsum(np.nan_to_num(bars.log_return) != 0) > 0
+    centred = np.where(moved, (index - 50.0) / 50.0, 0.0)
+    centred[: window - 1] = np.nan
+    return centred
+
+
+@lru_cache(maxsize=1)
+def _macd(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Line, signal and histogram over ``close * volatility``; kept while one series is at work."""
+    fast, slow, signal = bars.windows.proportional(*MACD_BARS)
+    lines = MACD(bars.series("close"), slow, max(fast, 1), signal, fillna=False)
+    unit = bars.close * bars.volatility
+    values = (lines.macd(), lines.macd_signal(), lines.macd_diff())
+    line, sign, histogram = (v.to_numpy() / unit for v in values)
+    return line, sign, histogram
+
+
+@feature()
+def macd_line(bars: Bars) -> FloatArray:
+    """Fast minus slow exponential mean of the close: ``MACD / (close * volatility)``.
+
+    Windows 12, 26, 9 at scale 1, shortened together at slow scales. Known at: the close of the
+    bar.
+
+    References
+    ----------
+    G. Appel, Technical analysis: power tools for active investors (2005), chapter 8.
+    """
+    return _macd(bars)[0]
+
+
+@feature()
+def macd_signal(bars: Bars) -> FloatArray:
+    """Smoothed MACD line: ``signal / (close * volatility)``.
+
+    Known at: the close of the bar.
+    """
+    return _macd(bars)[1]
+
+
+@feature()
+def macd_histogram(bars: Bars) -> FloatArray:
+    """MACD line minus its signal: ``histogram / (close * volatility)``.
+
+    Known at: the close of the bar.
+    """
+    return _macd(bars)[2]
+
+
+@lru_cache(maxsize=1)
+def _bollinger(bars: Bars) -> tuple[FloatArray, FloatArray]:
+    """``ta``'s %b and width in percent; kept while one series is at work."""
+    window = bars.windows.window(BOLLINGER_BARS)
+    bands = BollingerBands(bars.series("close"), window=window, window_dev=2, fillna=False)
+    return bands.bollinger_pband().to_numpy(), bands.bollinger_wband().to_numpy()
+
+
+@feature()
+def bollinger_position(bars: Bars) -> FloatArray:
+    """Place of the close between the bands: ``2 %b - 1``, so -1 and 1 at the bands.
+
+    0 where the bands have no width. Known at: the close of the bar.
+
+    References
+    ----------
+    J. Bollinger, Bollinger on Bollinger bands (2001), chapter 8.
+    """
+    position, width = _bollinger(bars)
+    return np.where(width < NARROWEST_BAND, 0.0, 2.0 * position - 1.0)
+
+
+@feature()
+def bollinger_width(bars: Bars) -> FloatArray:
+    """Log width of the bands over what a random walk at the slow volatility would have.
+
+    A random walk of n closes has a standard deviation of about ``vol * sqrt(n / 6)``, and the
+    bands are 4 standard deviations wide, so the ratio of variances is
+    ``(width / 400)**2 / (slow_vol**2 * n / 6)``. Known at: the close of the bar.
+    """
+    _, width = _bollinger(bars)
+    window = bars.windows.window(BOLLINGER_BARS)
+    expected = bars.slow_volatility**2 * (window / 6.0)
+    return volatility_log_ratio((width / 400.0) ** 2, expected)

@@ -1,0 +1,84 @@
+"""Returns, shocks and drawdown in units of the asset's own trailing volatility."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from fingru.features.bars import Bars, Windows
+from fingru.features.definition import feature
+
+FloatArray = NDArray[np.float64]
+
+
+@feature()
+def log_return(bars: Bars) -> FloatArray:
+    """Log return in units of the volatility known one bar before: ``r[i] / vol[i-1]``.
+
+    Known at: the close of the bar.
+    """
+    return bars.standardized_return
+
+
+@feature()
+def simple_return(bars: Bars) -> FloatArray:
+    """Simple return in the same units: ``(exp(r[i]) - 1) / vol[i-1]``.
+
+    Known at: the close of the bar.
+    """
+    return np.expm1(bars.log_return) / bars.previous_volatility
+
+
+@feature()
+def shock_size(bars: Bars) -> FloatArray:
+    """Size of the standardised return: ``abs(r[i]) / vol[i-1]``.
+
+    Known at: the close of the bar.
+    """
+    return np.abs(bars.standardized_return)
+
+
+@feature()
+def squared_shock(bars: Bars) -> FloatArray:
+    """Excess of the squared standardised return: ``(r[i] / vol[i-1])**2 - 1``.
+
+    Known at: the close of the bar.
+    """
+    return bars.standardized_return**2 - 1.0
+
+
+@feature()
+def downside(bars: Bars) -> FloatArray:
+    """Negative part of the standardised return, which raises volatility more than a gain does.
+
+    ``min(r[i] / vol[i-1], 0)``. Known at: the close of the bar.
+
+    References
+    ----------
+    L. Glosten, R. Jagannathan and D. Runkle, On the relation between the expected value and the
+    volatility of the nominal excess return on stocks, Journal of Finance 48 (1993).
+    """
+    return np.minimum(bars.standardized_return, 0.0)
+
+
+DRAWDOWN_BARS = 126
+
+
+def _drawdown_warmup(windows: Windows) -> int:
+    return max(windows.window(DRAWDOWN_BARS), windows.settled)
+
+
+@feature(warmup=_drawdown_warmup)
+def drawdown(bars: Bars) -> FloatArray:
+    """Log distance from the highest close of the last n bars, in volatility over n bars.
+
+    ``log(close[i] / max(close[i-n+1 : i+1])) / (vol[i] sqrt(n))``, n = 126 shortened; never
+    positive. Known at: the close of the bar.
+    """
+    n = bars.windows.window(DRAWDOWN_BARS)
+    out = np.full(len(bars), np.nan)
+    if len(bars) >= n:
+        highest = sliding_window_view(bars.close, n).max(axis=1)
+        out[n - 1 :] = np.log(bars.close[n - 1 :] / highest) / np.sqrt(n)
+    return out / bars.volatility

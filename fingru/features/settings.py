@@ -1,0 +1,76 @@
+"""What the features room computes: columns, scales and windows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pydantic import Field, field_validator
+
+from fingru.settings import Settings
+
+DEFAULT_COLUMNS = (
+    "log_return",
+    "shock_size",
+    "rsi",
+    "macd_line",
+    "macd_histogram",
+    "bollinger_position",
+    "bollinger_width",
+    "volatility_1",
+    "volatility_3",
+    "volatility_10",
+    "volatility_ewma",
+    "drawdown",
+    "parkinson",
+    "garman_klass",
+    "overnight_gap",
+    "volume_ratio",
+)
+"""Columns used unless the user chooses others."""
+
+
+class FeatureSettings(Settings):
+    """Which features to compute, at which scales, with which windows."""
+
+    columns: tuple[str, ...] = Field(
+        DEFAULT_COLUMNS,
+        min_length=1,
+        description="Feature columns: built-in names, ta:<column> of the ta package, or your own "
+        "as my_features.py:function or package.module:function.",
+    )
+    scales: tuple[int, ...] = Field(
+        (1, 5, 21),
+        min_length=1,
+        description="Bars per aggregated bar, ascending; 1, 5, 21 is day, week, month.",
+    )
+    longest_window: int = Field(
+        252,
+        ge=20,
+        le=5000,
+        description="Longest history in bars that a window may span at any scale; windows of slow "
+        "scales are shortened to it, and features are valid a little after so many bars.",
+    )
+    decay: float = Field(
+        0.94,
+        gt=0.0,
+        lt=1.0,
+        description="Decay per bar of the EWMA variance that returns are measured in.",
+    )
+    clip: float = Field(
+        8.0, gt=0.0, le=100.0, description="Every feature is cut to plus or minus this bound."
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _unique_columns(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        if twice:
+            raise ValueError(f"columns named twice: {', '.join(twice)}; keep one of each")
+        return columns
+
+    @field_validator("scales")
+    @classmethod
+    def _ascending_scales(cls, scales: tuple[int, ...]) -> tuple[int, ...]:
+        if scales[0] < 1 or any(b <= a for a, b in pairwise(scales)):
+            raise ValueError(f"scales must be positive and ascending, not {scales}")
+        return scales

@@ -1,0 +1,177 @@
+"""Trailing variances of one asset's own bars: the units that features and forecasts are in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from fingru.market.prices import Prices
+
+FloatArray = NDArray[np.float64]
+
+TINY_VARIANCE = 1e-14
+"""Smallest variance per bar (a volatility of 1e-7): keeps flat prices out of divisions by 0."""
+
+START_BARS = 20
+"""Squared returns whose mean starts an EWMA variance at scale 1."""
+
+FLOOR_SHARE = 0.01
+"""An EWMA variance never falls below this share of the mean of all squared returns so far."""
+
+
+def start_bars(scale: int) -> int:
+    """Bars of a scale that start an EWMA: they span ``START_BARS`` own bars, and are 2 at least.
+
+    Examples
+    --------
+    >>> start_bars(1), start_bars(5), start_bars(21)
+    (20, 4, 2)
+    """
+    return max(2, -(-START_BARS // scale))
+
+
+def ewma(values: FloatArray, decay: float, start: int) -> FloatArray:
+    """Exponentially weighted mean, started from a plain mean.
+
+    ``m[n - 1] = mean(x[:n])`` with n = ``start``, then
+    ``m[i] = decay * m[i - 1] + (1 - decay) * x[i]``, counting finite values only.
+
+    Parameters
+    ----------
+    values
+        (N,) values; NaN entries are left out and get NaN.
+    decay
+        Weight of the past, in (0, 1).
+    start
+        Finite values averaged for the start, at least 1.
+
+    Returns
+    -------
+    (N,) mean; NaN before the start.
+
+    Known at: the bar itself.
+    """
+    out = np.full(values.shape, np.nan)
+    rows = np.flatnonzero(np.isfinite(values))
+    if rows.size < start:
+        return out
+    known = values[rows]
+    mean = known[:start].mean()
+    later, _ = lfilter([1.0 - decay], [1.0, -decay], known[start:], zi=[decay * mean])
+    out[rows[start - 1]] = mean
+    out[rows[start:]] = later
+    return out
+
+
+def ewma_mean_square(
+    squares: FloatArray, decay: float, start: int, floor_share: float = FLOOR_SHARE
+) -> FloatArray:
+    """EWMA of squared returns with a causal floor.
+
+    ``max(ewma(x), floor_share * mean(x[: i + 1]), TINY_VARIANCE)``.
+
+    Parameters
+    ----------
+    squares
+        (N,) squared returns or sums of them; NaN entries are left out and get NaN.
+    decay
+        Weight of the past, in (0, 1).
+    start
+        Values averaged for the start.
+    floor_share
+        Share of the mean of all values so far below which the result never falls.
+
+    Returns
+    -------
+    (N,) variance; NaN before the start.
+
+    Known at: the bar itself.
+    """
+    finite = np.isfinite(squares)
+    so_far = np.cumsum(np.where(finite, squares, 0.0)) / np.maximum(np.cumsum(finite), 1)
+    floor = np.maximum(floor_share * so_far, TINY_VARIANCE)
+    return np.asarray(np.maximum(ewma(squares, decay, start), floor), dtype=np.float64)
+
+
+def ewma_variance(
+    log_returns: FloatArray,
+    decay: float = 0.94,
+    start: int = START_BARS,
+    floor_share: float = FLOOR_SHARE,
+) -> FloatArray:
+    """EWMA variance of one asset's log returns, as RiskMetrics defines it.
+
+    ``v[i] = decay * v[i - 1] + (1 - decay) * r[i]**2``, started from the mean of the first
+    ``start`` squared returns and floored at ``floor_share`` of the mean of all squared
+    returns so far, so that a run of unchanged prices does not end at 0.
+
+    Parameters
+    ----------
+    log_returns
+        (N,) one-bar log returns; NaN (no bar, or no bar before) is left out and gets NaN.
+    decay
+        Weight of the past, in (0, 1).
+    start
+        Squared returns averaged for the start.
+    floor_share
+        See above; 0 leaves only ``TINY_VARIANCE``.
+
+    Returns
+    -------
+    (N,) variance per bar, positive; NaN up to the ``start``-th return.
+
+    Known at: the bar itself; it is the forecast of the variance of the *next* return.
+
+    References
+    ----------
+    J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed. (1996), equation 5.3.
+
+    Examples
+    --------
+    >>> ewma_variance(np.array([np.nan, 0.01, 0.03, 0.02]), decay=0.5, start=2)
+    array([    nan,     nan, 0.0005 , 0.00045])
+    """
+    return ewma_mean_square(log_returns**2, decay, start, floor_share)
+
+
+def reference_variance(prices: Prices, decay: float = 0.94) -> FloatArray:
+    """EWMA variance of every asset's one-bar log returns, (A, T).
+
+    ``ewma_variance`` on each asset's own bars; NaN without a bar and before its start.
+
+    Known at: the close of the row.
+    """
+    log_returns = prices.log_returns
+    return np.stack(
+        [ewma_variance(log_returns[:, a], decay) for a in range(prices.n_assets)]
+    ).reshape(prices.n_assets, prices.n_sessions)
+
+
+def rolling_mean(values: FloatArray, window: int) -> FloatArray:
+    """Mean of the last ``window`` non-negative values, (N,).
+
+    Leading NaN are left out; NaN until ``window`` values are there. No NaN may follow a value.
+    Known at: the bar itself.
+    """
+    out = np.full(values.shape, np.nan)
+    first = int(np.argmax(np.isfinite(values))) if np.isfinite(values).any() else values.size
+    total = np.cumsum(values[first:])
+    if total.size < window:
+        return out
+    total[window:] = total[window:] - total[:-window]
+    out[first + window - 1 :] = np.maximum(total[window - 1 :], 0.0) / window
+    return out
+
+
+def volatility_log_ratio(variance: FloatArray, relative_to: FloatArray) -> FloatArray:
+    """Half the log of a variance ratio, tame when either is 0.
+
+    ``log((v + k) / (w + k)) / 2`` with ``k = w / 100 + TINY_VARIANCE``: about ``log`` of the
+    volatility ratio, never below ``log(1/101) / 2 = -2.31``, and 0 when both are 0. Variances up
+    to ``2 TINY_VARIANCE`` count as 0.
+    """
+    v = np.where(variance <= 2 * TINY_VARIANCE, 0.0, variance)
+    w = np.where(relative_to <= 2 * TINY_VARIANCE, 0.0, relative_to)
+    small = FLOOR_SHARE * w + TINY_VARIANCE
+    return np.asarray(0.5 * np.log((v + small) / (w + small)), dtype=np.float64)

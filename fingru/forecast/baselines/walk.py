@@ -1,0 +1,121 @@
+"""Walks baselines through the folds, asset by asset, and puts the results into the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingru.errors import ConfigError
+from fingru.forecast.baselines.own_bars import OwnForecast, own_bars
+from fingru.forecast.baselines.pool import Task, run_tasks
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Fold, Forecaster, ForecastProblem, Progress, silent
+from fingru.forecast.settings import BASELINE_NAMES, BaselineSettings
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classical forecaster; ``walk_forward`` as in ``Forecaster``."""
+
+    name: str
+    settings: BaselineSettings
+
+    def walk_forward(
+        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = silent
+    ) -> Forecast:
+        """Fit at every fold's origin and forecast its test range.
+
+        Known at: parameters at the fold's origin, everything else at the row itself.
+        """
+        return _walk((self.name,), problem, folds, self.settings, progress)[self.name]
+
+
+def make_baseline(name: str, settings: BaselineSettings | None = None) -> Forecaster:
+    """Find a baseline by name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> make_baseline("ewma").name
+    'ewma'
+    """
+    _check_names([name])
+    return Baseline(name, settings or BaselineSettings())
+
+
+def forecast_baselines(
+    problem: ForecastProblem,
+    folds: Sequence[Fold],
+    settings: BaselineSettings,
+    progress: Progress = silent,
+) -> list[Forecast]:
+    """Walk all baselines of ``settings.names`` forward at once.
+
+    The same forecasts, bit by bit, as ``make_baseline(name, settings).walk_forward`` one after
+    the other, but processes are started once.
+
+    Known at: parameters at each fold's origin, everything else at the row itself.
+    """
+    _check_names(settings.names)
+    found = _walk(settings.names, problem, folds, settings, progress)
+    return [found[name] for name in settings.names]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in BASELINE_NAMES:
+            raise ConfigError(
+                f"there is no baseline {name!r}", f"choose from {', '.join(BASELINE_NAMES)}"
+            )
+
+
+def _walk(
+    names: Sequence[str],
+    problem: ForecastProblem,
+    folds: Sequence[Fold],
+    settings: BaselineSettings,
+    progress: Progress,
+) -> dict[str, Forecast]:
+    prices, horizons = problem.prices, problem.labels.horizons
+    bars = [own_bars(prices, asset, folds) for asset in range(prices.n_assets)]
+    tasks = [
+        Task(name, a, bars[a], horizons, settings) for name in names for a in range(len(bars))
+    ]
+    found: dict[tuple[str, int], OwnForecast] = {}
+    for done, (task, forecast) in enumerate(run_tasks(tasks, settings.workers), start=1):
+        found[task.name, task.asset] = forecast
+        progress("baselines", done, len(tasks), f"{task.name} {prices.assets[task.asset]}")
+    return {
+        name: _assemble(name, problem, [found[name, a] for a in range(len(bars))])
+        for name in names
+    }
+
+
+def _assemble(name: str, problem: ForecastProblem, own: Sequence[OwnForecast]) -> Forecast:
+    """Put each asset's forecasts from positions of its own bars into panel rows."""
+    prices, horizons = problem.prices, problem.labels.horizons
+    shape = (prices.n_sessions, prices.n_assets, len(horizons))
+    mean, variance, df = (np.full(shape, np.nan) for _ in range(3))
+    fallback = np.zeros(shape[:2], dtype=bool)
+    for a, forecast in enumerate(own):
+        rows = prices.has_bar[:, a]
+        mean[rows, a] = forecast.mean
+        variance[rows, a] = forecast.variance
+        df[rows, a] = forecast.df
+        fallback[rows, a] = forecast.fallback
+    return Forecast(
+        model=name,
+        index=prices.index,
+        assets=prices.assets,
+        horizons=horizons,
+        mean=mean,
+        variance=variance,
+        df=df if np.isfinite(df).any() else None,
+        fallback=fallback,
+    )

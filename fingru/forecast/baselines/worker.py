@@ -1,0 +1,41 @@
+"""What a worker process of ``pool`` runs; imports little until it has work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from multiprocessing import parent_process
+
+from fingru.forecast.baselines.own_bars import OwnBars, OwnForecast
+from fingru.forecast.settings import BaselineSettings
+
+
+def start_worker() -> None:
+    """Use one thread for linear algebra, leave Ctrl-C to the parent, and end with it."""
+    from threadpoolctl import threadpool_limits
+
+    from fingru.forecast.baselines import methods  # noqa: F401 - loads what uses linear algebra
+
+    threadpool_limits(limits=1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def forecast_in_worker(
+    name: str, bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
+) -> OwnForecast:
+    """Forecast one asset with one baseline, as ``methods.forecast_asset``.
+
+    Known at: as the method says.
+    """
+    from fingru.forecast.baselines.methods import forecast_asset
+
+    return forecast_asset(name, bars, horizons, settings)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

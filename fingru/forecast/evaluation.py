@@ -1,0 +1,284 @@
+"""Scores of all models on the same rows, and whether their differences are more than luck.
+
+Everything reads the long table of ``forecasts.parquet`` (columns of ``forecast.COLUMNS``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from fingru.errors import DataError
+from fingru.forecast import scores
+from fingru.forecast.significance import diebold_mariano
+
+FloatArray = NDArray[np.float64]
+
+Score = Literal["log_score", "gaussian_nll", "crps", "qlike"]
+
+SCORES: tuple[Score, ...] = ("log_score", "gaussian_nll", "crps", "qlike")
+"""Proper scores of a row, smaller is better."""
+
+_NUMBERS = ("mean", "variance", "realized")
+
+
+def usable_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows with a finite mean, a positive variance and a known outcome.
+
+    Known at: when the outcomes are.
+    """
+    numbers = forecasts[list(_NUMBERS)].to_numpy(dtype=np.float64)
+    usable = np.isfinite(numbers).all(axis=1) & (numbers[:, 1] > 0.0)
+    return forecasts if usable.all() else forecasts[usable]
+
+
+def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Keep the (origin, asset, horizon) that every model has forecast, once each.
+
+    So models are compared on the same rows. Order is kept.
+
+    Parameters
+    ----------
+    forecasts
+        Long table; rows without a usable number are dropped first.
+
+    Raises
+    ------
+    DataError
+        If a model forecasts the same (origin, asset, horizon) twice.
+
+    Known at: when the outcomes are.
+    """
+    frame = usable_rows(forecasts)
+    keys = frame.groupby(["origin", "asset", "horizon"], sort=False).ngroup().to_numpy()
+    models, names = pd.factorize(frame["model"])
+    pairs, counts = np.unique(keys * max(len(names), 1) + models, return_counts=True)
+    if (counts > 1).any():
+        twice = frame.iloc[int(np.flatnonzero(keys == pairs[counts > 1][0] // len(names))[0])]
+        raise DataError(
+            f"a model has two forecasts for {twice['asset']}, origin {twice['origin']}, "
+            f"horizon {twice['horizon']}",
+            "give each model a name of its own",
+        )
+    return frame[np.bincount(keys)[keys] == len(names)] if len(frame) else frame
+
+
+def row_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Score every row; columns ``SCORES`` and ``covered90``, ``covered95``, index as given.
+
+    Known at: when the outcomes are.
+    """
+    y, mean, variance, df = (
+        forecasts[name].to_numpy(dtype=np.float64)
+        for name in ("realized", "mean", "variance", "df")
+    )
+    u = scores.pit(y, mean, variance, df)
+    columns = {
+        "log_score": scores.log_score(y, mean, variance, df),
+        "gaussian_nll": scores.gaussian_nll(y, mean, variance),
+        "crps": scores.crps(y, mean, variance, df),
+        "qlike": scores.qlike(y, variance),
+        "covered90": np.abs(u - 0.5) <= 0.45,
+        "covered95": np.abs(u - 0.5) <= 0.475,
+    }
+    return pd.DataFrame(columns, index=forecasts.index)
+
+
+def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
+    """Score every model per horizon, pooled and per asset: ``metrics.json``'s ``forecasts``.
+
+    ``{model: {horizon: {"pooled": leaf, "assets": {asset: leaf}}}}``. A leaf holds the means of
+    ``SCORES``, ``coverage90`` and ``coverage95`` (share of outcomes in the central intervals),
+    ``ic`` and ``rank_ic`` (Pearson and Spearman correlation of mean and outcome) and ``n`` rows.
+    Pooled scores are the mean of the assets' means; pooled coverage and correlation are over all
+    rows. Undefined (no rows, a mean that never changes) is None. Give ``common_rows`` if models
+    are to be compared.
+
+    Known at: when the outcomes are.
+    """
+    frame = usable_rows(forecasts).reset_index(drop=True)
+    frame = frame[["model", "horizon", "asset", "mean", "realized"]].join(row_scores(frame))
+    return {
+        str(model): {
+            str(horizon): _score_horizon(rows)
+            for horizon, rows in of_model.groupby("horizon", sort=True)
+        }
+        for model, of_model in frame.groupby("model", sort=False)
+    }
+
+
+def _score_horizon(rows: pd.DataFrame) -> dict[str, Any]:
+    assets = {str(asset): _leaf(own) for asset, own in rows.groupby("asset", sort=True)}
+    pooled = _leaf(rows)
+    for score in SCORES:
+        per_asset = [leaf[score] for leaf in assets.values()]
+        pooled[score] = _number(float(np.mean(np.array(per_asset, dtype=np.float64))))
+    return {"pooled": pooled, "assets": assets}
+
+
+def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
+    mean, realized = rows["mean"].to_numpy(), rows["realized"].to_numpy()
+    leaf: dict[str, float | int | None] = {
+        score: _number(rows[score].to_numpy().mean()) for score in SCORES
+    }
+    leaf["coverage90"] = _number(rows["covered90"].to_numpy().mean())
+    leaf["coverage95"] = _number(rows["covered95"].to_numpy().mean())
+    leaf["ic"] = correlation(mean, realized)
+    leaf["rank_ic"] = correlation(_ranks(mean), _ranks(realized))
+    leaf["n"] = len(rows)
+    return leaf
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    return np.asarray(stats.rankdata(values), dtype=np.float64)
+
+
+def correlation(a: FloatArray, b: FloatArray) -> float | None:
+    """Pearson correlation; None with fewer than three pairs or where a side never changes.
+
+    Examples
+    --------
+    >>> correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]))
+    1.0
+    >>> correlation(np.zeros(9), np.arange(9.0)) is None
+    True
+    """
+    if a.size < 3 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
+        return None
+    a, b = a - a.mean(), b - b.mean()
+    scale = np.sqrt(np.mean(a**2)) * np.sqrt(np.mean(b**2))
+    return None if scale == 0.0 else _number(np.clip(np.mean(a * b) / scale, -1.0, 1.0))
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def loss_table(forecasts: pd.DataFrame, horizon: int, score: Score = "log_score") -> pd.DataFrame:
+    """Score of every model (columns) on each common (asset, origin) (rows, sorted).
+
+    Known at: when the outcomes are.
+    """
+    frame = common_rows(forecasts[forecasts["horizon"] == horizon])
+    if frame.empty:
+        raise DataError(
+            f"no row of horizon {horizon} was forecast by every model",
+            "check the horizons and that the models ran on the same folds",
+        )
+    loss = row_scores(frame)[score].to_numpy()
+    values = frame[["asset", "origin", "model"]].assign(loss=loss)
+    table = values.set_index(["asset", "origin", "model"])["loss"].unstack("model")  # noqa: PD010 - nothing to aggregate
+    return table.sort_index()
+
+
+def compare_models(
+    forecasts: pd.DataFrame,
+    horizon: int,
+    score: Score = "log_score",
+    model: str = "gru",
+) -> pd.DataFrame:
+    """Compare a model with the best of the others, asset by asset, on common rows.
+
+    The opponent is chosen with hindsight on the same rows, which favours the others.
+
+    Parameters
+    ----------
+    forecasts
+        Long table.
+    horizon
+        Bars ahead.
+    score
+        Loss to compare.
+    model
+        The model in question.
+
+    Returns
+    -------
+    One row per asset: the mean score of every model, ``best_other`` (its name), ``gain``
+    (``score of best_other - score of model``: positive where the model is better),
+    ``dm_statistic`` (positive where the model is better), ``dm_p`` (two-sided) and ``n``.
+
+    Raises
+    ------
+    DataError
+        If the model or an opponent is missing, or there is no common row.
+
+    Known at: when the outcomes are.
+    """
+    losses = loss_table(forecasts, horizon, score)
+    others = [name for name in losses.columns if name != model]
+    if model not in losses.columns or not others:
+        raise DataError(
+            f"there are forecasts of {', '.join(map(str, losses.columns))}, which does not let "
+            f"{model!r} be compared with anything",
+            "name a model that was run, beside at least one other",
+        )
+    rows = []
+    for asset, own in losses.groupby(level="asset", sort=True):
+        means = own.mean()
+        best = str(means[others].idxmin())
+        test = diebold_mariano(own[best].to_numpy(), own[model].to_numpy(), horizon)
+        verdict = {
+            "best_other": best,
+            "gain": means[best] - means[model],
+            "dm_statistic": test.statistic,
+            "dm_p": test.p_value,
+            "n": len(own),
+        }
+        scores_by_model: dict[str, object] = {str(k): v for k, v in means.items()}
+        rows.append({"asset": asset, **scores_by_model, **verdict})
+    return pd.DataFrame(rows).set_index("asset")
+
+
+def model_confidence_set(
+    forecasts: pd.DataFrame,
+    horizon: int,
+    score: Score = "log_score",
+    size: float = 0.10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Find the models that cannot be told from the best one.
+
+    The losses of an origin are averaged over its assets first, so that assets moving together are
+    counted once; give the rows of one asset for a set of its own. Stationary bootstrap with
+    blocks of ``sqrt(T)`` origins, range statistic, 1,000 replications.
+
+    Parameters
+    ----------
+    forecasts
+        Long table of two models or more.
+    horizon
+        Bars ahead.
+    score
+        Loss to compare.
+    size
+        A model stays while its p-value is above it: the best one is in the set with probability
+        of at least ``1 - size`` in large samples.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Index ``model``, best first: ``score`` (mean loss), ``p_value``, ``included``.
+
+    Known at: when the outcomes are.
+
+    References
+    ----------
+    Hansen, Lunde and Nason (2011), Econometrica 79, section 3.1.
+    """
+    from arch.bootstrap import MCS
+
+    losses = loss_table(forecasts, horizon, score).groupby(level="origin").mean()
+    if losses.shape[1] < 2:
+        raise DataError("a model confidence set needs two models or more", "run a baseline too")
+    test = MCS(losses, size=size, seed=seed)
+    test.compute()
+    p_values = test.pvalues["Pvalue"]
+    out = pd.DataFrame({"score": losses.mean(), "p_value": p_values.astype(float)})
+    out["included"] = out.index.isin(list(test.included))
+    return out.rename_axis("model").sort_values("score")

@@ -1,0 +1,58 @@
+"""What the forecast room lets a user choose: the baselines every model is measured against."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from fingru.settings import Settings
+
+BASELINE_NAMES = ("constant", "ewma", "har", "garch", "gjr_garch_t", "gjr_garch_t_rolling")
+"""Every baseline, simplest first."""
+
+
+class BaselineSettings(Settings):
+    """Which classical forecasters run beside the model, and how."""
+
+    names: tuple[str, ...] = Field(
+        default=("constant", "ewma", "garch", "gjr_garch_t", "gjr_garch_t_rolling"),
+        description="Baselines to run: constant, ewma, har, garch, gjr_garch_t, "
+        "gjr_garch_t_rolling.",
+    )
+    ewma_decay: float = Field(
+        default=0.94,
+        gt=0.0,
+        lt=1.0,
+        description="Decay per bar of the EWMA variance (RiskMetrics: 0.94).",
+    )
+    ewma_df: float = Field(
+        default=6.0,
+        gt=2.0,
+        le=1000.0,
+        description="Degrees of freedom of the EWMA forecast's Student-t.",
+    )
+    rolling_bars: int = Field(
+        default=2520,
+        ge=250,
+        description="Bars of the asset that gjr_garch_t_rolling is fitted on (2520: ten years of "
+        "trading days).",
+    )
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=256,
+        description="Processes that fit GARCH models, at most one per processor; 1 fits in this "
+        "process. Results do not depend on it.",
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _known_and_unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in BASELINE_NAMES]
+        if unknown:
+            raise ValueError(
+                f"no baseline {', '.join(map(repr, unknown))}; "
+                f"choose from {', '.join(BASELINE_NAMES)}"
+            )
+        if len(set(names)) < len(names):
+            raise ValueError("baselines named twice; keep one of each")
+        return names

@@ -1,0 +1,256 @@
+"""Live use: fit a model on everything known now, and forecast what comes next with it.
+
+A trained model is a folder: weights and manifest of the model room, and ``job.json`` with the
+whole configuration, so that a forecast needs nothing else but fresh prices.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fingru import __version__
+from fingru.backtest.decisions import decide
+from fingru.backtest.views import ViewFactory
+from fingru.config import Config, make_config
+from fingru.errors import ConfigError, ModelError
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.scores import interval
+from fingru.job import make_gru, make_problem
+from fingru.market.prices import Prices
+from fingru.store.files import write_bytes_atomic
+from fingru.store.strict_json import read_json, to_json_bytes
+from fingru.strategy import load_strategy
+
+if TYPE_CHECKING:
+    from fingru.model.fitted import FittedFold
+
+JOB_FILE = "job.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model on disk and what it was made of."""
+
+    path: Path
+    job: dict[str, Any]
+
+    @property
+    def model_id(self) -> str:
+        """Name of its folder."""
+        return self.path.name
+
+    @property
+    def config(self) -> Config:
+        """Configuration it was trained with."""
+        return make_config(self.job["config"])
+
+    @property
+    def origin(self) -> pd.Timestamp:
+        """Last session it has learnt from."""
+        return pd.Timestamp(self.job["origin"])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says now.
+
+    Parameters
+    ----------
+    origin
+        Last session of the prices.
+    table
+        One row per asset and horizon: asset, horizon, close, mean, variance, df,
+        annual_volatility, lower95, upper95 (log returns), lower_price, upper_price.
+    weights
+        Target weights by asset; None if the strategy leaves its holdings untouched.
+    """
+
+    origin: pd.Timestamp
+    table: pd.DataFrame
+    weights: dict[str, float] | None
+
+
+def train_model(
+    prices: Prices, config: Config, now: datetime, progress: Progress = silent
+) -> TrainedModel:
+    """Fit one fold on everything known at the last session and store it.
+
+    Known at: the last session of ``prices``; the validation tail of early stopping is the latest
+    part of what is known.
+    """
+    problem = make_problem(prices, config, progress)
+    fitted = fit_at(problem, config, prices.n_sessions - 1, progress)
+    return store_model(fitted, prices, config, now)
+
+
+def fit_at(
+    problem: ForecastProblem, config: Config, origin: int, progress: Progress = silent
+) -> FittedFold:
+    """Fit one fold with the labels known at row ``origin``."""
+    gru = make_gru(config)
+    fold = Fold(0, origin, train_first(config, origin), origin, origin)
+    gru.walk_forward(problem, [fold], progress)
+    return gru.fitted[0]
+
+
+def train_first(config: Config, origin: int) -> int:
+    """First row whose label may be trained on at ``origin``, by the walk-forward's window."""
+    walk = config.walk_forward
+    return 0 if walk.window == "expanding" else max(0, origin + 1 - walk.rolling_bars)
+
+
+def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
+    """Open a stored model: by id, by a beginning of it, by path, or the latest.
+
+    Raises
+    ------
+    ModelError
+        If none or several fit.
+    """
+    if model_id is not None and (Path(model_id) / JOB_FILE).is_file():
+        return TrainedModel(Path(model_id), read_json(Path(model_id) / JOB_FILE))
+    known = sorted(path.parent.name for path in root.glob(f"*/{JOB_FILE}"))
+    fitting = [name for name in known if model_id is None or name.startswith(model_id)]
+    if not fitting:
+        wanted = "" if model_id is None else f" {model_id!r}"
+        raise ModelError(
+            f"there is no model{wanted} in {root}",
+            f"choose from {', '.join(known[-5:])}" if known else "run `fingru train` first",
+        )
+    if model_id is not None and model_id not in fitting and len(fitting) > 1:
+        raise ModelError(
+            f"{model_id!r} is the beginning of {len(fitting)} models: {', '.join(fitting[:5])}",
+            "give more of the id",
+        )
+    name = model_id if model_id in fitting else fitting[-1]
+    return TrainedModel(root / str(name), read_json(root / str(name) / JOB_FILE))
+
+
+def forecast_since(model: TrainedModel, prices: Prices) -> Forecast:
+    """Forecast every session of ``prices`` from the model's origin on, with no refit.
+
+    Known at: each row at its own close, with weights fitted at the model's origin.
+
+    Raises
+    ------
+    ModelError
+        If the prices do not fit the model: other features, or they end before its origin.
+    """
+    from fingru.model.checkpoint import load_model
+    from fingru.model.prediction import predict_since
+
+    config = model.config
+    problem = make_problem(prices, config)
+    return predict_since(load_model(model.path, problem.features), problem, config.device)
+
+
+def predict(
+    model: TrainedModel, prices: Prices, holdings: Mapping[str, float] | None = None
+) -> Prediction:
+    """Forecast the next bars and say which weights the strategy wants.
+
+    Parameters
+    ----------
+    model
+        A stored model.
+    prices
+        History up to now: at least what features and warm-up of the state need.
+    holdings
+        Present weights by asset, what is missing is 0; decides what a no-trade band keeps.
+
+    Raises
+    ------
+    ModelError, ConfigError, StrategyError
+        If prices, holdings or strategy do not fit.
+    """
+    config = model.config
+    forecast = forecast_since(model, prices)
+    last = prices.n_sessions - 1
+    if not np.isfinite(forecast.mean[last]).any():
+        raise ModelError(
+            f"no asset of {prices.source} has enough history at its last session",
+            f"give more than {model.job['warmup_bars']} bars of each",
+        )
+    name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
+    view = ViewFactory(prices, forecast, last).at(last, _as_weights(prices, holdings or {}))
+    weights = decide(strategy, view, name, config.simulation.max_leverage)
+    wanted = None if weights is None else dict(zip(prices.assets, weights.tolist(), strict=True))
+    return Prediction(prices.index[last], _table(forecast, prices), wanted)
+
+
+def _as_weights(prices: Prices, holdings: Mapping[str, float]) -> NDArray[np.float64]:
+    unknown = [asset for asset in holdings if asset not in prices.assets]
+    if unknown:
+        raise ConfigError(
+            f"holdings name {unknown[0]!r}, which is not in the data",
+            f"assets are {', '.join(prices.assets[:30])}",
+        )
+    return np.array([holdings.get(asset, 0.0) for asset in prices.assets])
+
+
+def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
+    rows = []
+    last = prices.n_sessions - 1
+    for a, asset in enumerate(prices.assets):
+        for h, horizon in enumerate(forecast.horizons):
+            mean, variance = forecast.mean[last, a, h], forecast.variance[last, a, h]
+            if not np.isfinite(mean):
+                continue
+            df = np.inf if forecast.df is None else forecast.df[last, a, h]
+            lower, upper = (float(x) for x in interval(mean, variance, df, 0.95))
+            close = prices.close[last, a]
+            rows.append(
+                {
+                    "asset": asset,
+                    "horizon": horizon,
+                    "close": close,
+                    "mean": mean,
+                    "variance": variance,
+                    "df": df,
+                    "annual_volatility": np.sqrt(variance / horizon * prices.bars_per_year),
+                    "lower95": lower,
+                    "upper95": upper,
+                    "lower_price": close * np.exp(lower),
+                    "upper_price": close * np.exp(upper),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def store_model(fitted: FittedFold, prices: Prices, config: Config, now: datetime) -> TrainedModel:
+    """Write the folder of a model fitted at the last session of ``prices``.
+
+    ``job.json`` comes last and makes it a model.
+    """
+    from fingru.model.checkpoint import save_model
+
+    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    path = config.store.models / name
+    job = {
+        "model_id": name,
+        "created_at": now.isoformat(timespec="seconds"),
+        "fingru_version": __version__,
+        "origin": fitted.manifest["origin"],
+        "warmup_bars": config.training.context_bars,
+        "data": {
+            "source": prices.source,
+            "sha256": prices.sha256,
+            "assets": list(prices.assets),
+            "sessions": prices.n_sessions,
+        },
+        "scores": fitted.manifest["scores"],
+        "config": config.model_dump(mode="json"),
+    }
+    save_model(path, fitted)
+    write_bytes_atomic(path / JOB_FILE, to_json_bytes(job))
+    return TrainedModel(path, job)

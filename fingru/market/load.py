@@ -1,0 +1,126 @@
+"""From a source's name to validated prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fingru.errors import DataError
+from fingru.market.finding import first_few
+from fingru.market.panel import Panel, build_panel
+from fingru.market.prices import Prices
+from fingru.market.sources import read_source
+
+DEFAULT_CACHE = Path("data/raw")
+
+Moment = str | date | pd.Timestamp | None
+"""A session bound: ISO text, a date, a stamp, or None for no bound."""
+
+
+def load_prices(
+    source: str,
+    *,
+    assets: Sequence[str] | None = None,
+    start: Moment = None,
+    end: Moment = None,
+    bars_per_year: float | None = None,
+    cache_dir: Path = DEFAULT_CACHE,
+) -> Prices:
+    """Load and check prices.
+
+    Parameters
+    ----------
+    source
+        ``sample:us_stocks``, ``sample:indices``, ``sample:simulated[?assets=6&signal=0.1&...]``,
+        ``yahoo:SPY,QQQ``, or the path of a CSV or Parquet file or of a folder of them.
+    assets
+        Symbols to keep, in this order; all if None.
+    start, end
+        First and last session, both included; a day includes all its bars.
+    bars_per_year
+        Overrides the observed number.
+    cache_dir
+        Where answers of vendors are kept.
+
+    Returns
+    -------
+    Prices; what was mended or is doubtful stands in its ``notes``.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used; the message names file, line, column and the mend.
+
+    Known at: row t holds the bars of session t only.
+
+    Examples
+    --------
+    >>> prices = load_prices("sample:us_stocks", assets=["KO", "XOM"], start="2000-01-01")
+    >>> prices.assets, str(prices.index[0].date()), prices.bars_per_year
+    (('KO', 'XOM'), '2000-01-03', 252.0)
+    """
+    if bars_per_year is not None and not 0 < bars_per_year < np.inf:
+        raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
+    prices = read_panel(source, assets, cache_dir).require()
+    if bars_per_year is not None:
+        prices = replace(prices, bars_per_year=float(bars_per_year))
+    return cut(prices, start, end, wanted=assets)
+
+
+def read_panel(source: str, assets: Sequence[str] | None, cache_dir: Path) -> Panel:
+    """Read a source and check it; refusals are among the findings.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read at all.
+    """
+    return build_panel(read_source(source, assets, cache_dir), source, assets)
+
+
+def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None) -> Prices:
+    """Keep the sessions from start to end, and the assets that have a bar in them.
+
+    Raises
+    ------
+    DataError
+        If nothing is left, or an asset that was asked for by name has no bar.
+    """
+    if start is None and end is None:
+        return prices
+    kept = prices.between(_bound(start, prices, last=False), _bound(end, prices, last=True))
+    empty = [a for a, any_bar in zip(kept.assets, kept.has_bar.any(axis=0), strict=True)
+             if not any_bar]  # fmt: skip
+    if not empty:
+        return kept
+    if wanted is not None:
+        raise DataError(
+            f"{prices.source}: no price in the chosen range for {first_few(empty)}",
+            "choose another range or other assets",
+        )
+    kept = kept.select([a for a in kept.assets if a not in set(empty)])
+    gone = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
+    return replace(kept, notes=(*kept.notes, gone))
+
+
+def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None:
+    """Turn a bound into a stamp that compares with the index; a day as end lasts to its end."""
+    if moment is None:
+        return None
+    try:
+        stamp = pd.Timestamp(moment)
+    except ValueError as error:
+        raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31") from error
+    if stamp is pd.NaT:
+        raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31")
+    zone = prices.index.tz
+    if zone is None:
+        return stamp.tz_localize(None).normalize()
+    stamp = stamp.tz_localize(zone) if stamp.tz is None else stamp.tz_convert(zone)
+    whole_day = last and stamp == stamp.normalize()
+    return stamp + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1) if whole_day else stamp

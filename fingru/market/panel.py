@@ -1,0 +1,179 @@
+"""Puts checked tables into one panel: a common set of sessions, one scale per asset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fingru.errors import DataError
+from fingru.market.doubts import suspicious_jumps
+from fingru.market.finding import Finding, first_few, note, raise_if_refused
+from fingru.market.prices import FloatArray, Prices
+from fingru.market.sessions import bars_per_year, to_sessions
+from fingru.market.table import FIELDS, RawTable, Reading
+from fingru.market.validation import check_closes, check_symbols, check_table
+
+_OTHERS = ("open", "high", "low")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What the checks made of a reading.
+
+    Parameters
+    ----------
+    prices
+        The panel, or None if something was refused.
+    findings
+        Everything found on the way, in the order of the files.
+    n_rows
+        Rows that were read.
+    """
+
+    prices: Prices | None
+    findings: tuple[Finding, ...]
+    n_rows: int
+
+    def require(self) -> Prices:
+        """Return the prices.
+
+        Raises
+        ------
+        DataError
+            The first refusal.
+        """
+        raise_if_refused(list(self.findings))
+        assert self.prices is not None
+        return self.prices
+
+
+def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = None) -> Panel:
+    """Check the tables and join them on the union of their sessions.
+
+    Where there is an adjusted close, open, high and low are scaled by adjusted close / close. An
+    asset has no bar, so NaN in every field, where its close is missing.
+
+    Parameters
+    ----------
+    reading
+        What the source gave.
+    source
+        What the user asked for.
+    assets
+        The symbols to keep, in this order; all if None.
+
+    Raises
+    ------
+    DataError
+        If a wanted asset is not there, or bar sizes or time zones do not go together.
+
+    Known at: each row holds the bar of its own session. An adjusted close is the source's own: a
+    later dividend or split scales all earlier prices of an asset by one factor, which leaves their
+    returns as they were.
+    """
+    tables = _chosen(reading.tables, source, assets)
+    sessions, notes = to_sessions(tables)
+    findings = check_symbols(tables)
+    for table, index in zip(tables, sessions, strict=True):
+        findings += check_table(table, index)
+    n_rows = sum(t.n_rows for t in tables)
+    findings += [note("reading", text) for text in (*_table_notes(tables), *notes)]
+    if any(f.severity == "refused" for f in findings):
+        return Panel(None, tuple(findings), n_rows)
+    prices, adjustments = _join(tables, sessions, source, assets)
+    findings += [note("adjustment", text) for text in adjustments]
+    refusals = check_closes(prices.close, prices.assets, source)
+    if refusals:
+        return Panel(None, (*refusals, *findings), n_rows)
+    return Panel(_finished(prices, reading, findings), tuple(findings), n_rows)
+
+
+def _finished(prices: Prices, reading: Reading, findings: list[Finding]) -> Prices:
+    fields = {name: getattr(prices, name) for name in (*_OTHERS, "close", "volume")}
+    return Prices(
+        index=prices.index,
+        assets=prices.assets,
+        bars_per_year=reading.bars_per_year or bars_per_year(prices.index),
+        source=prices.source,
+        notes=(*reading.notes, *(f.problem for f in (*findings, *suspicious_jumps(prices)))),
+        **fields,
+    )
+
+
+def _chosen(
+    tables: Sequence[RawTable], source: str, assets: Sequence[str] | None
+) -> list[RawTable]:
+    known = [s for t in tables for s in t.symbols]
+    if assets is None:
+        return list(tables)
+    if not assets:
+        raise DataError("the list of assets is empty", f"choose from {first_few(known, 30)}")
+    if repeated := [a for i, a in enumerate(assets) if a in assets[:i]]:
+        raise DataError(f"asset {repeated[0]!r} is asked for twice", "name it once")
+    if unknown := [a for a in assets if a not in set(known)]:
+        raise DataError(
+            f"{source} has no asset {', '.join(map(repr, unknown))}",
+            f"choose from {first_few(known, 30)}",
+        )
+    return [kept for t in tables if (kept := t.keep(assets)).symbols]
+
+
+def _table_notes(tables: Sequence[RawTable]) -> list[str]:
+    return list(dict.fromkeys(text for t in tables for text in t.notes))
+
+
+def _join(
+    tables: Sequence[RawTable],
+    sessions: Sequence[pd.DatetimeIndex],
+    source: str,
+    assets: Sequence[str] | None,
+) -> tuple[Prices, list[str]]:
+    stamps = np.unique(np.concatenate([s.asi8 for s in sessions]))
+    index = pd.DatetimeIndex(stamps.view("M8[us]"), tz=sessions[0].tz, name="date")
+    names = list(assets) if assets is not None else [s for t in tables for s in t.symbols]
+    column_of = {s: a for a, s in enumerate(names)}
+    present = [f for f in FIELDS if any(f in t.fields for t in tables)]
+    grid = {f: np.full((len(index), len(names)), np.nan) for f in present}
+    for table, rows in zip(tables, sessions, strict=True):
+        at = np.searchsorted(stamps, rows.asi8)
+        columns = np.array([column_of[s] for s in table.symbols], dtype=np.intp)
+        for field, values in table.fields.items():
+            if table.symbol_of_row is None:
+                grid[field][np.ix_(at, columns)] = values
+            else:
+                grid[field][at, columns[table.symbol_of_row]] = values
+    fields, notes = _adjusted(grid)
+    keep = np.isfinite(fields["close"]).any(axis=1)
+    if not keep.all():
+        notes.append(f"{int((~keep).sum())} session(s) without any price were left out")
+        index, fields = index[keep], {name: values[keep] for name, values in fields.items()}
+    blank = {name: None for name in _OTHERS if name not in fields}
+    return Prices(index, tuple(names), bars_per_year=1.0, source=source, **fields, **blank), notes
+
+
+def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:
+    """Scale to the adjusted close where there is one, and blank what has no close."""
+    grid = dict(grid)
+    adjusted = grid.pop("adj_close", None)
+    notes: list[str] = []
+    if adjusted is not None:
+        close = grid.get("close", np.full_like(adjusted, np.nan))
+        whole = ~np.isfinite(adjusted).any(axis=0)
+        lost = np.isfinite(close) & ~np.isfinite(adjusted) & ~whole
+        if lost.any():
+            notes.append(f"{int(lost.sum())} bar(s) with a close but no adjusted close left out")
+        grid["close"] = np.where(whole, close, adjusted)
+        factor = np.where(whole, 1.0, adjusted / close)
+        for name in _OTHERS:
+            if name in grid:
+                grid[name] = grid[name] * factor
+    missing = ~np.isfinite(grid["close"])
+    for name in (*_OTHERS, "volume"):
+        if name in grid:
+            grid[name] = np.where(missing, np.nan, grid[name])
+            if not np.isfinite(grid[name]).any():
+                del grid[name]
+    return grid, notes

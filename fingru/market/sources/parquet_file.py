@@ -1,0 +1,135 @@
+"""Reads a Parquet file, as pandas or any other program wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fingru.errors import DataError
+from fingru.market.layouts import Layout, find_layout, find_layout_of_pairs
+from fingru.market.sources.columns import FileColumns, TextColumn, build_table
+from fingru.market.table import FloatArray, RawTable, Stamps
+
+
+def read_parquet(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:
+    """Read a Parquet file of any of the three layouts; see ``read_csv``.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or its columns cannot be used.
+    """
+    return table_of_frame(open_parquet(path), path.name, symbol, assets)
+
+
+def open_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet file as it is.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is not a readable Parquet file ({error})", "delete it or write it again"
+        ) from error
+
+
+def table_of_frame(
+    frame: pd.DataFrame, origin: str, symbol: str, assets: Sequence[str] | None = None
+) -> RawTable:
+    """Turn a frame with stamps in its index or in a column into a table.
+
+    Parameters
+    ----------
+    frame
+        Flat columns, or two column levels of fields and symbols in either order.
+    origin, symbol
+        Name for messages, and the symbol if it holds one asset.
+    assets
+        Look only at these columns of a wide frame.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, no stamps, no closes, or text among the numbers.
+    """
+    if frame.empty:
+        raise DataError(f"{origin} is empty", "give a file with prices")
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = _index_as_columns(frame)
+    layout = _layout_of(frame, origin, symbol)
+    cells = layout.cells
+    if layout.kind == "wide" and assets is not None:
+        cells = tuple(c for c in cells if c.symbol in set(assets))
+    numbers = {c.position: _floats(frame.iloc[:, c.position], origin, c.name) for c in cells}
+    texts = {} if layout.symbol is None else {layout.symbol: _text(frame.iloc[:, layout.symbol])}
+    stamps = _typed_stamps(frame, layout, origin)
+    if stamps is None:
+        texts |= {i: _text(frame.iloc[:, i]) for i in layout.dates}
+    symbols = tuple(dict.fromkeys(c.symbol for c in layout.cells if c.symbol is not None))
+    return build_table(FileColumns(origin, layout, texts, numbers, stamps=stamps), symbols)
+
+
+def _index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Move the index into the first columns; nameless stamps are named Date."""
+    names = [
+        name or ("Date" if isinstance(level, pd.DatetimeIndex) else f"level {k}")
+        for k, (name, level) in enumerate(_levels(frame.index))
+    ]
+    return frame.rename_axis(index=names).reset_index()
+
+
+def _levels(index: pd.Index) -> list[tuple[str | None, pd.Index]]:
+    if isinstance(index, pd.MultiIndex):
+        return list(zip(index.names, index.levels, strict=True))
+    return [(index.name, index)]  # type: ignore[list-item]
+
+
+def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
+    if frame.columns.nlevels == 2:
+        pairs = [(str(a), str(b)) for a, b in frame.columns[1:]]
+        return find_layout_of_pairs(pairs, origin)
+    return find_layout([str(c) for c in frame.columns], origin, symbol)
+
+
+def _floats(column: pd.Series, origin: str, name: str) -> FloatArray:
+    if not pd.api.types.is_numeric_dtype(column):
+        numbers = pd.to_numeric(column, errors="coerce")
+        bad = np.flatnonzero(numbers.isna() & column.notna())
+        if bad.size:
+            raise DataError(
+                f"{origin} row {bad[0] + 1}, column {name}: {column.iloc[bad[0]]!r} is no number",
+                "store the column as numbers",
+            )
+        column = numbers
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _text(column: pd.Series) -> TextColumn:
+    text = column.astype(object).where(column.notna(), "").astype(str)
+    codes, values = pd.factorize(text.to_numpy(dtype=object))
+    return TextColumn([str(v) for v in values], codes.astype(np.intp))
+
+
+def _typed_stamps(frame: pd.DataFrame, layout: Layout, origin: str) -> Stamps | None:
+    """Take stamps that are stored as such; None if they are text or numbers."""
+    column = frame.iloc[:, layout.dates[0]]
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        return None
+    if column.isna().any():
+        row = int(np.flatnonzero(column.isna())[0]) + 1
+        raise DataError(f"{origin} row {row} has no date", "fill it in or delete the row")
+    index = pd.DatetimeIndex(column)
+    if index.tz is None:
+        return Stamps(index)
+    local = index.tz_localize(None)
+    return Stamps(local, local - index.tz_convert("UTC").tz_localize(None))

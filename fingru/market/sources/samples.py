@@ -1,0 +1,95 @@
+"""The samples that need no network: US stocks, two indices, and a simulated market."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+from pydantic import ValidationError
+
+from fingru.bundled import bundled_path
+from fingru.errors import DataError
+from fingru.market.simulated import SimulationSettings, simulate_market
+from fingru.market.table import RawTable, Reading, Stamps
+
+SAMPLES = ("us_stocks", "indices", "simulated")
+SURVIVORS_NOTE = (
+    "these 20 stocks were chosen because they were still large in 2022: returns are better than "
+    "an investor of 1990 could have expected (survivor bias)"
+)
+
+
+def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
+    """Read a sample by what stands after ``sample:``.
+
+    Parameters
+    ----------
+    name
+        ``us_stocks``, ``indices``, or ``simulated`` with options such as
+        ``simulated?assets=6&sessions=2500&signal=0.1&seed=3``.
+    assets
+        The symbols that are wanted.
+
+    Raises
+    ------
+    DataError
+        If there is no such sample or option.
+    """
+    base, _, options = name.partition("?")
+    if base == "simulated":
+        return _simulated(options)
+    if options or base not in SAMPLES:
+        raise DataError(f"there is no sample {name!r}", f"choose from {', '.join(SAMPLES)}")
+    return _indices() if base == "indices" else _us_stocks(assets)
+
+
+def _us_stocks(assets: Sequence[str] | None) -> Reading:
+    from fingru.market.sources.csv_file import read_csv
+
+    table = read_csv(bundled_path("data/us_stocks.csv.gz"), "us_stocks", assets)
+    return Reading((table,), (SURVIVORS_NOTE,))
+
+
+def _indices() -> Reading:
+    """Read the two files inside the arch wheel, without importing arch (it takes seconds)."""
+    from fingru.market.sources.csv_file import read_csv
+
+    package = find_spec("arch")
+    if package is None or package.origin is None:
+        raise DataError("sample:indices comes with the package arch", "pip install arch")
+    folder = Path(package.origin).parent / "data"
+    files = {"SP500": "sp500/sp500.csv.gz", "NASDAQ": "nasdaq/nasdaq.csv.gz"}
+    return Reading(tuple(read_csv(folder / f, symbol) for symbol, f in files.items()))
+
+
+def _simulated(options: str) -> Reading:
+    settings, seed = _simulation_options(options)
+    prices = simulate_market(settings, seed).prices
+    fields = {"open": prices.open, "high": prices.high, "low": prices.low, "close": prices.close}
+    fields["volume"] = prices.volume
+    known = {name: np.array(values) for name, values in fields.items() if values is not None}
+    table = RawTable("sample:simulated", Stamps(prices.index), prices.assets, known)
+    return Reading((table,), prices.notes, prices.bars_per_year)
+
+
+def _simulation_options(options: str) -> tuple[SimulationSettings, int]:
+    given = dict(parse_qsl(options, keep_blank_values=True))
+    allowed = ["seed", *SimulationSettings.model_fields]
+    if unknown := [k for k in given if k not in allowed]:
+        raise DataError(
+            f"sample:simulated has no option {unknown[0]!r}", f"choose from {', '.join(allowed)}"
+        )
+    seed = given.pop("seed", "0")
+    if not seed.isdecimal():
+        raise DataError(f"sample:simulated: seed {seed!r} is no whole number", "use seed=0")
+    try:
+        return SimulationSettings.model_validate(given), int(seed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "the options together"
+        raise DataError(
+            f"sample:simulated: {name}: {first['msg']}", "change the option"
+        ) from error

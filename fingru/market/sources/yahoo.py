@@ -1,0 +1,196 @@
+"""Prices through yfinance, kept as dated vintages because Yahoo's history changes under its users.
+
+``<cache>/yahoo/<symbol>/<date>.parquet`` holds what Yahoo answered on that date, raw. A vintage of
+today is used again; without network the latest one is used and named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fingru.errors import DataError
+from fingru.market.finding import first_few
+from fingru.market.sources.parquet_file import open_parquet, table_of_frame
+from fingru.market.table import Reading
+
+Fetch = Callable[[str], pd.DataFrame]
+"""Symbol to the answer of ``yfinance.Ticker(symbol).history(auto_adjust=False)``."""
+
+_SYMBOL = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=\-&]*")
+_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+_CLOSED_HOUR = 18
+_TOLERANCE = 1e-3
+
+
+def read_yahoo(
+    symbols: Sequence[str], cache_dir: Path, now: datetime, fetch: Fetch | None = None
+) -> Reading:
+    """Read daily bars of symbols, from today's vintage where there is one.
+
+    A bar of today counts only from 18:00 on the exchange's clock, and only for symbols that stop
+    trading at night; before that it is not known how the day ends.
+
+    Parameters
+    ----------
+    symbols
+        As Yahoo writes them: SPY, BRK-B, ^GSPC, EURUSD=X, 7203.T.
+    cache_dir
+        Vintages stand in its folder ``yahoo``.
+    now
+        The present, with time zone.
+    fetch
+        Asks Yahoo; yfinance if None.
+
+    Raises
+    ------
+    DataError
+        If a symbol is malformed or has no prices, or if there is neither network nor vintage.
+
+    Known at: the close of each session, except that adjusted closes carry later dividends.
+    """
+    wanted = [s.strip().upper() for s in symbols if s.strip()]
+    if not wanted:
+        raise DataError("yahoo: names no symbol", "write yahoo:SPY or yahoo:SPY,QQQ")
+    if malformed := [s for s in wanted if not _SYMBOL.fullmatch(s)]:
+        raise DataError(
+            f"{malformed[0]!r} is no Yahoo symbol", "write it as Yahoo does, like BRK-B"
+        )
+    if len(set(wanted)) < len(wanted):
+        raise DataError("yahoo: names a symbol twice", "name each once")
+    tables, notes = [], []
+    for symbol in wanted:
+        path, said = _vintage(symbol, cache_dir / "yahoo" / symbol, now, fetch or _ask_yahoo)
+        frame = open_parquet(path)
+        tables.append(table_of_frame(frame, f"yahoo:{symbol}", symbol))
+        notes += said
+    return Reading(tuple(tables), tuple(notes))
+
+
+def _vintage(symbol: str, folder: Path, now: datetime, fetch: Fetch) -> tuple[Path, list[str]]:
+    """Find or fetch the vintage to use, and what to say about it."""
+    today = folder / f"{now.date().isoformat()}.parquet"
+    older = [f for f in sorted(folder.glob("????-??-??.parquet")) if f.name < today.name]
+    if today.exists() and not _lacks_last_session(symbol, today, now):
+        return today, []
+    try:
+        frame, said = _complete_bars(symbol, fetch(symbol), now)
+    except DataError as error:
+        known = [today] if today.exists() else older[-1:]
+        if not known:
+            raise
+        return known[0], [f"{symbol}: prices as of {known[0].stem}, because {error.problem}"]
+    if older:
+        said += _changed_history(symbol, frame, older[-1])
+    _write(frame, today)
+    return today, said
+
+
+def _lacks_last_session(symbol: str, vintage: Path, now: datetime) -> bool:
+    """Whether today's session has ended since the vintage of today was fetched."""
+    index = pd.DatetimeIndex(open_parquet(vintage).index)
+    local = _local(now, index)
+    return (
+        _session_over(symbol, index, now)
+        and local.weekday() < 5
+        and index[-1].date() < local.date()
+    )
+
+
+def _session_over(symbol: str, index: pd.DatetimeIndex, now: datetime) -> bool:
+    never_closes = symbol.endswith(("=X", "=F")) or str(index.tz) in {"UTC", "None"}
+    return not never_closes and _local(now, index).hour >= _CLOSED_HOUR
+
+
+def _local(now: datetime, index: pd.DatetimeIndex) -> pd.Timestamp:
+    return pd.Timestamp(now).tz_convert(index.tz or "UTC")
+
+
+def _complete_bars(
+    symbol: str, answer: pd.DataFrame, now: datetime
+) -> tuple[pd.DataFrame, list[str]]:
+    """Keep finished sessions and prices; blank zeros, which Yahoo writes where it has none."""
+    frame = _one_symbol(symbol, answer)
+    missing = [c for c in ("Close", "Adj Close") if c not in frame.columns]
+    if frame.empty or missing:
+        lack = "no prices" if frame.empty else f"no column {missing[0]!r}"
+        raise DataError(f"Yahoo has {lack} for {symbol}", "check the symbol at finance.yahoo.com")
+    frame = frame[[c for c in _COLUMNS if c in frame.columns]].astype("float64")
+    index = pd.DatetimeIndex(frame.index)
+    said: list[str] = []
+    local = _local(now, index)
+    open_until = local.date() if _session_over(symbol, index, now) else local.date() - timedelta(1)
+    finished = np.array([d <= open_until for d in index.date])
+    if not finished.all():
+        said.append(f"{symbol}: the unfinished bar of {index[-1].date()} was left out")
+    frame = frame[finished & np.isfinite(frame["Close"].to_numpy())]
+    quotes = [c for c in ("Open", "High", "Low") if c in frame.columns]
+    zero = int((frame[quotes] <= 0).to_numpy().sum())
+    if zero:
+        said.append(f"{symbol}: {zero} opens, highs or lows of zero were taken as missing")
+        frame[quotes] = frame[quotes].where(frame[quotes] > 0)
+    return frame, said
+
+
+def _one_symbol(symbol: str, answer: pd.DataFrame) -> pd.DataFrame:
+    """Flatten the two column levels of ``yfinance.download``."""
+    if answer.columns.nlevels == 1:
+        return answer
+    level = 0 if symbol in answer.columns.get_level_values(0) else 1
+    if symbol not in answer.columns.get_level_values(level):
+        return answer.iloc[:0, :0]
+    return pd.DataFrame(answer.xs(symbol, axis=1, level=level))
+
+
+def _changed_history(symbol: str, frame: pd.DataFrame, older: Path) -> list[str]:
+    """Say where adjusted closes changed by more than one common factor since an older vintage."""
+    before = open_parquet(older)["Adj Close"]
+    both = pd.concat([before.rename("old"), frame["Adj Close"].rename("new")], axis=1).dropna()
+    if len(both) < 2:
+        return []
+    moved = np.log(both["new"] / both["old"])
+    change = moved - moved.median()
+    changed = change[change.abs() > _TOLERANCE]
+    if changed.empty:
+        return []
+    worst = np.expm1(changed.loc[changed.abs().idxmax()])
+    days = first_few([str(d.date()) for d in changed.index], 3)
+    return [
+        f"{symbol}: Yahoo changed {len(changed)} session(s) since {older.stem} ({days}; "
+        f"largest {worst:+.2%}), beyond later dividends and splits"
+    ]
+
+
+def _write(frame: pd.DataFrame, target: Path) -> None:
+    """Write a vintage whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    frame.to_parquet(part)
+    part.replace(target)
+
+
+def _ask_yahoo(symbol: str) -> pd.DataFrame:
+    """Ask Yahoo for the whole daily history, unadjusted with adjusted closes beside it."""
+    try:
+        import yfinance
+        from yfinance.exceptions import YFException
+    except ImportError as error:
+        raise DataError(
+            "yahoo: sources need the package yfinance", 'pip install "fingru[yahoo]"'
+        ) from error
+    try:
+        answer = yfinance.Ticker(symbol).history(
+            period="max", interval="1d", auto_adjust=False, actions=False, raise_errors=True
+        )
+    except (YFException, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"Yahoo did not answer for {symbol} ({type(error).__name__}: {error})",
+            "check the symbol and the network, or try again later",
+        ) from error
+    return pd.DataFrame(answer)

@@ -1,0 +1,140 @@
+"""Bars as one file holds them, before they are checked and put into a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+PRICE_FIELDS = ("open", "high", "low", "close", "adj_close")
+FIELDS = (*PRICE_FIELDS, "volume")
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Time stamps of N rows as the file writes them.
+
+    Parameters
+    ----------
+    local
+        (N,) wall-clock times, without time zone.
+    offset
+        (N,) what to subtract from ``local`` to get UTC, or None where the file names no zone.
+    notes
+        How doubtful stamps were read.
+    """
+
+    local: pd.DatetimeIndex
+    offset: pd.TimedeltaIndex | None = None
+    notes: tuple[str, ...] = ()
+
+    def utc(self) -> pd.DatetimeIndex:
+        """Return the stamps in UTC; stamps without a zone are taken as UTC."""
+        plain = self.local if self.offset is None else self.local - self.offset
+        return pd.DatetimeIndex(plain).tz_localize("UTC")
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The bars of one file.
+
+    Parameters
+    ----------
+    origin
+        Name of the file or source, for messages.
+    stamps
+        Time stamps of the N rows.
+    symbols
+        A symbols of the table.
+    fields
+        Name (of ``FIELDS``) to values: (N, A) where every row holds all symbols, (N,) where each
+        row belongs to one symbol. NaN where a cell is empty.
+    symbol_of_row
+        (N,) position in ``symbols``, for rows of one symbol each; otherwise None.
+    lines
+        (N,) line in the file of every row; None where the file has no lines (Parquet).
+    column_names
+        Field to the file's own name for it; a field that is missing here is named by its symbol.
+    notes
+        What was mended or left out while reading.
+    """
+
+    origin: str
+    stamps: Stamps
+    symbols: tuple[str, ...]
+    fields: Mapping[str, FloatArray]
+    symbol_of_row: IntArray | None = None
+    lines: IntArray | None = None
+    column_names: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """N, the number of rows."""
+        return len(self.stamps.local)
+
+    def row_name(self, row: int) -> str:
+        """Name a row the way the user finds it."""
+        if self.lines is None:
+            return f"row {row + 1}"
+        return f"line {self.lines[row]}"
+
+    def symbol_at(self, row: int, column: int) -> str:
+        """Return the symbol of a cell."""
+        return self.symbols[column if self.symbol_of_row is None else self.symbol_of_row[row]]
+
+    def column_name(self, field: str, symbol: str) -> str:
+        """Return the file's own name of a column."""
+        return (self.column_names or {}).get(field, symbol)
+
+    def keep(self, wanted: Sequence[str]) -> RawTable:
+        """Keep the rows and columns of these symbols; unknown ones are ignored."""
+        positions = np.array(
+            [a for a, s in enumerate(self.symbols) if s in set(wanted)], dtype=int
+        )
+        symbols = tuple(self.symbols[a] for a in positions)
+        if self.symbol_of_row is None:
+            fields = {name: values[:, positions] for name, values in self.fields.items()}
+            return replace(self, symbols=symbols, fields=fields)
+        renumber = np.full(len(self.symbols), -1)
+        renumber[positions] = np.arange(len(positions))
+        codes = renumber[self.symbol_of_row]
+        rows = np.flatnonzero(codes >= 0)
+        offset = self.stamps.offset
+        return replace(
+            self,
+            stamps=replace(
+                self.stamps,
+                local=self.stamps.local[rows],
+                offset=None if offset is None else offset[rows],
+            ),
+            symbols=symbols,
+            fields={name: values[rows] for name, values in self.fields.items()},
+            symbol_of_row=codes[rows],
+            lines=None if self.lines is None else self.lines[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything a source gave.
+
+    Parameters
+    ----------
+    tables
+        One per file.
+    notes
+        What the user should know about the source, one sentence each.
+    bars_per_year
+        Where the source defines it; otherwise None and it is observed.
+    """
+
+    tables: tuple[RawTable, ...]
+    notes: tuple[str, ...] = ()
+    bars_per_year: float | None = None

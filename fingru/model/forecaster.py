@@ -1,0 +1,188 @@
+"""The walk-forward of the GRU: chunks of folds trained together, then forecast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fingru.errors import ModelError
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
+from fingru.model.checkpoint import FoldCheckpoints, from_state, to_state
+from fingru.model.fitted import FittedFold, cut_folds, fold_identity
+from fingru.model.prediction import choose_device, empty_forecast, forecast_folds
+from fingru.model.sequences import SequenceBank, build_bank
+from fingru.model.settings import ModelSettings, TrainingSettings
+from fingru.model.threads import torch_threads
+from fingru.model.training import HistoryRow, ModelTask, TrainingPlan, train_stack
+
+
+class GRUForecaster:
+    """Ensembles of multi-scale GRUs, one per fold, trained as one stack.
+
+    Parameters
+    ----------
+    model, training
+        Settings; defaults where None.
+    seed
+        Seed of everything random; a model's own seed is (seed, fold number, member).
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    checkpoints
+        Where finished folds are kept, so that a killed run goes on with the same bytes; or None.
+
+    Attributes
+    ----------
+    fitted
+        One ``FittedFold`` per fold of the last walk-forward.
+    history
+        Its training: fold, member, step, train_loss, validation_loss, best.
+    bar_steps
+        Recurrence steps trained (forward and backward); 0 where all folds were resumed.
+    train_seconds, forecast_seconds
+        Elapsed time of its two parts.
+    """
+
+    def __init__(
+        self,
+        model: ModelSettings | None = None,
+        training: TrainingSettings | None = None,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        checkpoints: FoldCheckpoints | None = None,
+    ) -> None:
+        self._model = model or ModelSettings()
+        self._training = training or TrainingSettings()
+        self._seed, self._device, self._checkpoints = seed, device, checkpoints
+        self.fitted: tuple[FittedFold, ...] = ()
+        self.history = history_frame([], ())
+        self.bar_steps = 0
+        self.train_seconds = self.forecast_seconds = 0.0
+
+    @property
+    def name(self) -> str:
+        """The identifier in ``forecasts.parquet``."""
+        return "gru"
+
+    def walk_forward(
+        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = silent
+    ) -> Forecast:
+        """Fit at every fold's origin and forecast its test range.
+
+        Known at: row t at its close, with weights fitted on labels known at the fold's origin.
+
+        Raises
+        ------
+        ModelError
+            If a fold has nothing to train on, or a checkpoint belongs to other settings or data.
+        """
+        plan, bank = self._plan(problem), build_bank(problem)
+        self.bar_steps, self.train_seconds, self.forecast_seconds = 0, 0.0, 0.0
+        out = empty_forecast(
+            problem, self._model.members, student_t=self._model.likelihood == "student_t"
+        )
+        fitted: list[FittedFold] = []
+        history: list[HistoryRow] = []
+        chunks = chunk_folds(folds, self._model.members, self._training.stack_models)
+        with torch_threads(self._training.threads):
+            for number, chunk in enumerate(chunks):
+                started = time.perf_counter()
+                report = _ChunkProgress(progress, number, len(chunks), self._training.steps)
+                models, rows = self._fit_chunk(problem, bank, chunk, plan, report)
+                trained = time.perf_counter()
+                forecast_folds(bank, models, chunk, out, plan.device)
+                progress("forecast", number + 1, len(chunks))
+                self.train_seconds += trained - started
+                self.forecast_seconds += time.perf_counter() - trained
+                fitted += models
+                history += rows
+        self.fitted, self.history = tuple(fitted), history_frame(history, fitted)
+        return out
+
+    def _plan(self, problem: ForecastProblem) -> TrainingPlan:
+        features = problem.features
+        return TrainingPlan(
+            model=self._model,
+            training=self._training,
+            scales=features.scales,
+            features=len(features.names),
+            horizons=len(problem.labels.horizons),
+            warmup_bars=features.warmup_bars,
+            seed=self._seed,
+            device=choose_device(self._device),
+        )
+
+    def _fit_chunk(
+        self,
+        problem: ForecastProblem,
+        bank: SequenceBank,
+        chunk: Sequence[Fold],
+        plan: TrainingPlan,
+        report: _ChunkProgress,
+    ) -> tuple[list[FittedFold], list[HistoryRow]]:
+        """Resume the chunk if all its folds are kept, else train it and keep them."""
+        identities = [fold_identity(problem, fold, plan) for fold in chunk]
+        kept = [self._checkpoints.load(f.number) for f in chunk] if self._checkpoints else []
+        states = [state for state in kept if state is not None]
+        if len(states) == len(chunk):
+            resumed = [from_state(s, i) for s, i in zip(states, identities, strict=True)]
+            return [f for f, _ in resumed], [row for _, rows in resumed for row in rows]
+        tasks = [ModelTask(f, member) for f in chunk for member in range(plan.model.members)]
+        stack = train_stack(bank, tasks, plan, report)
+        self.bar_steps += stack.bar_steps
+        fitted = cut_folds(stack, identities)
+        for fold, models in zip(chunk, fitted, strict=True):
+            if self._checkpoints is not None:
+                rows = [row for row in stack.history if row.fold == fold.number]
+                self._checkpoints.save(fold.number, to_state(models, rows))
+        return fitted, stack.history
+
+
+class _ChunkProgress:
+    """Turns a chunk's steps into progress of the whole training."""
+
+    def __init__(self, progress: Progress, chunk: int, chunks: int, steps: int) -> None:
+        self._progress, self._steps = progress, steps
+        self._before, self._total = chunk * steps, chunks * steps
+
+    def __call__(self, step: int, loss: float) -> None:
+        """Report a finished step and its mean loss."""
+        self._progress("train", self._before + step, self._total, f"loss {loss:.4f}")
+
+
+def chunk_folds(folds: Sequence[Fold], members: int, stack_models: int) -> list[list[Fold]]:
+    """Cut the folds into runs of at most ``stack_models`` models, the same on every machine.
+
+    Raises
+    ------
+    ModelError
+        If there is no fold.
+    """
+    if not folds:
+        raise ModelError(
+            "the walk-forward has no fold", "choose an earlier first refit or give more history"
+        )
+    size = max(1, stack_models // members)
+    return [list(folds[i : i + size]) for i in range(0, len(folds), size)]
+
+
+def history_frame(rows: Sequence[HistoryRow], fitted: Sequence[FittedFold]) -> pd.DataFrame:
+    """Table of validations; ``best`` marks the step whose weights were kept."""
+    best = {
+        (f.manifest["fold"], member, step)
+        for f in fitted
+        for member, step in enumerate(f.manifest["scores"]["best_step"])
+    }
+    return pd.DataFrame(
+        {
+            "fold": pd.Series([r.fold for r in rows], dtype="int64"),
+            "member": pd.Series([r.member for r in rows], dtype="int64"),
+            "step": pd.Series([r.step for r in rows], dtype="int64"),
+            "train_loss": pd.Series([r.train_loss for r in rows], dtype="float64"),
+            "validation_loss": pd.Series([r.validation_loss for r in rows], dtype="float64"),
+            "best": pd.Series([(r.fold, r.member, r.step) in best for r in rows], dtype="bool"),
+        }
+    )

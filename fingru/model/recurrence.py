@@ -1,0 +1,88 @@
+"""The recurrence of a stack of GRUs: the reference in plain torch, and the choice of a kernel.
+
+Gate order and formulas are those of ``torch.nn.GRU``: r, z, n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fingru.errors import ConfigError
+
+Backend = Literal["auto", "torch", "numba"]
+Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
+
+
+def gru_scan(
+    gates: Tensor, w_hh: Tensor, b_hh: Tensor, h0: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    """Hidden state after each bar.
+
+    ``r = sigmoid(gates_r + W_r h + b_r)``, ``z = sigmoid(gates_z + W_z h + b_z)``,
+    ``n = tanh(gates_n + r * (W_n h + b_n))``, ``h' = (1 - z) * n + z * h``; a masked bar keeps h.
+
+    Parameters
+    ----------
+    gates
+        Input projections including the input bias, (M, N, L, 3K).
+    w_hh, b_hh
+        Recurrent weights (M, 3K, K) and bias (M, 3K).
+    h0
+        State before the first bar, (M, N, K).
+    mask
+        Bool (M, N, L): True where there is a bar; None where all are.
+
+    Returns
+    -------
+    Tensor
+        (M, N, L, K).
+    """
+    units = h0.shape[-1]
+    # Split once: indexing inside the loop would make every backward step as large as the input.
+    reset_update = gates[..., : 2 * units].unbind(2)
+    candidate = gates[..., 2 * units :].unbind(2)
+    present = None if mask is None else mask.unsqueeze(-1).unbind(2)
+    weights, bias = w_hh.transpose(1, 2), b_hh.unsqueeze(1)
+    h, states = h0, []
+    for t, rz_input in enumerate(reset_update):
+        recurrent = torch.baddbmm(bias, h, weights)  # (M, N, 3K)
+        r, z = torch.sigmoid(rz_input + recurrent[..., : 2 * units]).chunk(2, dim=-1)
+        n = torch.tanh(torch.addcmul(candidate[t], r, recurrent[..., 2 * units :]))
+        new = torch.lerp(n, h, z)
+        h = new if present is None else torch.where(present[t], new, h)
+        states.append(h)
+    return torch.stack(states, dim=2)
+
+
+def choose_scan(backend: Backend, gates: Tensor) -> Scan:
+    """Recurrence for these gates: the fused kernel on CPU float32 if wanted and installed.
+
+    Raises
+    ------
+    ConfigError
+        If the kernel is asked for by name and cannot run.
+    """
+    fits = gates.device.type == "cpu" and gates.dtype == torch.float32
+    kernel = _numba_kernel() if backend != "torch" and fits else None
+    if kernel is not None:
+        return kernel
+    if backend == "numba":
+        raise ConfigError(
+            "model.backend is 'numba' but the fused kernel runs only on CPU in float32 with numba",
+            "set model.backend to 'auto' or 'torch'",
+        )
+    return gru_scan
+
+
+@cache
+def _numba_kernel() -> Scan | None:
+    try:
+        from fingru.model.kernels import gru_scan_numba
+    except ImportError:  # numba is absent, or has no wheel for this Python: torch does the work
+        return None
+    return gru_scan_numba

@@ -1,0 +1,102 @@
+"""Settings of the network and of its training; importing them loads no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fingru.settings import Settings
+
+
+class ModelSettings(Settings):
+    """The architecture: what the network is, apart from the scales and features it is given."""
+
+    hidden: int = Field(
+        default=24, ge=1, le=1024, description="Hidden units K of each scale's GRU."
+    )
+    layers: int = Field(default=1, ge=1, le=8, description="GRU layers per scale.")
+    fusion: int = Field(default=32, ge=1, le=4096, description="Units that join the scales.")
+    likelihood: Literal["student_t", "gaussian"] = Field(
+        default="student_t", description="Distribution of the next return."
+    )
+    initial_df: float = Field(
+        default=6.0, gt=2.2, le=200.0, description="Degrees of freedom of the untrained Student-t."
+    )
+    max_log_ratio: float = Field(
+        default=3.0, gt=0.0, le=10.0, description="Bound on |log(variance / reference variance)|."
+    )
+    memory_bars: float = Field(
+        default=126.0,
+        ge=2.0,
+        description="Longest time constant the update gates start with, in bars.",
+    )
+    members: int = Field(
+        default=3, ge=1, le=64, description="Members of the ensemble of each fold."
+    )
+    backend: Literal["auto", "torch", "numba"] = Field(
+        default="auto",
+        description="Recurrence: the fused CPU kernel where it fits, or plain torch.",
+    )
+
+
+class TrainingSettings(Settings):
+    """How the network is trained, and how forecasts are warmed up."""
+
+    steps: int = Field(default=320, ge=1, description="Optimiser steps at most.")
+    sequences: int = Field(default=8, ge=1, description="Sequences B in the batch of each model.")
+    sequence_bars: int = Field(default=420, ge=2, description="Bars L in a training sequence.")
+    burn_in: int = Field(default=126, ge=0, description="First bars of a sequence without loss.")
+    context_bars: int = Field(
+        default=504, ge=1, description="Bars before a fold's origin over which forecasts warm up."
+    )
+    learning_rate: float = Field(default=3e-3, gt=0.0, description="Peak learning rate of AdamW.")
+    warmup_steps: int = Field(default=20, ge=0, description="Steps of linear warm-up.")
+    weight_decay: float = Field(
+        default=0.01, ge=0.0, description="Decoupled decay of weight matrices."
+    )
+    clip_norm: float = Field(
+        default=1.0, gt=0.0, description="Largest gradient norm of one model."
+    )
+    mean_penalty: float = Field(
+        default=1.0, ge=0.0, description="Penalty on the squared mean, in squared volatilities."
+    )
+    dropout: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Dropout between GRUs and fusion."
+    )
+    validation_fraction: float = Field(
+        default=0.15, gt=0.0, lt=0.9, description="Latest part of the training sessions held out."
+    )
+    validation_sessions: int = Field(
+        default=504, ge=1, description="Sessions of the validation tail at most."
+    )
+    validation_assets: int = Field(
+        default=32, ge=1, description="Assets on which a model is validated at most."
+    )
+    evaluate_every: int = Field(default=20, ge=1, description="Steps between two validations.")
+    patience: int = Field(
+        default=6, ge=1, description="Validations without progress before stopping."
+    )
+    refit: bool = Field(
+        default=False,
+        description="Train again, tail included, for the number of steps found best.",
+    )
+    input_clip: float = Field(
+        default=5.0, gt=0.0, description="Bound on a standardised feature, in standard deviations."
+    )
+    stack_models: int = Field(
+        default=72,
+        ge=1,
+        description="Models trained in one tensor program at most; bounds memory.",
+    )
+    threads: int = Field(
+        default=0, ge=0, description="CPU threads; 0 takes all this process may use."
+    )
+
+    @model_validator(mode="after")
+    def _burn_in_leaves_loss(self) -> TrainingSettings:
+        if self.burn_in >= self.sequence_bars:
+            raise ValueError("burn_in must be shorter than sequence_bars")
+        if self.context_bars < self.burn_in:
+            raise ValueError("context_bars must be at least burn_in")
+        return self

@@ -1,0 +1,161 @@
+"""How a running job is recorded on disk: its first manifest, finished units, and its end."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fingru import __version__
+from fingru.errors import ConfigError, DataError, InterruptedRunError
+from fingru.forecast.baselines import forecast_baselines
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Progress
+from fingru.job import Job
+from fingru.store.runs import RunDirectory
+from fingru.strategy import load_strategy
+
+_FORECAST_ARRAYS = ("mean", "variance", "df", "epistemic_variance", "fallback")
+
+
+def first_manifest(job: Job) -> dict[str, Any]:
+    """What is known of a run before it starts."""
+    prices, index = job.prices, job.prices.index
+    name, _ = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
+    features = job.problem.features
+
+    def day(row: int) -> str:
+        return index[row].isoformat() if index.tz is not None else str(index[row].date())
+
+    return {
+        "fingru_version": __version__,
+        "python_version": platform.python_version(),
+        "torch_version": version("torch"),
+        "data": {
+            "source": prices.source,
+            "sha256": prices.sha256,
+            "assets": list(prices.assets),
+            "first": day(0),
+            "last": day(-1),
+            "sessions": prices.n_sessions,
+            "bars_per_year": prices.bars_per_year,
+            "notes": list(prices.notes),
+        },
+        "config": job.config.model_dump(mode="json"),
+        "seed": job.config.seed,
+        "strategy": name,
+        "features": {
+            "names": list(features.names),
+            "scales": list(features.scales),
+            "warmup_bars": features.warmup_bars,
+            "fingerprint": features.fingerprint,
+        },
+        "folds": [
+            {
+                "number": fold.number,
+                "origin": day(fold.origin),
+                "train_first": day(fold.train_first),
+                "test_first": day(fold.test_first),
+                "test_last": day(fold.test_last),
+            }
+            for fold in job.folds
+        ],
+    }
+
+
+def open_directory(job: Job, resume: str | None) -> RunDirectory:
+    """Start a run's directory, or reopen one whose data and configuration are the same."""
+    root = job.config.store.runs
+    if resume is None:
+        return RunDirectory.create(root, None, first_manifest(job), now=datetime.now(UTC))
+    directory = RunDirectory.open(root, resume)
+    stored = directory.manifest
+    if stored["data"]["sha256"] != job.prices.sha256:
+        raise DataError(
+            f"run {directory.run_id} was made of other prices than {job.prices.source} holds now",
+            "start a new run without --resume",
+        )
+    ours = job.config.model_dump(mode="json", exclude={"store"})
+    if {key: value for key, value in stored["config"].items() if key != "store"} != ours:
+        raise ConfigError(
+            f"run {directory.run_id} was started with another configuration",
+            "resume it without other settings, or start a new run",
+        )
+    directory.resume()
+    return directory
+
+
+@contextmanager
+def recording_failure(directory: RunDirectory | None) -> Iterator[None]:
+    """Mark the run as interrupted or failed when its work does not come to its end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if directory is None:
+            raise
+        directory.finish("interrupted", {})
+        raise InterruptedRunError(
+            f"run {directory.run_id} was interrupted; what was finished is stored",
+            f"go on with: fingru backtest --resume {directory.run_id}",
+        ) from None
+    except Exception as error:
+        if directory is not None:
+            directory.update_manifest(error=str(error) or type(error).__name__)
+            directory.finish("failed", {})
+        raise
+
+
+@dataclass(frozen=True)
+class UnitCheckpoints:
+    """Keeps finished folds of training as units of a run directory."""
+
+    directory: RunDirectory
+
+    def load(self, fold: int) -> dict[str, NDArray[Any]] | None:
+        """State of a finished fold, or None if it has to be trained."""
+        unit = self.directory.load_unit(f"fold_{fold:04d}")
+        return None if unit is None else unit[0]
+
+    def save(self, fold: int, state: dict[str, NDArray[Any]]) -> None:
+        """Keep the state of a finished fold."""
+        self.directory.save_unit(f"fold_{fold:04d}", state, {})
+
+
+def baseline_forecasts(
+    directory: RunDirectory | None, job: Job, progress: Progress
+) -> list[Forecast]:
+    """Forecast with all baselines, or read the forecasts that an interrupted run had finished."""
+    names = job.config.baselines.names
+    if directory is not None:
+        stored = [directory.load_unit(f"forecast_{name}") for name in names]
+        found = [unit[0] for unit in stored if unit is not None]
+        if len(found) == len(names):
+            return [_as_forecast(n, a, job) for n, a in zip(names, found, strict=True)]
+    forecasts = forecast_baselines(job.problem, job.folds, job.config.baselines, progress)
+    if directory is None:
+        return forecasts
+    for forecast in forecasts:
+        arrays = {name: getattr(forecast, name) for name in _FORECAST_ARRAYS}
+        present = {name: array for name, array in arrays.items() if array is not None}
+        directory.save_unit(f"forecast_{forecast.model}", present, {})
+    return forecasts
+
+
+def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forecast:
+    return Forecast(
+        model,
+        job.prices.index,
+        job.prices.assets,
+        job.config.horizons,
+        arrays["mean"],
+        arrays["variance"],
+        df=arrays.get("df"),
+        epistemic_variance=arrays.get("epistemic_variance"),
+        fallback=arrays.get("fallback"),
+    )

@@ -1,0 +1,75 @@
+"""Reading a stored run back into the value it was made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fingru.backtest.result import BacktestResult
+from fingru.errors import StoreError
+from fingru.store.runs import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
+    """Load everything a finished run decided.
+
+    Parameters
+    ----------
+    run_directory
+        A run of the store, or the path of its folder.
+
+    Returns
+    -------
+    BacktestResult
+        As it was in memory when the run ended; text columns are plain strings.
+
+    Raises
+    ------
+    StoreError
+        If the run has not finished, or a file is missing or damaged.
+    """
+    run = RunDirectory(run_directory) if isinstance(run_directory, Path) else run_directory
+    manifest = run.manifest
+    if run.status != "done":
+        raise StoreError(
+            f"run {run.run_id} is {run.status}, so it has no results yet",
+            f"finish it with `fingru backtest --resume {run.run_id}`"
+            if run.status != "running"
+            else "wait until it is done",
+        )
+    return BacktestResult(
+        manifest=manifest,
+        metrics=run.metrics,
+        forecasts=_checked(run.forecasts, run, "forecasts"),
+        weights=_checked(run.weights, run, "weights"),
+        trades=_checked(run.trades, run, "trades"),
+        equity=_checked(run.equity, run, "equity"),
+        training=_checked(run.training, run, "training"),
+    )
+
+
+_COLUMNS = {
+    "forecasts": (
+        "origin", "target", "asset", "horizon", "model", "mean", "variance", "df", "realized"
+    ),
+    "weights": ("date", "asset", "weight"),
+    "trades": ("date", "asset", "weight", "price", "cost"),
+    "equity": (
+        "date", "strategy", "net_return", "gross_return", "equity", "drawdown", "turnover",
+        "cost", "leverage",
+    ),
+    "training": ("fold", "member", "step", "train_loss", "validation_loss", "best"),
+}  # fmt: skip
+
+
+def _checked(frame: pd.DataFrame, run: RunDirectory, name: str) -> pd.DataFrame:
+    missing = [column for column in _COLUMNS[name] if column not in frame.columns]
+    if missing:
+        raise StoreError(
+            f"{run.path / name}.parquet has no column {', '.join(missing)}",
+            "run the backtest again",
+        )
+    return frame

@@ -1,0 +1,178 @@
+"""Where a result comes from: period, data, settings, versions, checks, and how to repeat it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from fingru.backtest.result import BacktestResult
+from fingru.report.catalogue import is_missing, label_of, write_value
+from fingru.report.selection import bars_per_year, main_model, strategy_names
+from fingru.report.table import Table, facts
+
+_SECONDS = {
+    "features_s": "Features", "train_s": "Training", "forecast_s": "Forecasts",
+    "backtest_s": "Backtest", "total_s": "Total",
+}  # fmt: skip
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mapping as dotted keys.
+
+    Examples
+    --------
+    >>> flat({"model": {"hidden": 24}, "seed": 0})
+    {'model.hidden': 24, 'seed': 0}
+    """
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            out |= flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def configuration(result: BacktestResult) -> dict[str, Any]:
+    """The complete configuration as dotted keys."""
+    return flat(result.manifest.get("config", {}))
+
+
+def trial_count(result: BacktestResult) -> int | None:
+    """How many configurations were tried on this data, as the ledger counted."""
+    trials = result.metrics.get("trials", {})
+    count = trials.get("count") if isinstance(trials, Mapping) else None
+    return None if is_missing(count) else int(float(str(count)))
+
+
+def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
+    """Whether the leak check passed (None: it was not run), and a sentence about it."""
+    check = result.metrics.get("leak_check") or {}
+    status = check.get("status")
+    if status == "passed":
+        return True, "Changing later prices changed nothing that was decided before them."
+    if status == "leak":
+        found = check.get("leaks") or [{}]
+        place = ", ".join(str(found[0][k]) for k in ("stage", "column") if k in found[0])
+        return False, f"Something had seen the future ({place}): do not trust this result."
+    why = f" ({check['reason']})" if check.get("reason") else ""
+    return None, f"The leak check was not run{why}; `fingru leakcheck` does it."
+
+
+def header(result: BacktestResult) -> dict[str, str]:
+    """What belongs at the head of every result: period, costs, fills, benchmark, trials."""
+    config, data = configuration(result), result.manifest["data"]
+    dates = result.equity.loc[result.equity["strategy"] == result.strategy, "date"]
+    period = f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}" if len(dates) else "no returns"
+    others = [label_of(name) for name in strategy_names(result)[1:]]
+    trials = trial_count(result)
+    fill = str(config.get("simulation.fill", "next_bar"))
+    cash = config.get("simulation.cash_rate")
+    facts = {
+        "Out of sample": period,
+        "Bars": f"{len(dates):,}, {bars_per_year(result):,.0f} a year",
+        "Data": f"{data['source']}, {len(data['assets'])} assets",
+        "Strategy": label_of(result.strategy),
+        "Model": label_of(main_model(result)),
+        "Costs": write_value(config.get("simulation.cost_bps"), "bps"),
+        "Fills": "at the same close (nobody can do this)" if fill == "same_close" else "next bar",
+        "Benchmarks": ", ".join(others) or "none",
+        "Returns": "simple, compounded, net of costs",
+        "Trials so far": "n/a" if trials is None else f"{trials:,}",
+        "Run": str(result.manifest.get("run_id", "not stored")),
+    }
+    return facts if is_missing(cash) else facts | {"Cash rate": write_value(cash, "percent2")}
+
+
+def warnings_of(result: BacktestResult) -> list[str]:
+    """What a reader must know before believing any number."""
+    found = []
+    if configuration(result).get("simulation.fill") == "same_close":
+        found.append(
+            "Trades are filled at the close they were decided on. Nobody can do this; the result "
+            "is too good."
+        )
+    passed, sentence = leak_verdict(result)
+    if passed is False:
+        found.append(sentence)
+    blocks = result.equity[result.equity["strategy"] == result.strategy]
+    if len(blocks) and float(blocks["equity"].min()) <= 0:
+        found.append("The strategy lost all its equity.")
+    notes = [*(result.manifest["data"].get("notes") or []), *(result.metrics.get("notes") or [])]
+    return found + [_sentence(str(note)) for note in dict.fromkeys(notes)]
+
+
+def _sentence(text: str) -> str:
+    closed = text if text.endswith((".", "!", "?")) else f"{text}."
+    return closed[0].upper() + closed[1:]
+
+
+def reproduce_command(result: BacktestResult) -> str:
+    """The command line that repeats the run with its complete configuration."""
+    parts = ["fingru", "backtest"]
+    for key, value in configuration(result).items():
+        if value is None or key.startswith("store.") or value == {}:
+            continue
+        written = value if isinstance(value, str) else json.dumps(value)
+        parts += ["--set", f"{key}={written}"]
+    return shlex.join(parts)
+
+
+def provenance_table(result: BacktestResult) -> Table:
+    """Data, versions, seed and times of the run."""
+    manifest, data = result.manifest, result.manifest["data"]
+    values: dict[str, object] = {
+        "Source": data.get("source"),
+        "Assets": ", ".join(map(str, data.get("assets", []))),
+        "First session": data.get("first"),
+        "Last session": data.get("last"),
+        "Sessions": write_value(data.get("sessions"), "count"),
+        "Bars per year": write_value(data.get("bars_per_year"), "ratio"),
+        "Data SHA-256": data.get("sha256"),
+        "Created (UTC)": manifest.get("created_at"),
+        "Seed": manifest.get("seed"),
+    }
+    values |= {
+        key.replace("_", " ").capitalize(): value
+        for key, value in flat(manifest).items()
+        if "version" in key and not key.startswith("config")
+    }
+    timing = manifest.get("timing") or {}
+    values |= {
+        f"{label} time": write_value(timing.get(key), "seconds")
+        for key, label in _SECONDS.items()
+        if key in timing
+    }
+    return facts("Data and provenance", values)
+
+
+def checks_table(result: BacktestResult) -> Table:
+    """Leak check and trial count, with every detail that was stored."""
+    _, verdict = leak_verdict(result)
+    trials = result.metrics.get("trials") or {}
+    check = result.metrics.get("leak_check") or {}
+    values: dict[str, object] = {"Leak check": verdict}
+    values |= {f"Leak check: {k}".replace("_", " "): _brief(v) for k, v in flat(check).items()}
+    values |= {f"Trials: {k}".replace("_", " "): _brief(v) for k, v in flat(trials).items()}
+    return facts("Checks", values)
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "n/a" if value is None else str(value)
+
+
+def configuration_table(result: BacktestResult) -> Table:
+    """Every setting of the run."""
+    values = {key: json.dumps(value) for key, value in configuration(result).items()}
+    return facts("Configuration", dict(values))
+
+
+def fingerprints_table(result: BacktestResult) -> Table:
+    """SHA-256 of every file of the run; ``fingru runs verify`` compares them."""
+    return facts("Fingerprints (SHA-256)", dict(result.manifest.get("sha256") or {}))

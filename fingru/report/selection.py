@@ -1,0 +1,144 @@
+"""Picking rows of a result: the chosen model, its baselines, one column per strategy, a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fingru.backtest.result import BacktestResult
+from fingru.forecast.evaluation import common_rows, usable_rows
+from fingru.report.catalogue import is_missing
+
+Day = str | pd.Timestamp | None
+
+
+def in_window(stamps: pd.Series, start: Day, end: Day) -> pd.Series:
+    """Mask of the rows from ``start`` to ``end``, both days included; None is open."""
+    zone = stamps.dt.tz
+    keep = pd.Series(data=True, index=stamps.index)
+    if start is not None:
+        keep &= stamps >= _in_zone(pd.Timestamp(start), zone)
+    if end is not None:
+        keep &= stamps < _in_zone(pd.Timestamp(end).normalize() + pd.Timedelta(days=1), zone)
+    return keep
+
+
+def _in_zone(stamp: pd.Timestamp, zone: Any) -> pd.Timestamp:  # noqa: ANN401 - pandas' tzinfo
+    return stamp if zone is None or stamp.tz is not None else stamp.tz_localize(zone)
+
+
+def strategy_names(result: BacktestResult) -> list[str]:
+    """The chosen strategy first, then the benchmarks in the order of the run."""
+    names = [str(name) for name in result.equity["strategy"].drop_duplicates()]
+    return sorted(names, key=lambda name: name != result.strategy)
+
+
+def block_of(result: BacktestResult, strategy: str) -> pd.DataFrame:
+    """Rows of ``equity`` of one strategy in order of date."""
+    rows = result.equity[result.equity["strategy"] == strategy]
+    return rows.sort_values("date").reset_index(drop=True)
+
+
+def bars_per_year(result: BacktestResult) -> float:
+    """Observed bars per year of the run's data."""
+    return float(result.manifest["data"]["bars_per_year"])
+
+
+def model_names(result: BacktestResult) -> list[str]:
+    """Scored models, the chosen one first."""
+    names = [str(name) for name in result.metrics.get("forecasts", {})]
+    names += [str(m) for m in result.forecasts["model"].drop_duplicates() if str(m) not in names]
+    chosen = main_model(result, names)
+    return sorted(names, key=lambda name: name != chosen)
+
+
+def main_model(result: BacktestResult, names: list[str] | None = None) -> str:
+    """The model whose forecasts the strategy used: named by the manifest, else ``gru``."""
+    named = result.manifest.get("model")
+    if isinstance(named, str):
+        return named
+    if names is None:
+        names = [str(name) for name in result.metrics.get("forecasts", {})]
+    return "gru" if "gru" in names or not names else names[0]
+
+
+def horizons_of(result: BacktestResult) -> list[int]:
+    """Forecast horizons in bars, ascending."""
+    stored = {int(h) for of in result.metrics.get("forecasts", {}).values() for h in of}
+    return sorted(stored | {int(h) for h in result.forecasts["horizon"].unique()})
+
+
+def assets_of(result: BacktestResult) -> list[str]:
+    """Assets of the run's data, in its order."""
+    return [str(asset) for asset in result.manifest["data"]["assets"]]
+
+
+def scores_of(result: BacktestResult, model: str, horizon: int) -> dict[str, Any]:
+    """Stored scores of a model at a horizon, ``pooled`` and ``assets``; may be empty."""
+    found = result.metrics.get("forecasts", {}).get(model, {}).get(str(horizon), {})
+    return dict(found)
+
+
+def pooled_score(result: BacktestResult, model: str, horizon: int) -> float | None:
+    """Pooled log score, or None where undefined."""
+    score = scores_of(result, model, horizon).get("pooled", {}).get("log_score")
+    return None if is_missing(score) else float(score)
+
+
+def best_baseline(result: BacktestResult, horizon: int) -> str | None:
+    """The baseline with the lowest pooled log score at this horizon, if any has one."""
+    chosen = main_model(result)
+    scored = {m: pooled_score(result, m, horizon) for m in model_names(result) if m != chosen}
+    known = {m: score for m, score in scored.items() if score is not None}
+    return min(known, key=lambda m: known[m]) if known else None
+
+
+def asset_gains(result: BacktestResult, horizon: int) -> pd.DataFrame:
+    """Log-score gain of the chosen model over each baseline, per asset; positive is better.
+
+    ``log_score(baseline) - log_score(chosen)``, nats per forecast. Index: assets; columns:
+    baselines; plus ``best``: the gain over the best baseline of that asset.
+    """
+    chosen = scores_of(result, main_model(result), horizon).get("assets", {})
+    gains: dict[str, dict[str, float]] = {}
+    for model in model_names(result)[1:]:
+        of_assets = scores_of(result, model, horizon).get("assets", {})
+        gains[model] = {
+            asset: of_assets[asset]["log_score"] - own["log_score"]
+            for asset, own in chosen.items()
+            if asset in of_assets
+            and not is_missing(own.get("log_score"))
+            and not is_missing(of_assets[asset].get("log_score"))
+        }
+    table = pd.DataFrame(gains, dtype=float).reindex(list(chosen))
+    table = table.dropna(axis=0, how="all").dropna(axis=1, how="all")
+    return table.assign(best=table.min(axis=1)) if len(table.columns) else table.iloc[:0]
+
+
+def forecasts_of(
+    result: BacktestResult, model: str, horizon: int, asset: str | None = None
+) -> pd.DataFrame:
+    """Usable forecasts of a model at a horizon, in order of origin; all assets if unnamed."""
+    table = result.forecasts
+    keep = (table["model"] == model) & (table["horizon"] == horizon)
+    if asset is not None:
+        keep &= table["asset"] == asset
+    rows = usable_rows(table[keep])
+    return rows.sort_values("origin", kind="stable").reset_index(drop=True)
+
+
+def common_forecasts(
+    result: BacktestResult, horizon: int, asset: str | None = None
+) -> pd.DataFrame:
+    """Forecasts at a horizon that every model has made, on which models are compared."""
+    table = result.forecasts[result.forecasts["horizon"] == horizon]
+    if asset is not None:
+        table = table[table["asset"] == asset]
+    return common_rows(table) if len(table) else table
+
+
+def compounded(returns: pd.Series) -> pd.Series:
+    """Growth of 1: cumulative product of ``1 + return``; 0 for good once everything is lost."""
+    return np.maximum(1.0 + returns, 0.0).cumprod()

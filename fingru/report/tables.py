@@ -1,0 +1,31 @@
+"""All tables of a run under stable keys."""
+
+from __future__ import annotations
+
+from fingru.backtest.result import BacktestResult
+from fingru.report import forecast_tables, money_tables, provenance
+from fingru.report.table import Table
+
+__all__ = ["KEYS", "Table", "tables"]
+
+_TABLES = {
+    "strategies": money_tables.strategies_table,
+    "forecasts": forecast_tables.forecasts_table,
+    "asset_scores": forecast_tables.asset_scores_table,
+    "calibration": forecast_tables.calibration_by_asset,
+    "years": money_tables.years_table,
+    "drawdowns": money_tables.drawdowns_table,
+    "assets": money_tables.assets_table,
+    "folds": forecast_tables.folds_table,
+    "provenance": provenance.provenance_table,
+    "checks": provenance.checks_table,
+    "configuration": provenance.configuration_table,
+    "fingerprints": provenance.fingerprints_table,
+}
+KEYS = tuple(_TABLES)
+"""Keys of ``tables``; a later version may add some."""
+
+
+def tables(result: BacktestResult) -> dict[str, Table]:
+    """Every table of a run, raw numbers with the way to write them."""
+    return {key: make(result) for key, make in _TABLES.items()}

@@ -1,0 +1,171 @@
+"""How figures look: colours that work on white and on dark, one layout, compact data.
+
+Colours keep at least 3:1 contrast on ``#FFFFFF`` and ``#0E1117`` and tell gain from loss for
+colour-blind readers, so no figure needs a second version for a dark page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+GAIN = "#2F81D6"
+LOSS = "#D9621E"
+GREY = "#7A7F87"
+LINES = (GAIN, "#D9621E", "#1B9E76", "#A8579A")
+"""At most four lines are told apart by colour; the rest are grey."""
+
+DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+DIVERGING = (
+    (0.0, "#C2410C"),
+    (0.25, "#F3B183"),
+    (0.5, "#F7F7F7"),
+    (0.75, "#8DBBEA"),
+    (1.0, "#1F6FC0"),
+)
+MAX_BUCKETS = 3000
+"""A line with more than twice this many points is thinned to the extremes of this many spans."""
+
+_AXIS = {
+    "gridcolor": "rgba(122,127,135,0.22)",
+    "linecolor": "rgba(122,127,135,0.5)",
+    "zerolinecolor": "rgba(122,127,135,0.6)",
+    "zerolinewidth": 1,
+    "automargin": True,
+    "title": {"standoff": 6, "font": {"size": 12}},
+}
+_TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, 'Segoe UI', 'Liberation Sans', sans-serif", "size": 12.5},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(LINES),
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "hoverlabel": {"align": "left", "namelength": 28},
+    }
+)
+
+
+@dataclass(frozen=True)
+class About:
+    """The words that travel with a figure, in ``figure.layout.meta``.
+
+    Parameters
+    ----------
+    title
+        Heading, without a final stop.
+    caption
+        What is drawn and how to read it, one or two sentences.
+    alt
+        What a reader who cannot see the figure should know.
+    """
+
+    title: str
+    caption: str
+    alt: str
+
+
+def new_figure(about: About, height: int = 360) -> go.Figure:
+    """Empty figure in the house layout; its heading, caption and alternative text travel in it."""
+    figure = go.Figure()
+    figure.update_layout(
+        template=_TEMPLATE,
+        height=height,
+        margin={"l": 56, "r": 16, "t": 36, "b": 36},
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left"},
+        meta={"title": about.title, "caption": about.caption, "alt": about.alt},
+    )
+    return figure
+
+
+def nothing_to_draw(about: About, reason: str) -> go.Figure:
+    """Figure that says why it is empty instead of leaving a blank frame."""
+    figure = new_figure(about, height=140)
+    figure.update_layout(
+        xaxis={"visible": False},
+        yaxis={"visible": False},
+        annotations=[
+            {"text": reason, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
+             "showarrow": False, "font": {"size": 14}}
+        ],
+    )  # fmt: skip
+    figure.layout.meta = {**figure.layout.meta, "empty": reason}
+    return figure
+
+
+def describe(figure: go.Figure) -> About:
+    """The heading, caption and alternative text of a figure of this room."""
+    meta: dict[str, Any] = figure.layout.meta
+    return About(meta["title"], meta["caption"], meta["alt"])
+
+
+def add_to_caption(figure: go.Figure, sentence: str) -> None:
+    """Append a sentence to the caption."""
+    meta: dict[str, Any] = figure.layout.meta
+    figure.layout.meta = {**meta, "caption": f"{meta['caption']} {sentence}".strip()}
+
+
+def two_panes(figure: go.Figure, upper: dict[str, Any], lower: dict[str, Any]) -> None:
+    """Split a figure into two panes with one x axis, one crosshair and one tooltip."""
+    figure.update_layout(
+        hovermode="x unified",
+        hoversubplots="axis",
+        xaxis={"anchor": "y2", "hoverformat": "%Y-%m-%d"},
+        yaxis={"domain": [0.34, 1.0]} | upper,
+        yaxis2={**_AXIS, "domain": [0.0, 0.27]} | lower,
+    )
+
+
+def day_strings(stamps: pd.Series | pd.DatetimeIndex) -> NDArray[np.object_]:
+    """ISO text of each stamp, with minutes if there are any; smaller than plotly's encoding."""
+    index = pd.DatetimeIndex(stamps)
+    whole_days = bool((index == index.normalize()).all())
+    return np.asarray(index.strftime("%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M"), dtype=object)
+
+
+def compact(values: pd.Series | NDArray[Any]) -> NDArray[np.float32]:
+    """Values as float32, which plotly sends as base64."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def extreme_rows(values: NDArray[Any], buckets: int = MAX_BUCKETS) -> NDArray[np.intp]:
+    """Rows to draw of a long line: first, last, smallest and largest of each of ``buckets`` spans.
+
+    All rows when there are at most ``2 * buckets``, so that peaks and troughs are never lost.
+
+    Examples
+    --------
+    >>> extreme_rows(np.array([0.0, 5.0, 1.0, 2.0, -3.0, 0.5]), buckets=1).tolist()
+    [0, 1, 4, 5]
+    """
+    n = len(values)
+    if n <= 2 * buckets:
+        return np.arange(n)
+    filled = np.nan_to_num(np.asarray(values, dtype=float))
+    chosen = [0, n - 1]
+    for span in np.array_split(np.arange(n), buckets):
+        chosen += [span[filled[span].argmin()], span[filled[span].argmax()]]
+    return np.unique(chosen)
+
+
+def log_ticks(low: float, high: float) -> dict[str, Any]:
+    """Log axis whose ticks do not crowd; ``low`` and ``high`` are positive."""
+    return {"type": "log", "dtick": "D1" if high / low <= 12 else "D2"}
+
+
+def tint(colour: str, alpha: float) -> str:
+    """``#RRGGBB`` as ``rgba``.
+
+    Examples
+    --------
+    >>> tint("#2F81D6", 0.25)
+    'rgba(47,129,214,0.25)'
+    """
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"

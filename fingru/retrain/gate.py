@@ -1,0 +1,77 @@
+"""The gate: champion against challenger on sessions that neither has learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from fingru.forecast.evaluation import common_rows, row_scores
+from fingru.forecast.significance import diebold_mariano
+
+Verdict = Literal["promote", "keep"]
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """Whether the challenger may replace the champion, and why.
+
+    Parameters
+    ----------
+    verdict
+        ``promote`` or ``keep``.
+    reason
+        One sentence with the figures.
+    scores
+        Mean log score by forecaster (nats a bar, lower is better); ``n`` forecasts; ``p_value``
+        of a Diebold-Mariano test of challenger against champion on daily means; None if undefined.
+    """
+
+    verdict: Verdict
+    reason: str
+    scores: Mapping[str, float | int | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decision as plain values."""
+        return asdict(self)
+
+
+def judge(forecasts: pd.DataFrame, horizon: int) -> GateDecision:
+    """Compare the forecasters ``champion``, ``challenger`` and ``ewma`` on the same rows.
+
+    The challenger is promoted if its mean log score is lower than the champion's and not higher
+    than EWMA's: a model that a one-line formula beats is broken, whatever the champion does.
+
+    Parameters
+    ----------
+    forecasts
+        Long table with those three as ``model``, every row out of sample for both models.
+    horizon
+        Which horizon decides.
+    """
+    rows = row_scores(common_rows(forecasts[forecasts["horizon"] == horizon]))
+    means = {
+        name: float(rows.loc[rows["model"] == name, "log_score"].mean())
+        for name in ("challenger", "champion", "ewma")
+    }
+    daily = rows.groupby(["model", "origin"])["log_score"].mean().unstack("model")  # noqa: PD010
+    p_value = diebold_mariano(daily["challenger"], daily["champion"], horizon).p_value
+    scores: dict[str, float | int | None] = {
+        **means,
+        "n": int((rows["model"] == "challenger").sum()),
+        "p_value": float(p_value) if np.isfinite(p_value) else None,
+    }
+    gain = means["champion"] - means["challenger"]
+    figures = f"log score {means['challenger']:.5f} against {means['champion']:.5f}"
+    verdict: Verdict = "keep"
+    if means["challenger"] > means["ewma"]:
+        reason = f"the challenger is worse than EWMA ({means['ewma']:.5f}): {figures}"
+    elif gain <= 0:
+        reason = f"the challenger is no better than the champion: {figures}"
+    else:
+        verdict = "promote"
+        reason = f"the challenger is better by {gain:.5f} nats: {figures}"
+    return GateDecision(verdict, reason, scores)

@@ -1,0 +1,202 @@
+"""One retraining: train, compare on unseen sessions, promote or keep, and write down why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from fingru.config import Config
+from fingru.errors import ConfigError, StoreError
+from fingru.forecast.baselines import make_baseline
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
+from fingru.job import make_gru, make_problem
+from fingru.live import (
+    TrainedModel,
+    forecast_since,
+    open_model,
+    store_model,
+    train_first,
+    train_model,
+)
+from fingru.market.prices import Prices
+from fingru.retrain.gate import GateDecision, judge
+from fingru.store.database import Database, open_database
+from fingru.store.registry import (
+    Decision,
+    NewModel,
+    archive_model,
+    champion,
+    promote,
+    register_model,
+)
+
+if TYPE_CHECKING:
+    from fingru.model.fitted import FittedFold
+
+Outcome = Literal["promoted", "kept", "not due"]
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What a retraining did.
+
+    Parameters
+    ----------
+    outcome
+        ``promoted``; ``kept`` (the gate refused); or ``not due`` (nothing new to judge on).
+    reason
+        One sentence.
+    champion
+        Id of the champion afterwards, or None.
+    scores
+        What the gate compared; empty where it compared nothing.
+    """
+
+    outcome: Outcome
+    reason: str
+    champion: str | None
+    scores: dict[str, Any]
+
+
+def retrain_once(
+    prices: Prices, config: Config, now: datetime, progress: Progress = silent
+) -> Retraining:
+    """Train a challenger and let it replace the champion if it passes the gate.
+
+    The challenger is first trained without the latest ``retrain.evaluation_bars`` sessions (or,
+    if the champion has learnt from some of those, without the sessions after the champion's
+    origin) and compared on them. If it passes, the same settings are trained on everything known
+    now, and that model becomes champion.
+
+    Known at: the last session of ``prices``; each side of the comparison at its own origin.
+
+    Raises
+    ------
+    FingruError
+        If the prices, the settings or the registry cannot be used; nothing is promoted then.
+    """
+    database = open_database(config.store.runs, config.store.url)
+    with _alone(config.store.models):
+        current = champion(database)
+        if current is None:
+            reason = "there was no champion"
+            return _crown(prices, config, (database, now, progress), (reason, {}))
+        model = open_model(config.store.models, current.path)
+        origin, reason = _evaluation_origin(prices, config, model)
+        if reason:
+            return Retraining("not due", reason, current.id, {})
+        gate, challenger = _compare(prices, config, (model, origin), progress)
+        scores = dict(gate.scores)
+        if gate.verdict == "keep":
+            kept = store_model(challenger, prices.until(origin), config, now)
+            _register(database, kept, scores, now)
+            archive_model(database, kept.model_id, gate.reason)
+            return Retraining("kept", gate.reason, current.id, scores)
+        return _crown(prices, config, (database, now, progress), (gate.reason, scores))
+
+
+def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) -> tuple[int, str]:
+    """Row from which neither model has learnt, and a reason if too little follows it."""
+    last = prices.n_sessions - 1
+    learnt = int(prices.index.searchsorted(current.origin, side="right")) - 1
+    origin = max(learnt, last - config.retrain.evaluation_bars)
+    if (unseen := last - origin) >= config.retrain.minimum_bars:
+        return origin, ""
+    return origin, (
+        f"{unseen} sessions since the champion's origin {current.origin.date()} are fewer "
+        f"than the {config.retrain.minimum_bars} that the gate needs"
+    )
+
+
+def _compare(
+    prices: Prices, config: Config, sides: tuple[TrainedModel, int], progress: Progress
+) -> tuple[GateDecision, FittedFold]:
+    """Judge a challenger fitted at a row against the champion, on the sessions after it."""
+    current, origin = sides
+    horizon = config.horizons[0]
+    if horizon not in current.config.horizons:
+        raise ConfigError(
+            f"the champion {current.model_id} forecasts horizons {current.config.horizons}, "
+            f"not {horizon}",
+            "retrain with one of those first, or promote another model by hand",
+        )
+    fold = Fold(0, origin, train_first(config, origin), origin, prices.n_sessions - 2)
+    problem = make_problem(prices, config, progress)
+    gru = make_gru(config)
+    forecasts = {
+        "challenger": gru.walk_forward(problem, [fold], progress),
+        "champion": forecast_since(current, prices),
+        "ewma": make_baseline("ewma", config.baselines).walk_forward(problem, [fold]),
+    }
+    gate = judge(_same_rows(forecasts, problem, fold, horizon), horizon)
+    return gate, gru.fitted[0]
+
+
+def _same_rows(
+    forecasts: dict[str, Forecast], problem: ForecastProblem, fold: Fold, horizon: int
+) -> pd.DataFrame:
+    frames = [
+        replace(forecast, model=name).to_frame(problem.labels)
+        for name, forecast in forecasts.items()
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    first = problem.prices.index[fold.test_first]
+    return table[(table["origin"] >= first) & (table["horizon"] == horizon)]
+
+
+def _crown(
+    prices: Prices,
+    config: Config,
+    tools: tuple[Database, datetime, Progress],
+    why: tuple[str, dict[str, Any]],
+) -> Retraining:
+    """Train on everything known now, register and promote."""
+    database, now, progress = tools
+    reason, scores = why
+    model = train_model(prices, config, now, progress)
+    _register(database, model, scores, now)
+    promote(database, model.model_id, Decision("fingru retrain", reason, now))
+    return Retraining("promoted", reason, model.model_id, scores)
+
+
+def _register(
+    database: Database, model: TrainedModel, scores: dict[str, Any], now: datetime
+) -> None:
+    path = str(model.path.resolve())
+    data = model.job["data"]["sha256"]
+    register_model(database, NewModel(model.model_id, path, data, scores, now))
+
+
+@contextmanager
+def _alone(models: Path) -> Iterator[None]:
+    """Refuse to run beside another retraining, as when cron fires before the last one ended."""
+    import os
+    import sys
+
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(models / ".retrain.lock", os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {models}: {error.strerror}", "choose another with store.models"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreError(f"another retraining works in {models}", "wait for it to end") from error
+    else:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,198 @@
+"""The database behind the index, the ledger and the registry.
+
+By default one SQLite file beside the runs, in WAL mode, so that readers never wait for the writer
+and writers of several processes wait for each other; PostgreSQL by URL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from fingru.errors import StoreError
+from fingru.store import schema
+from fingru.store.files import storage_error
+
+FILE_NAME = "fingru.sqlite"
+BUSY_TIMEOUT_S = 30.0
+_SETUP_LOCK = 0x66696E67  # any constant that all fingru processes share
+
+
+@dataclass(frozen=True)
+class Database:
+    """An opened database with the tables of this version; holds no connection between uses."""
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """Where it is, without the password."""
+        url = self.engine.url
+        if url.get_backend_name() == "sqlite":
+            return str(url.database)
+        return url.render_as_string(hide_password=True)
+
+
+def open_database(
+    root: Path, url: str | None = None, *, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> Database:
+    """Open the database, and make its tables where there are none.
+
+    Parameters
+    ----------
+    root
+        Folder of the runs; the SQLite file ``fingru.sqlite`` is in it.
+    url
+        Another database, such as ``postgresql://user@host/fingru``.
+    busy_timeout_s
+        How long to wait for another writer before giving up, in seconds.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, is of another version, or its driver is not installed.
+    """
+    if url is None:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, "create", root) from error
+    database = Database(_engine(_resolve(root, url), busy_timeout_s))
+    _check_version(database)
+    return database
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[Connection]:
+    """Run queries on one consistent state of the database."""
+    with _translated(database), database.engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[Connection]:
+    """Change the database in one transaction: all of it or nothing, one writer at a time."""
+    with _translated(database), database.engine.connect() as connection:
+        locked = connection.execution_options(fingru_writes=True)
+        with locked.begin():
+            yield locked
+
+
+def _resolve(root: Path, url: str | None) -> URL:
+    if url is None:
+        return URL.create("sqlite+pysqlite", database=str((root / FILE_NAME).resolve()))
+    try:
+        resolved = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            "store.url is not a database URL",
+            "write it as postgresql://user:password@host:5432/database",
+        ) from error
+    if resolved.drivername in ("postgresql", "postgres"):
+        return resolved.set(drivername="postgresql+psycopg")
+    return resolved
+
+
+def _engine(url: URL, busy_timeout_s: float) -> Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    arguments: dict[str, Any] = {"timeout": busy_timeout_s} if is_sqlite else {}
+    try:
+        # NullPool: no connection outlives its use, so none is shared by a forked process.
+        engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise StoreError(
+            f"the driver of the database {url.drivername} is not installed",
+            "install it with: pip install 'fingru[postgres]'",
+        ) from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's own
+    """WAL, and transactions begun by us: sqlite3 would begin them late, and then fail as busy."""
+    connection.isolation_level = None
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _switch_to_wal(connection: Any) -> None:  # noqa: ANN401 - sqlite3's own
+    """Two processes may meet at a new file; SQLite does not wait by itself for this one change."""
+    import sqlite3
+
+    for _ in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("fingru_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _check_version(database: Database) -> None:
+    with reading(database) as connection:
+        exists = inspect(connection).has_table(schema.schema_version.name)
+    if not exists:
+        _create_tables(database)
+    with reading(database) as connection:
+        found = connection.execute(select(schema.schema_version.c.version)).scalar()
+    if found != schema.VERSION:
+        raise StoreError(
+            f"the database {database.name} has schema version {found}, this fingru knows "
+            f"{schema.VERSION}",
+            "use the fingru that made it, or name another database in store.url",
+        )
+
+
+def _create_tables(database: Database) -> None:
+    with writing(database) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
+        if inspect(connection).has_table(schema.schema_version.name):
+            return  # another process was faster
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.schema_version).values(version=schema.VERSION))
+
+
+_MENDS = {
+    "locked": "another process is writing to it; wait for it to end and try again",
+    "readonly": "make it writable, or choose another folder with --runs",
+    "unable to open": "check the folder and its permissions, or choose another with --runs",
+    "disk is full": "free some space or choose another folder with --runs",
+    "disk I/O": "check the disk and its free space",
+    "not a database": "move the file away; a new one is made from the stored runs",
+    "malformed": "the file is damaged: move it away; a new one is made from the stored runs",
+    "append-only": "entries are never changed or removed; that is what they are for",
+}
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        cause = cause.strip().splitlines()[0] if cause.strip() else type(error).__name__
+        mend = next((text for sign, text in _MENDS.items() if sign in cause), "")
+        raise StoreError(
+            f"the database {database.name} refused ({cause})",
+            mend or "check that it is reachable and that store.url is right",
+        ) from error

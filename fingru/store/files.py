@@ -1,0 +1,143 @@
+"""Files that are either the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fingru.errors import StoreError
+
+TEMPORARY_SUFFIX = ".tmp"
+
+_MENDS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder with --runs",
+    errno.EDQUOT: "the quota is used up; free some space or choose another folder with --runs",
+    errno.EACCES: "check its permissions or choose another folder with --runs",
+    errno.EPERM: "check its permissions or choose another folder with --runs",
+    errno.EROFS: "the file system is read-only; choose a writable folder with --runs",
+    errno.ENOTDIR: "a part of this path is a file; choose another folder with --runs",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder with --runs",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def storage_error(error: OSError, action: str, path: Path) -> StoreError:
+    """Say in words what the operating system refused, where, and what to do about it.
+
+    Parameters
+    ----------
+    error
+        What the operating system raised.
+    action
+        What was tried, as a verb: "write", "read", "create", "delete".
+    path
+        The file or folder it was tried on.
+
+    Examples
+    --------
+    >>> print(storage_error(OSError(errno.EROFS, "Read-only"), "write", Path("runs/a.json")))
+    cannot write runs/a.json: the file system is read-only; choose a writable folder with --runs
+    """
+    reason = error.strerror or str(error)
+    mend = _MENDS.get(error.errno or 0, f"the operating system says: {reason}")
+    return StoreError(f"cannot {action} {path}", mend)
+
+
+def write_bytes_atomic(path: Path, content: bytes) -> None:
+    """Replace a file in one step, so that a crash or a full disk leaves the old one intact.
+
+    The content goes to a temporary file in the same folder, is flushed to the disk, and takes the
+    place of the old file by a rename; the folder's parents are made when missing.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full, the folder is read-only, or anything else stops the write; the
+        temporary file is gone then.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_and_flush(temporary, content)
+        os.replace(temporary, path)  # noqa: PTH105 - patched by tests to simulate a crash
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_and_flush(path: Path, content: bytes) -> None:
+    with path.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename durable where the file system can; it is atomic without."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path} does not exist", "run `fingru runs list` to see what is stored"
+        ) from None
+    except OSError as error:
+        raise storage_error(error, "read", path) from error
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, read in pieces."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise storage_error(error, "read", path) from error
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder for one process, so that reading and rewriting a file in it is one step.
+
+    The lock is the operating system's and ends with the process. Where there is none (Windows)
+    nothing is locked, and two processes changing one manifest in the same instant may lose one
+    of the changes; the file itself stays whole.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise storage_error(error, "open", folder) from error
+    try:
+        with suppress(OSError):  # file systems without locks: as on Windows
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

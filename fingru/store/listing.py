@@ -1,0 +1,200 @@
+"""All runs at a glance, without opening each of them.
+
+The index in the database remembers what each manifest said. Listing looks only at the stamps of
+the manifests and reads those that are new or changed; so the list is always what the folders say,
+also after runs were copied, edited or deleted by hand, and a lost database loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fingru.errors import StoreError
+from fingru.store.files import TEMPORARY_SUFFIX, storage_error
+from fingru.store.runs import MANIFEST, RunDirectory, effective_status, run_ids
+from fingru.store.strict_json import read_json
+
+Row = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+def list_runs(root: Path, url: str | None = None) -> list[Row]:
+    """All runs of a folder, the newest first.
+
+    A row holds id, created_at, status, source, data_sha256, assets (number), first, last,
+    strategy, sharpe, max_drawdown, annual_return, turnover_per_year (all of the chosen strategy),
+    log_score (of the chosen model, pooled), total_s, version and note; None where unknown.
+    A run whose process is gone is "interrupted", one whose manifest is broken "damaged".
+
+    Parameters
+    ----------
+    root
+        Folder of the runs; one that does not exist has none.
+    url
+        Database URL; None for the SQLite file in ``root``.
+    """
+    stamps = {run_id: _stamp(root / run_id) for run_id in run_ids(root)}
+    if not stamps:
+        return []
+    try:
+        rows = _from_index(root, url, stamps)
+    except StoreError as error:
+        logger.warning("the index of runs is not used: %s", error)
+        rows = [_read_row(root, run_id, stamp) for run_id, stamp in stamps.items()]
+    rows.sort(key=lambda row: (row["created_at"] or "", row["id"]), reverse=True)
+    return [_shown(row) for row in rows]
+
+
+def delete_run(root: Path, run_id: str) -> str:
+    """Delete a run for good and return its full id; its trials stay in the ledger.
+
+    The folder leaves the list in one step before its files go, so a deletion that is cut short
+    leaves no half run.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, a process still works on it, or it cannot be deleted.
+    """
+    run = RunDirectory.open(root, run_id)
+    if _is_running(run):
+        raise StoreError(f"run {run.run_id} is still running", "stop it first")
+    doomed = root / f".{run.run_id}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    try:
+        run.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise storage_error(error, "delete", run.path) from error
+    return run.run_id
+
+
+def _is_running(run: RunDirectory) -> bool:
+    try:
+        return run.status == "running"
+    except StoreError:
+        return False  # a damaged run may be deleted
+
+
+def _stamp(folder: Path) -> str:
+    """Changes whenever the manifest is replaced; costs one look at the folder."""
+    try:
+        found = os.stat(folder / MANIFEST)  # noqa: PTH116 - several times faster, per run
+    except OSError:
+        return "gone"
+    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
+
+
+def _from_index(root: Path, url: str | None, stamps: Mapping[str, str]) -> list[Row]:
+    from sqlalchemy import bindparam, delete, insert, select
+
+    from fingru.store.database import open_database, reading, writing
+    from fingru.store.schema import runs
+
+    database = open_database(root, url)
+    location = "" if url is None else f"{socket.gethostname()}:{root.resolve()}"
+    here = runs.c.location == location
+    with reading(database) as connection:
+        known = {
+            row.id: dict(row._mapping) for row in connection.execute(select(runs).where(here))
+        }
+    fresh = {
+        run_id: {"location": location, **_read_row(root, run_id, stamp)}
+        for run_id, stamp in stamps.items()
+        if known.get(run_id, {}).get("stamp") != stamp
+    }
+    outdated = {*fresh, *(run_id for run_id in known if run_id not in stamps)}
+    if outdated:
+        with writing(database) as connection:
+            one = delete(runs).where(here, runs.c.id == bindparam("outdated"))
+            connection.execute(one, [{"outdated": run_id} for run_id in sorted(outdated)])
+            if fresh:
+                connection.execute(insert(runs), list(fresh.values()))
+    return [fresh.get(run_id) or known[run_id] for run_id in stamps]
+
+
+def _shown(row: Row) -> Row:
+    hidden = ("location", "stamp", "process")
+    return {
+        **{key: value for key, value in row.items() if key not in hidden},
+        "status": effective_status(row),
+    }
+
+
+def _read_row(root: Path, run_id: str, stamp: str) -> Row:
+    """What the list shows of a run, from its manifest and metrics."""
+    try:
+        manifest = read_json(root / run_id / MANIFEST)
+    except StoreError as error:
+        logger.warning("run %s is damaged: %s", run_id, error)
+        manifest = {"status": "damaged"}
+    market = _part(manifest, "data")
+    assets = market.get("assets")
+    return {
+        "id": run_id,
+        "stamp": stamp,
+        "created_at": _text(manifest.get("created_at")),
+        "status": _text(manifest.get("status")) or "damaged",
+        "process": manifest.get("process"),
+        "source": _text(market.get("source")),
+        "data_sha256": _text(market.get("sha256")),
+        "assets": len(assets) if isinstance(assets, list | dict) else _number(assets),
+        "first": _text(market.get("first")),
+        "last": _text(market.get("last")),
+        "strategy": _text(manifest.get("strategy")),
+        "total_s": _number(_part(manifest, "timing").get("total_s")),
+        "version": _text(manifest.get("fingru_version") or manifest.get("version")),
+        "note": _text(manifest.get("note")),
+        **_read_scores(root / run_id / "metrics.json", manifest),
+    }
+
+
+_STRATEGY_SCORES = ("sharpe", "max_drawdown", "annual_return", "turnover_per_year")
+
+
+def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:
+    metrics: dict[str, Any] = {}
+    if path.exists():
+        try:
+            metrics = read_json(path)
+        except StoreError as error:
+            logger.warning("%s", error)
+    chosen = _part(_part(metrics, "strategies"), str(manifest.get("strategy")))
+    models = _part(metrics, "forecasts")
+    model = models.get(str(manifest.get("model", "gru")))
+    return {
+        **{name: _number(chosen.get(name)) for name in _STRATEGY_SCORES},
+        "log_score": _log_score(model),
+    }
+
+
+def _log_score(scores: object) -> float | None:
+    """The pooled log score, at whatever depth: of the first horizon where there are several."""
+    if not isinstance(scores, dict):
+        return None
+    if "log_score" in scores:
+        return _number(scores["log_score"])
+    candidates = ["pooled", *scores]
+    return next(
+        (found for key in candidates if (found := _log_score(scores.get(key))) is not None), None
+    )
+
+
+def _part(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = mapping.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,265 @@
+"""The model registry: which model speaks, which wants to, and how it came to that.
+
+A model is registered as challenger. Promotion makes it champion and archives the one before;
+rollback returns to the champion before. Every change is appended to a history that stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from fingru.errors import StoreError
+from fingru.store.database import Database, reading, writing
+from fingru.store.schema import models, promotions, utc_text
+from fingru.store.strict_json import to_json_value
+
+ModelStatus = Literal["champion", "challenger", "archived"]
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A trained model and its standing.
+
+    Parameters
+    ----------
+    id
+        Unique name.
+    created_at
+        ISO 8601, UTC.
+    path
+        Its folder, or the run it belongs to.
+    data_sha256
+        Hash of the prices it was trained on.
+    status
+        ``champion`` (at most one), ``challenger`` or ``archived``.
+    scores
+        What it scored out of sample.
+    reason
+        Why it has this status.
+    """
+
+    id: str
+    created_at: str
+    path: str
+    data_sha256: str
+    status: ModelStatus
+    scores: dict[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A model about to be registered; fields as in ``ModelRecord``."""
+
+    id: str
+    path: str
+    data_sha256: str
+    scores: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One change of champion: when, by whom or what, from which model to which, and why."""
+
+    at: str
+    action: Literal["promote", "rollback"]
+    actor: str
+    from_model: str | None
+    to_model: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who or what decides a change, why and when (time zone aware)."""
+
+    actor: str
+    reason: str
+    at: datetime
+
+
+def register_model(database: Database, model: NewModel) -> ModelRecord:
+    """Enter a model as challenger.
+
+    Raises
+    ------
+    StoreError
+        If the id is taken, or the database cannot be written.
+    """
+    with writing(database) as connection:
+        if _row(connection, model.id) is not None:
+            raise StoreError(f"a model {model.id!r} is already registered", "choose another id")
+        values = {
+            "id": model.id,
+            "created_at": utc_text(model.created_at),
+            "path": model.path,
+            "data_sha256": model.data_sha256,
+            "status": "challenger",
+            "scores": to_json_value(model.scores),
+            "reason": "registered",
+        }
+        connection.execute(insert(models).values(values))
+        return _required(connection, model.id)
+
+
+def list_models(database: Database) -> list[ModelRecord]:
+    """All models, the newest first."""
+    query = select(models).order_by(models.c.created_at.desc(), models.c.id.desc())
+    with reading(database) as connection:
+        return [_record(row) for row in connection.execute(query)]
+
+
+def find_model(database: Database, text: str) -> ModelRecord:
+    """The model with an id, or with the only id that begins so.
+
+    Raises
+    ------
+    StoreError
+        If none or several fit.
+    """
+    with reading(database) as connection:
+        return _required(connection, text)
+
+
+def champion(database: Database) -> ModelRecord | None:
+    """The model in use, or None before the first promotion."""
+    with reading(database) as connection:
+        return _champion(connection)
+
+
+def promote(database: Database, model_id: str, decision: Decision) -> ModelRecord:
+    """Make a model the champion; the one before is archived.
+
+    Raises
+    ------
+    StoreError
+        If the model is unknown or is the champion already.
+    """
+    with writing(database) as connection:
+        chosen = _required(connection, model_id)
+        if chosen.status == "champion":
+            raise StoreError(f"model {chosen.id} is the champion already", "nothing to do")
+        _crown(connection, chosen, "promote", decision)
+        return _required(connection, chosen.id)
+
+
+def rollback(database: Database, decision: Decision) -> ModelRecord:
+    """Return to the champion before the present one.
+
+    A second rollback goes one further back, not forward again: each undoes the latest promotion
+    that has not been undone.
+
+    Raises
+    ------
+    StoreError
+        If there was none before.
+    """
+    with writing(database) as connection:
+        line = _succession(connection)
+        if len(line) < 2:
+            raise StoreError("there is no earlier champion", "promote a model by its id instead")
+        _crown(connection, _required(connection, line[-2]), "rollback", decision)
+        return _required(connection, line[-2])
+
+
+def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord:
+    """Put a challenger away, for a reason such as the gate's.
+
+    Raises
+    ------
+    StoreError
+        If it is unknown or is the champion.
+    """
+    with writing(database) as connection:
+        chosen = _required(connection, model_id)
+        if chosen.status == "champion":
+            raise StoreError(
+                f"model {chosen.id} is the champion", "promote another or roll back first"
+            )
+        _set_status(connection, chosen.id, "archived", reason)
+        return _required(connection, chosen.id)
+
+
+def history(database: Database) -> list[Promotion]:
+    """Every change of champion, the oldest first."""
+    with reading(database) as connection:
+        return _history(connection)
+
+
+def _history(connection: Connection) -> list[Promotion]:
+    rows = connection.execute(select(promotions).order_by(promotions.c.id))
+    return [Promotion(r.at, r.action, r.actor, r.from_model, r.to_model, r.reason) for r in rows]
+
+
+def _succession(connection: Connection) -> list[str]:
+    """Champions in order, without those whose promotion was undone."""
+    line: list[str] = []
+    for change in _history(connection):
+        if change.action == "promote":
+            line.append(change.to_model)
+        else:
+            line.pop()
+    return line
+
+
+def _crown(
+    connection: Connection,
+    chosen: ModelRecord,
+    action: Literal["promote", "rollback"],
+    decision: Decision,
+) -> None:
+    before = _champion(connection)
+    if before is not None:
+        verb = "rolled back to" if action == "rollback" else "replaced by"
+        _set_status(connection, before.id, "archived", f"{verb} {chosen.id}: {decision.reason}")
+    _set_status(connection, chosen.id, "champion", decision.reason)
+    change = {
+        "at": utc_text(decision.at),
+        "action": action,
+        "actor": decision.actor,
+        "from_model": before.id if before is not None else None,
+        "to_model": chosen.id,
+        "reason": decision.reason,
+    }
+    connection.execute(insert(promotions).values(change))
+
+
+def _set_status(connection: Connection, model_id: str, status: ModelStatus, reason: str) -> None:
+    change = update(models).where(models.c.id == model_id).values(status=status, reason=reason)
+    connection.execute(change)
+
+
+def _champion(connection: Connection) -> ModelRecord | None:
+    row = connection.execute(select(models).where(models.c.status == "champion")).first()
+    return None if row is None else _record(row)
+
+
+def _row(connection: Connection, model_id: str) -> Row[Any] | None:
+    return connection.execute(select(models).where(models.c.id == model_id)).first()
+
+
+def _required(connection: Connection, text: str) -> ModelRecord:
+    if (row := _row(connection, text)) is not None:
+        return _record(row)
+    known = list(connection.execute(select(models.c.id).order_by(models.c.id)).scalars())
+    fitting = [model_id for model_id in known if text and model_id.startswith(text)]
+    if len(fitting) == 1:
+        return _required(connection, fitting[0])
+    if fitting:
+        names = ", ".join(fitting[:5])
+        raise StoreError(
+            f"{text!r} is the beginning of several models: {names}", "give more of it"
+        )
+    mend = f"known are {', '.join(known[-5:])}" if known else "run `fingru train` first"
+    raise StoreError(f"there is no model {text!r} in the registry", mend)
+
+
+def _record(row: Row[Any]) -> ModelRecord:
+    return ModelRecord(
+        row.id, row.created_at, row.path, row.data_sha256, row.status, row.scores, row.reason
+    )

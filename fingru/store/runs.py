@@ -1,0 +1,423 @@
+"""One run on disk: a folder whose manifest is written last and says whether it is complete.
+
+The manifest on disk is the truth about a run; the index database only remembers it. A run goes
+from running to done, failed or interrupted; the last two can be resumed. Finishing seals it: the
+manifest then holds the SHA-256 of every file, and a later write through this class renews it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import NDArray
+
+from fingru.errors import StoreError
+from fingru.store import units
+from fingru.store.files import (
+    TEMPORARY_SUFFIX,
+    exclusive,
+    read_bytes,
+    sha256_of_file,
+    storage_error,
+    write_bytes_atomic,
+)
+from fingru.store.frames import frame_to_parquet, read_parquet
+from fingru.store.process import is_alive, this_process
+from fingru.store.strict_json import json_sha256, read_json, to_json_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["running", "done", "failed", "interrupted"]
+EndStatus = Literal["done", "failed", "interrupted"]
+
+MANIFEST = "manifest.json"
+UNITS = "partial"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_OWN_KEYS = ("run_id", "status", "process", "sha256", "seal")
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory of one run.
+
+    It has the fields of a ``BacktestResult`` under the same names, read from disk at each use, so
+    that a report can be made of either.
+
+    Parameters
+    ----------
+    path
+        The folder; its name is the run id. Use ``create`` or ``open`` instead of the constructor.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(
+        cls, root: Path, run_id: str | None, manifest: Mapping[str, Any], now: datetime
+    ) -> RunDirectory:
+        """Start a run: make its folder with a manifest that says "running".
+
+        Parameters
+        ----------
+        root
+            Folder of all runs; made when missing.
+        run_id
+            Letters, digits and ``. _ -``; None makes one such as ``20260101-120000-ab12cd``.
+        manifest
+            What is known before the work starts: data, config, seed, versions.
+        now
+            Time zone aware.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written, or the id is taken or not a name.
+        """
+        if run_id is not None:
+            _check_run_id(run_id)
+        for _ in range(_ATTEMPTS):
+            name = run_id or f"{_utc(now):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+            if _place_folder(root, name, _first_manifest(name, manifest, now)):
+                return cls(root / name)
+            if run_id is not None:
+                raise StoreError(
+                    f"a run {name!r} already exists in {root}",
+                    "resume it with --resume, or choose another id",
+                )
+        raise StoreError(f"no free run id in {root} at {now}", "try again")
+
+    @classmethod
+    def open(cls, root: Path, run_id: str) -> RunDirectory:
+        """Find a stored run by its id or a beginning of it that no other run shares.
+
+        Raises
+        ------
+        StoreError
+            If no run or more than one fits; the message names the nearest.
+        """
+        return cls(root / find_run_id(root, run_id))
+
+    @property
+    def run_id(self) -> str:
+        """The name of the folder."""
+        return self.path.name
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """``manifest.json`` as it is on disk."""
+        return read_json(self.path / MANIFEST)
+
+    @property
+    def status(self) -> Status:
+        """Status now: a run that says "running" but whose process is gone was interrupted."""
+        return effective_status(self.manifest)
+
+    @property
+    def strategy(self) -> str:
+        """Name of the chosen strategy."""
+        return str(self.manifest["strategy"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """``metrics.json``."""
+        return self.read_json("metrics.json")
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """``forecasts.parquet``."""
+        return self.read_frame("forecasts.parquet")
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """``weights.parquet``."""
+        return self.read_frame("weights.parquet")
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """``trades.parquet``."""
+        return self.read_frame("trades.parquet")
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """``equity.parquet``."""
+        return self.read_frame("equity.parquet")
+
+    @property
+    def training(self) -> pd.DataFrame:
+        """``training.parquet``."""
+        return self.read_frame("training.parquet")
+
+    @property
+    def models(self) -> Path:
+        """Folder of the models, one folder per fold in it."""
+        return self.path / "models"
+
+    @property
+    def report(self) -> Path:
+        """Path of ``report.html``, whether or not it has been written."""
+        return self.path / "report.html"
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the run atomically; in a finished run its hash is renewed too.
+
+        Parameters
+        ----------
+        name
+            Path inside the run with forward slashes, such as ``models/fold_00/manifest.json``.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        """
+        path = self._file(name)
+        if path == self.path / MANIFEST:
+            raise ValueError("the manifest is changed by update_manifest and finish")
+        write_bytes_atomic(path, content)
+        with exclusive(self.path):
+            manifest = self.manifest
+            if "sha256" in manifest:
+                inside = path.relative_to(self.path).as_posix()
+                manifest["sha256"][inside] = hashlib.sha256(content).hexdigest()
+                self._save(manifest)
+
+    def write_frame(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table as Parquet; equal content gives equal bytes (``frame_to_parquet``)."""
+        self.write_bytes(_with_suffix(name, ".parquet"), frame_to_parquet(frame))
+
+    def read_frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read a table, or only some of its columns."""
+        return read_parquet(self._file(_with_suffix(name, ".parquet")), columns)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a value as strict JSON: what is not finite becomes null."""
+        self.write_bytes(_with_suffix(name, ".json"), to_json_bytes(value))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file of the run."""
+        return read_json(self._file(_with_suffix(name, ".json")))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write text as UTF-8."""
+        self.write_bytes(name, text.encode("utf-8"))
+
+    def read_text(self, name: str) -> str:
+        """Read UTF-8 text."""
+        return read_bytes(self._file(name)).decode("utf-8")
+
+    def update_manifest(self, **changes: object) -> None:
+        """Set keys of the manifest in one step, safe against other processes that do the same.
+
+        Raises
+        ------
+        ValueError
+            For the keys that ``create``, ``resume`` and ``finish`` keep themselves.
+        """
+        if kept := [key for key in changes if key in _OWN_KEYS]:
+            raise ValueError(f"{', '.join(kept)} cannot be set directly")
+        with exclusive(self.path):
+            self._save({**self.manifest, **changes})
+
+    def finish(self, status: EndStatus, timing: Mapping[str, float | None]) -> None:
+        """End the run: hash every file and write the manifest last.
+
+        Until that write the run is "running" on disk, and "interrupted" once its process is gone;
+        so a run is complete or says that it is not.
+
+        Raises
+        ------
+        StoreError
+            If the run has ended already, or the manifest cannot be written.
+        """
+        with exclusive(self.path):
+            manifest = self.manifest
+            if manifest.get("status") != "running":
+                raise StoreError(
+                    f"run {self.run_id} has ended already, as {manifest.get('status')}",
+                    "resume it first",
+                )
+            manifest.pop("process", None)
+            manifest.update(status=status, timing=dict(timing), sha256=self.hashes())
+            self._save(manifest)
+
+    def resume(self) -> None:
+        """Go on with a run that failed or was interrupted; its units are still there.
+
+        Raises
+        ------
+        StoreError
+            If the run is done, or another process works on it.
+        """
+        with exclusive(self.path):
+            manifest = self.manifest
+            status = effective_status(manifest)
+            if status == "done":
+                raise StoreError(f"run {self.run_id} is done", "start a new run instead")
+            if status == "running":
+                process = manifest["process"]
+                raise StoreError(
+                    f"process {process['pid']} on {process['host']} works on run {self.run_id}",
+                    "wait for it to end, or stop it first",
+                )
+            manifest.pop("sha256", None)
+            manifest.update(status="running", process=this_process())
+            self._save(manifest)
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file of the run but the manifest and the units, by relative name."""
+        return {name: sha256_of_file(self.path / name) for name in sorted(self._names())}
+
+    def save_unit(self, name: str, arrays: Mapping[str, NDArray[Any]], meta: object) -> None:
+        """Keep the result of one finished step, for a resumed run (``units.save_unit``)."""
+        units.save_unit(self.path / UNITS, name, arrays, meta)
+
+    def load_unit(self, name: str) -> tuple[units.Arrays, dict[str, Any]] | None:
+        """Arrays and meta of a finished step; None if it has to run (``units.load_unit``)."""
+        return units.load_unit(self.path / UNITS, name)
+
+    def unit_names(self) -> list[str]:
+        """Names of the stored units."""
+        return units.unit_names(self.path / UNITS)
+
+    def drop_units(self) -> None:
+        """Remove the units of a run that is complete."""
+        units.drop_units(self.path / UNITS)
+
+    def _names(self) -> Iterator[str]:
+        for folder, folders, names in os.walk(self.path):
+            inside = Path(folder).relative_to(self.path)
+            if inside == Path():
+                folders[:] = [name for name in folders if name != UNITS]
+            for name in names:
+                relative = (inside / name).as_posix()
+                if relative != MANIFEST and not name.endswith(TEMPORARY_SUFFIX):
+                    yield relative
+
+    def _file(self, name: str) -> Path:
+        inside = PurePosixPath(name)
+        if inside == PurePosixPath() or inside.is_absolute() or ".." in inside.parts:
+            raise ValueError(f"{name!r} is not a path inside a run")
+        return self.path / inside
+
+    def _save(self, manifest: dict[str, Any]) -> None:
+        manifest.pop("seal", None)
+        if "sha256" in manifest:
+            manifest["seal"] = json_sha256(manifest)
+        write_bytes_atomic(self.path / MANIFEST, to_json_bytes(manifest))
+
+
+def _with_suffix(name: str, suffix: str) -> str:
+    return name if name.endswith(suffix) else name + suffix
+
+
+def effective_status(manifest: Mapping[str, Any]) -> Status:
+    """Status of a run: "running" only while its process is there, else "interrupted"."""
+    status: Status = manifest.get("status", "interrupted")
+    if status == "running" and not is_alive(manifest.get("process")):
+        return "interrupted"
+    return status
+
+
+def find_run_id(root: Path, text: str) -> str:
+    """Complete a run id from a beginning of it.
+
+    Raises
+    ------
+    StoreError
+        If no run or more than one fits; the message names the nearest.
+    """
+    known = run_ids(root)
+    if text in known:
+        return text
+    fitting = [run_id for run_id in known if text and run_id.startswith(text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise StoreError(
+            f"{text!r} is the beginning of {len(fitting)} runs in {root}: {_first_few(fitting)}",
+            "give more of the id",
+        )
+    raise StoreError(f"there is no run {text!r} in {root}", _suggestion(text, known))
+
+
+def run_ids(root: Path) -> list[str]:
+    """Ids of all runs of a folder, sorted; a folder without a manifest is not a run."""
+    if not root.is_dir():
+        return []
+    try:
+        return sorted(
+            entry.name
+            for entry in os.scandir(root)
+            if _RUN_ID.fullmatch(entry.name) and (root / entry.name / MANIFEST).is_file()
+        )
+    except OSError as error:
+        raise storage_error(error, "read", root) from error
+
+
+def _suggestion(text: str, known: list[str]) -> str:
+    import difflib
+
+    if near := difflib.get_close_matches(text, known, n=3, cutoff=0.5):
+        return f"did you mean {' or '.join(near)}?"
+    if known:
+        return f"the latest are {_first_few(known[::-1])}; `fingru runs list` shows all"
+    return "no runs are stored there: check --runs, or run `fingru backtest` first"
+
+
+def _first_few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+
+
+def _check_run_id(run_id: str) -> None:
+    if not _RUN_ID.fullmatch(run_id):
+        raise StoreError(
+            f"{run_id!r} cannot be a run id",
+            "use up to 100 letters, digits, dots, dashes and underscores, no dot first",
+        )
+
+
+def _utc(now: datetime) -> datetime:
+    if now.tzinfo is None:
+        raise ValueError("now needs a time zone")
+    return now.astimezone(UTC)
+
+
+def _first_manifest(name: str, manifest: Mapping[str, Any], now: datetime) -> bytes:
+    own = {
+        "run_id": name,
+        "status": "running",
+        "created_at": _utc(now).isoformat(timespec="seconds"),
+        "process": this_process(),
+    }
+    rest = {key: value for key, value in manifest.items() if key not in (*own, *_OWN_KEYS)}
+    return to_json_bytes({**own, **rest})
+
+
+def _place_folder(root: Path, name: str, manifest: bytes) -> bool:
+    """Make the folder with its manifest in one step; False if the name is taken."""
+    import shutil
+
+    if (root / name).exists():
+        return False
+    fresh = root / f".{name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    try:
+        fresh.mkdir(parents=True)
+        write_bytes_atomic(fresh / MANIFEST, manifest)
+        fresh.rename(root / name)
+    except OSError as error:
+        if (root / name).exists():
+            return False
+        raise storage_error(error, "create", root / name) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return True

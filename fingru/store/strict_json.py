@@ -1,0 +1,170 @@
+"""JSON that every reader accepts: no NaN, no Infinity, no numpy and no pandas in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from enum import Enum
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from fingru.errors import StoreError
+from fingru.store.files import read_bytes, write_bytes_atomic
+
+JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+def to_json_value(value: object) -> JsonValue:
+    """Turn a value into what JSON can hold; numbers that are not finite become null.
+
+    Dates and timestamps become ISO 8601 text, durations seconds, paths text with forward slashes,
+    arrays and series lists, frames lists of rows, sets sorted lists, settings and dataclasses
+    objects. Keys become text.
+
+    Raises
+    ------
+    TypeError
+        For anything else: guessing would hide a mistake.
+    ValueError
+        If two keys of a mapping become the same text.
+
+    Examples
+    --------
+    >>> to_json_value({1: float("nan"), "when": date(2020, 1, 2), "x": np.float32(0.5)})
+    {'1': None, 'when': '2020-01-02', 'x': 0.5}
+    """
+    if isinstance(value, Enum):
+        return to_json_value(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return _scalar(value)
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        return [to_json_value(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((to_json_value(item) for item in value), key=repr)
+    return _from_other(value)
+
+
+def _scalar(value: bool | int | float | str | None) -> JsonValue:
+    """The plain value of a number or text that may be of a derived kind, such as numpy's."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def _object(mapping: Mapping[Any, object]) -> dict[str, Any]:
+    converted = {_key(key): to_json_value(item) for key, item in mapping.items()}
+    if len(converted) != len(mapping):
+        raise ValueError(f"two of the keys {list(mapping)} are the same text")
+    return converted
+
+
+def _key(key: object) -> str:
+    text = to_json_value(key)
+    if isinstance(text, dict | list):
+        raise TypeError(f"{key!r} cannot be a key of a JSON object")
+    return text if isinstance(text, str) else json.dumps(text)
+
+
+def _from_other(value: object) -> JsonValue:
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, BaseModel):
+        return to_json_value(value.model_dump())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return to_json_value({field.name: getattr(value, field.name) for field in fields})
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return _from_numpy(value)
+    return _from_time_or_pandas(value)
+
+
+def _from_numpy(value: np.ndarray[Any, Any] | np.generic) -> JsonValue:
+    if value.dtype.kind == "M":
+        return to_json_value(list(value)) if isinstance(value, np.ndarray) else str(value)
+    if value.dtype.kind not in "biufU":
+        raise TypeError(f"an array of {value.dtype} has no place in JSON")
+    return to_json_value(value.tolist())
+
+
+def _from_time_or_pandas(value: object) -> JsonValue:
+    import pandas as pd
+
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, date | time):  # datetime and Timestamp are dates
+        return value.isoformat()
+    if isinstance(value, timedelta):  # Timedelta is one
+        return value.total_seconds()
+    if isinstance(value, pd.Series | pd.Index):
+        return to_json_value(value.tolist())
+    if isinstance(value, pd.DataFrame):
+        return to_json_value(value.to_dict(orient="records"))
+    raise TypeError(f"{type(value).__name__} {value!r} has no place in JSON")
+
+
+def to_json_bytes(value: object) -> bytes:
+    """UTF-8 text of a value, indented, in the order of its keys, with a last line end."""
+    text = json.dumps(to_json_value(value), allow_nan=False, ensure_ascii=False, indent=2)
+    # A lone surrogate (file names that are not UTF-8) becomes its JSON escape.
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def json_sha256(value: object) -> str:
+    """SHA-256 of a value's JSON with sorted keys: equal for equal content in any order.
+
+    Examples
+    --------
+    >>> json_sha256({"a": 1, "b": 2}) == json_sha256({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(to_json_value(value), allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as strict JSON, atomically.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    write_bytes_atomic(path, to_json_bytes(value))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, is not strict JSON, or does not hold an object.
+    """
+    try:
+        value = json.loads(read_bytes(path), parse_constant=_refuse_constant)
+    except ValueError as error:  # includes JSONDecodeError and UnicodeDecodeError
+        raise StoreError(
+            f"{path} is not valid JSON ({error})", "restore it, or delete the run it belongs to"
+        ) from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} holds no JSON object", "restore it, or delete its run")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

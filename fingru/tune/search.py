@@ -1,0 +1,294 @@
+"""The search: TPE over inner splits of the training range, resumable, every trial counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fingru.backtest.metrics import sharpe_ratio
+from fingru.backtest.schedule import make_folds
+from fingru.config import Config, with_values
+from fingru.errors import ConfigError, FingruError, StoreError
+from fingru.forecast.baselines import make_baseline
+from fingru.forecast.evaluation import common_rows
+from fingru.forecast.forecaster import Fold, Progress, silent
+from fingru.forecast.scores import log_score
+from fingru.job import Job, make_gru, make_problem, simulate_all
+from fingru.market.prices import Prices
+from fingru.store.ledger import Trial, record_trial
+from fingru.store.strict_json import json_sha256
+from fingru.tune.space import DEFAULT_KEYS, check_keys, settings_of, suggest
+
+if TYPE_CHECKING:
+    import optuna
+
+DATABASE = "tuning.sqlite"
+_REFERENCE = "ewma"
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How long and over what to search.
+
+    Parameters
+    ----------
+    trials
+        Trials the study shall have in the end; those it has already are counted.
+    splits
+        Inner walk-forward splits.
+    share
+        Share of the training range that the inner splits forecast, at its end.
+    keys
+        Settings to search.
+    study
+        Name; None makes one from data, configuration and keys, so that the same search resumes.
+    """
+
+    trials: int = 20
+    splits: int = 3
+    share: float = 0.4
+    keys: tuple[str, ...] = DEFAULT_KEYS
+    study: str | None = None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a study found.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    best_value
+        Mean log score minus that of EWMA on the same rows, in nats a bar; negative is better.
+    default_value
+        The same with the settings it started from, which are always the first trial.
+    settings
+        Best settings by dotted key.
+    trials
+        One row per finished trial: number, value and a column per setting.
+    last_session
+        Last session that any trial could see.
+    """
+
+    study: str
+    best_value: float
+    default_value: float
+    settings: dict[str, Any]
+    trials: pd.DataFrame
+    last_session: str
+
+
+def search(
+    prices: Prices, config: Config, plan: SearchPlan, progress: Progress = silent
+) -> SearchResult:
+    """Search on the sessions before the first test origin and return the best settings.
+
+    Raises
+    ------
+    ConfigError
+        If a key cannot be searched or the training range is too short for the splits.
+    StoreError
+        If the study's database cannot be used.
+
+    Known at: the first fold's origin; later sessions are cut off before anything is built.
+    """
+    check_keys(plan.keys)
+    folds = make_folds(prices.index, config.walk_forward, config.horizons)
+    past = prices.until(folds[0].origin)
+    splits = inner_folds(past, config, plan)
+    name = plan.study or _study_name(past, config, plan)
+    study = _open_study(config.store.runs, name, (past, config, plan))
+    objective = _objective(past, config, splits, (plan.keys, prices.sha256, name))
+    _retry_unfinished(study)
+    while (done := len(_finished(study))) < plan.trials:
+        progress("tune", done, plan.trials, _best_so_far(study))
+        # A sampler seeded by the trial's number repeats nothing after a resume.
+        study.sampler = _sampler(config.seed + len(study.trials))
+        study.optimize(objective, n_trials=1, catch=())
+    progress("tune", plan.trials, plan.trials, _best_so_far(study))
+    return _result(study, past)
+
+
+def inner_folds(past: Prices, config: Config, plan: SearchPlan) -> list[Fold]:
+    """Cut the end of the training range into equal, successive validation ranges.
+
+    Raises
+    ------
+    ConfigError
+        If what is left before them is shorter than ``walk_forward.min_train_bars``.
+    """
+    last = past.n_sessions - 2
+    length = int(past.n_sessions * plan.share) // plan.splits
+    first = last + 1 - length * plan.splits
+    needed = config.walk_forward.min_train_bars + max(config.horizons) - 1
+    if first < needed or length < 1:
+        raise ConfigError(
+            f"{past.n_sessions} sessions before the first test origin are too few to tune on: "
+            f"{first} would be left to train the first of {plan.splits} inner splits",
+            "choose a later first refit, fewer splits, or a lower walk_forward.min_train_bars",
+        )
+    starts = [first + i * length for i in range(plan.splits)]
+    return [Fold(i, start, 0, start, start + length - 1) for i, start in enumerate(starts)]
+
+
+def _study_name(past: Prices, config: Config, plan: SearchPlan) -> str:
+    return f"tune-{_identity(past, config, plan)[:12]}"
+
+
+def _identity(past: Prices, config: Config, plan: SearchPlan) -> str:
+    decisive = config.model_dump(mode="json", exclude={"store", "data", "device", "leak_check"})
+    return json_sha256(
+        {
+            "data": past.sha256,
+            "config": decisive,
+            "keys": sorted(plan.keys),
+            "splits": plan.splits,
+            "share": plan.share,
+        }
+    )
+
+
+def _open_study(root: Path, name: str, made_of: tuple[Prices, Config, SearchPlan]) -> optuna.Study:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    identity = _identity(*made_of)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction="minimize", load_if_exists=True
+        )
+        known = study.user_attrs.get("identity")
+        if known is None:
+            study.set_user_attr("identity", identity)
+            study.enqueue_trial(_present_values(*made_of[1:]))
+    except Exception as error:
+        raise StoreError(
+            f"the studies in {root / DATABASE} cannot be used: {error}",
+            "check that the folder is writable, or choose another with --runs",
+        ) from error
+    if known is not None and known != identity:
+        raise ConfigError(
+            f"study {name!r} was started with other data, settings or search keys",
+            "give it another name with --study, or repeat the first call",
+        )
+    return study
+
+
+def _present_values(config: Config, plan: SearchPlan) -> dict[str, Any]:
+    """The settings the search starts from, as its first trial: what must be beaten."""
+    values: dict[str, Any] = {}
+    for key in plan.keys:
+        value: Any = config.model_dump(mode="json")
+        for part in key.split("."):
+            value = value[part]
+        values[key] = ",".join(map(str, value)) if key == "features.scales" else value
+    return values
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8)
+
+
+def _objective(
+    past: Prices, config: Config, splits: list[Fold], labels: tuple[tuple[str, ...], str, str]
+) -> Callable[[optuna.Trial], float]:
+    keys, data_sha256, study = labels
+
+    def objective(trial: optuna.Trial) -> float:
+        changed = with_values(config, suggest(trial, keys))
+        gain, net = _judge(past, changed, splits)
+        _count(changed, net, (data_sha256, study, past.bars_per_year))
+        return gain
+
+    return objective
+
+
+def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.Series]:
+    """Mean difference in log score to EWMA over the inner splits, and the strategy's returns."""
+    job = Job(config, make_problem(past, config), splits, 0.0)
+    forecasts = {
+        "gru": make_gru(config).walk_forward(job.problem, splits),
+        _REFERENCE: make_baseline(_REFERENCE, config.baselines).walk_forward(job.problem, splits),
+    }
+    frames = [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()]
+    table = common_rows(pd.concat(frames, ignore_index=True))
+    losses = log_score(table["realized"], table["mean"], table["variance"], table["df"])
+    by_model = pd.Series(losses).groupby(table["model"].to_numpy()).mean()
+    gain = float(by_model["gru"] - by_model[_REFERENCE])
+    if not np.isfinite(gain):
+        raise ConfigError("the inner splits hold no forecast", "give longer histories")
+    spoken = config.model_copy(
+        update={"strategy": config.strategy.model_copy(update={"forecast": "gru"})}
+    )
+    simulations = simulate_all(Job(spoken, job.problem, splits, 0.0), forecasts)
+    return gain, next(iter(simulations.values())).equity["net_return"]
+
+
+def _count(config: Config, net: pd.Series, labels: tuple[str, str, float]) -> None:
+    from fingru.store.database import open_database
+
+    data_sha256, study, bars_per_year = labels
+    per_bar = sharpe_ratio(net.to_numpy(), 1.0)
+    decisive = config.model_dump(mode="json", exclude={"store", "data", "device"})
+    record_trial(
+        open_database(config.store.runs, config.store.url),
+        Trial(
+            kind="tuning",
+            data_sha256=data_sha256,
+            run_or_study=study,
+            config_sha256=json_sha256({"tuned": decisive}),
+            sharpe_per_period=per_bar,
+            sharpe_annual=per_bar * bars_per_year**0.5,
+            periods=len(net),
+            created_at=datetime.now(UTC),
+        ),
+    )
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    import optuna
+
+    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+
+
+def _retry_unfinished(study: optuna.Study) -> None:
+    """Queue again what a killed search left behind, instead of skipping it silently."""
+    import optuna
+
+    states = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL)
+    for trial in study.get_trials(deepcopy=False, states=states):
+        if trial.state == optuna.trial.TrialState.RUNNING:
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        if trial.params:
+            study.enqueue_trial(trial.params, skip_if_exists=True)
+
+
+def _best_so_far(study: optuna.Study) -> str:
+    finished = [trial.value for trial in _finished(study) if trial.value is not None]
+    return f"best {min(finished):+.5f}" if finished else ""
+
+
+def _result(study: optuna.Study, past: Prices) -> SearchResult:
+    finished = _finished(study)
+    rows = [{"number": trial.number, "value": trial.value, **trial.params} for trial in finished]
+    if study.best_value is None:
+        raise FingruError(f"study {study.study_name} has no finished trial")
+    return SearchResult(
+        study=study.study_name,
+        best_value=float(study.best_value),
+        default_value=float(finished[0].value or 0.0),
+        settings=settings_of(study.best_params),
+        trials=pd.DataFrame(rows),
+        last_session=str(past.index[-1].date()),
+    )

@@ -1,0 +1,22 @@
+"""The same weight in everything, every session."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingru.strategy import View, with_fixed_holdings
+
+
+class EqualWeight:
+    """Bring all assets that can be traded back to equal weights at every close.
+
+    A holding that cannot be traded is kept; the others share what is left of 1.
+    """
+
+    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+        """Equal weights of the tradable assets."""
+        if not view.tradable.any():
+            return None
+        equal = view.tradable / view.tradable.sum()
+        return with_fixed_holdings(view, equal, view.tradable, max_leverage=1.0)

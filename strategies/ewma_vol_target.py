@@ -1,0 +1,48 @@
+"""Volatility targeting without a model: the benchmark that a forecast has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingru.strategy import View, portfolio_variance, with_fixed_holdings
+
+
+@dataclass
+class EwmaVolTarget:
+    """Hold everything equally, scaled so that the EWMA volatility meets a target.
+
+    Parameters
+    ----------
+    volatility
+        Target per year.
+    decay
+        Of the exponentially weighted variance, per bar.
+    lookback
+        Bars the variance looks back.
+    max_leverage
+        Largest sum of weights.
+    no_trade_band
+        Nothing is traded while the whole rebalancing would trade less than this.
+    """
+
+    volatility: float = 0.15
+    decay: float = 0.94
+    lookback: int = 252
+    max_leverage: float = 1.0
+    no_trade_band: float = 0.05
+
+    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+        """Equal weights times target over volatility, at most ``max_leverage``."""
+        alive = view.tradable | (view.weights != 0.0)
+        equal = alive / max(alive.sum(), 1)
+        variance = portfolio_variance(equal, view.log_returns[-self.lookback :], self.decay)
+        annual = np.sqrt(variance * view.bars_per_year)
+        if not annual > 0.0:
+            return None  # too little history
+        scale = min(self.volatility / annual, self.max_leverage)
+        targets = with_fixed_holdings(view, scale * equal, view.tradable, self.max_leverage)
+        small = np.abs(targets - view.weights).sum() < self.no_trade_band
+        return None if small else targets

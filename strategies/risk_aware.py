@@ -1,0 +1,107 @@
+"""Mean over variance, with doubt about the mean and limits on the risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingru.forecast.forecast import FloatArray
+from fingru.strategy import (
+    ForecastView,
+    View,
+    portfolio_variance,
+    rescaled_returns,
+    with_fixed_holdings,
+)
+
+
+@dataclass
+class RiskAware:
+    """Weigh each asset by its expected return over its variance, within limits of risk.
+
+    A forecast mean is shrunk towards a prior Sharpe ratio, the more so the less the ensemble
+    agrees about it. The limits hold at once; what is expected to pay is approached slowly, so
+    that noise in the means is not traded.
+
+    Parameters
+    ----------
+    volatility
+        Largest portfolio volatility per year.
+    horizon
+        Bars ahead; the forecast with the nearest horizon is used.
+    prior_sharpe, prior_spread
+        Sharpe ratio per year expected of any asset, and how much assets differ from it.
+    evidence_bars
+        A forecast mean is believed as much as the mean of this many bars, at most.
+    kelly
+        Fraction of the growth-optimal weight.
+    max_weight
+        Largest weight of an asset; twice the equal weight, if that is more.
+    max_leverage
+        Largest sum of absolute weights.
+    allow_short
+        Whether negative expectations are sold short instead of left out.
+    speed
+        Share of the way to the wanted weights that is gone each session.
+    no_trade_band
+        Nothing is traded while the wanted weights are this near altogether.
+    lookback
+        Bars of past returns for the correlations.
+    """
+
+    volatility: float = 0.15
+    horizon: int = 1
+    prior_sharpe: float = 0.5
+    prior_spread: float = 0.5
+    evidence_bars: int = 2520
+    kelly: float = 0.5
+    max_weight: float = 0.25
+    max_leverage: float = 1.0
+    allow_short: bool = False
+    speed: float = 0.2
+    no_trade_band: float = 0.05
+    lookback: int = 252
+
+    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+        """Shrunken mean over variance, capped, then scaled down to the volatility limit.
+
+        Assets that cannot be traded or have no forecast keep their weight.
+        """
+        if view.forecast is None:
+            return None
+        edge, variance = self._edge_and_variance(view.forecast, view.bars_per_year)
+        known = view.tradable & np.isfinite(edge) & (variance > 0.0)
+        if not known.any():
+            return None
+        wanted = np.where(known, self.kelly * edge / variance, view.weights)
+        wanted = with_fixed_holdings(view, wanted, known, self.max_leverage)
+        cap = max(self.max_weight, 2.0 / len(wanted))
+        wanted = np.where(known, np.clip(wanted, -cap, cap), wanted)
+        targets = view.weights + self.speed * (wanted - view.weights)
+        shocks = rescaled_returns(view.log_returns[-self.lookback :], np.sqrt(variance))
+        annual = np.sqrt(portfolio_variance(targets, shocks) * view.bars_per_year)
+        if np.isnan(annual):
+            return None  # too little history to know the risk
+        limit = self.volatility / annual if annual > self.volatility else 1.0
+        targets = with_fixed_holdings(view, limit * targets, known, self.max_leverage)
+        near = np.abs(wanted - view.weights).sum() < self.no_trade_band
+        return None if near and limit == 1.0 else targets
+
+    def _edge_and_variance(
+        self, forecast: ForecastView, bars_per_year: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Shrunken mean of the simple return per bar, and variance per bar; (A,) each."""
+        h = int(np.argmin(np.abs(np.array(forecast.horizons) - self.horizon)))
+        bars = forecast.horizons[h]
+        variance = forecast.variance[:, h] / bars
+        mean = forecast.mean[:, h] / bars + variance / 2.0
+        doubt = variance / self.evidence_bars
+        if forecast.epistemic_variance is not None:
+            doubt = doubt + np.nan_to_num(forecast.epistemic_variance[:, h]) / bars**2
+        per_bar = np.sqrt(variance / bars_per_year)  # mean per bar of a Sharpe ratio of 1
+        trust = (self.prior_spread * per_bar) ** 2
+        trust = trust / (trust + doubt)
+        edge = self.prior_sharpe * per_bar + trust * (mean - self.prior_sharpe * per_bar)
+        return (edge if self.allow_short else np.maximum(edge, 0.0)), variance

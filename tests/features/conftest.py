@@ -1,0 +1,43 @@
+"""Panels whose future is changed, and single series of bars."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fingru.features.aggregation import own_bars, phases
+from fingru.features.bars import Windows
+
+
+def change_future(prices, row, seed=9):
+    """Every field of every later bar is multiplied by noise, and some later bars vanish."""
+    rng = np.random.default_rng(seed)
+    later = np.arange(prices.n_sessions)[:, None] > row
+    gone = later & (rng.random(prices.close.shape) < 0.05)
+    changed = {}
+    for name in ("close", "open", "high", "low", "volume"):
+        values = getattr(prices, name)
+        if values is not None:
+            noisy = np.where(later, values * np.exp(rng.normal(0.3, 0.2, values.shape)), values)
+            changed[name] = np.where(gone, np.nan, noisy)
+    return replace(prices, **changed)
+
+
+@pytest.fixture
+def perturbed_after():
+    return change_future
+
+
+@pytest.fixture
+def bars_of():
+    """One phase of one asset at one scale."""
+
+    def make(prices, scale=1, longest=252, asset=0, phase=0):
+        rows = prices.has_bar[:, asset]
+        names = ("close", "open", "high", "low", "volume")
+        fields = {n: getattr(prices, n) for n in names}
+        raw = {n: v[rows, asset] for n, v in fields.items() if v is not None}
+        own = own_bars(raw, longest)
+        return list(phases(own, Windows(scale, longest), 0.94))[phase][1]
+
+    return make

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+from importlib.util import find_spec
+
+import pytest
+from sqlalchemy import create_mock_engine, insert, select, update
+
+from fingru.errors import StoreError
+from fingru.store import schema
+from fingru.store.database import FILE_NAME, open_database, reading, writing
+
+
+def test_file_is_made_beside_the_runs_in_wal_mode(root, database):
+    connection = sqlite3.connect(root / FILE_NAME)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    assert database.name == str(root / FILE_NAME)
+
+
+def test_opening_again_keeps_what_is_there(root, database):
+    with writing(database) as connection:
+        connection.execute(
+            insert(schema.runs).values(location="", id="a", stamp="", status="done")
+        )
+    with reading(open_database(root)) as connection:
+        assert connection.execute(select(schema.runs.c.id)).scalars().all() == ["a"]
+
+
+def test_a_failed_change_is_undone_as_a_whole(database):
+    row = {"location": "", "id": "a", "stamp": "", "status": "done"}
+    with pytest.raises(StoreError, match="UNIQUE"), writing(database) as connection:
+        connection.execute(insert(schema.runs), [{**row, "id": "b"}, row, row])
+    with reading(database) as connection:
+        assert connection.execute(select(schema.runs)).all() == []
+
+
+def test_another_schema_version_is_refused_with_both_numbers(root, database):
+    with writing(database) as connection:
+        connection.execute(update(schema.schema_version).values(version=99))
+    with pytest.raises(StoreError, match=f"version 99, this fingru knows {schema.VERSION}"):
+        open_database(root)
+
+
+def test_a_database_locked_by_another_writer_is_reported(root, database):
+    other = sqlite3.connect(root / FILE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    impatient = open_database(root, busy_timeout_s=0.05)
+    with pytest.raises(StoreError, match="another process is writing"), writing(impatient):
+        pass
+    with reading(impatient) as connection:  # readers do not wait for the writer
+        assert connection.execute(select(schema.runs)).all() == []
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_read_only_database_is_reported(root, database):
+    url = f"sqlite:///file:{root / FILE_NAME}?mode=ro&uri=true"
+    read_only = open_database(root, url)
+    change = update(schema.schema_version).values(version=99)
+    with pytest.raises(StoreError, match="make it writable"), writing(read_only) as connection:
+        connection.execute(change)
+
+
+def test_a_file_that_is_no_database_is_reported(root):
+    root.mkdir()
+    (root / FILE_NAME).write_bytes(b"something else" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        open_database(root)
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot create"):
+        open_database(tmp_path / "file" / "runs")
+
+
+def test_a_url_that_is_none_is_refused(root):
+    with pytest.raises(StoreError, match="not a database URL"):
+        open_database(root, "just words")
+
+
+def test_an_unknown_database_is_refused(root):
+    with pytest.raises(StoreError, match="driver of the database oracledb2 is not installed"):
+        open_database(root, "oracledb2://host/x")
+
+
+@pytest.mark.skipif(find_spec("psycopg") is not None, reason="the driver is installed")
+def test_a_missing_postgres_driver_names_the_extra(root):
+    with pytest.raises(StoreError, match=r"fingru\[postgres\]"):
+        open_database(root, "postgresql://user:secret@localhost/fingru")
+
+
+def test_postgres_gets_its_own_triggers_and_partial_index():
+    statements = []
+
+    def keep(statement, *_args, **_options):
+        statements.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine("postgresql+psycopg://", keep)
+    schema.metadata.create_all(engine, checkfirst=False)
+    written = "\n".join(statements)
+    for table in ("trials", "promotions"):
+        assert f"FUNCTION {table}_append_only() RETURNS trigger" in written
+        assert f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}" in written
+    assert "WHERE status = 'champion'" in written
+    assert "RAISE(ABORT" not in written
+
+
+def test_moments_are_utc_text_that_sorts():
+    early = datetime(2026, 1, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))
+    late = datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
+    assert schema.utc_text(early) == "2025-12-31T23:00:00.000000+00:00"
+    assert schema.utc_text(early) < schema.utc_text(late)
+    with pytest.raises(ValueError, match="time zone"):
+        schema.utc_text(datetime(2026, 1, 1))  # noqa: DTZ001
