@@ -42,7 +42,7 @@ def closure(lines: list[str]) -> dict[str, str]:
             try:
                 found = distribution(name)
             except PackageNotFoundError:
-                print(f"not installed, so not pinned: {requirement}", file=sys.stderr)
+                sys.stderr.write(f"not installed, so not pinned: {requirement}\n")
                 break
             # A local label such as +cpu names one build of a version, not the version.
             pins[name] = found.version.partition("+")[0]
@@ -53,9 +53,9 @@ def closure(lines: list[str]) -> dict[str, str]:
 def main() -> None:
     """Write the pins to standard output."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    print("# Every package fingru was tested with; written by `make pins`.")
+    sys.stdout.write("# Every package fingru was tested with; written by `make pins`.\n")
     for name, version in sorted(closure(wanted(project)).items()):
-        print(f"{name}=={version}")
+        sys.stdout.write(f"{name}=={version}\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> int:
     with zipfile.ZipFile(sys.argv[1]) as wheel:
         wrong = findings(wheel.namelist())
     for finding in wrong:
-        print(f"wheel: {finding}", file=sys.stderr)
+        sys.stderr.write(f"wheel: {finding}\n")
     return 1 if wrong else 0
 
 

@@ -28,22 +28,24 @@ from fingru.store.settings import StoreSettings
 class DataSettings(Settings):
     """Which prices."""
 
-    source: str = Field("sample:us_stocks", description="what --data takes")
-    assets: tuple[str, ...] | None = Field(None, description="symbols to keep; all if unset")
-    start: date | None = Field(None, description="first session to use")
-    end: date | None = Field(None, description="last session to use")
-    bars_per_year: float | None = Field(
-        None, gt=0, description="for annualisation; observed from the data if unset"
+    source: str = Field(default="sample:us_stocks", description="what --data takes")
+    assets: tuple[str, ...] | None = Field(
+        default=None, description="symbols to keep; all if unset"
     )
-    cache: Path = Field(Path("data/raw"), description="where downloaded vintages are kept")
+    start: date | None = Field(default=None, description="first session to use")
+    end: date | None = Field(default=None, description="last session to use")
+    bars_per_year: float | None = Field(
+        default=None, gt=0, description="for annualisation; observed from the data if unset"
+    )
+    cache: Path = Field(default=Path("data/raw"), description="where downloaded vintages are kept")
 
 
 class StrategySettings(Settings):
     """How forecasts become positions."""
 
-    name: str = Field("risk_aware", description="shipped name, FILE.py or module:Class")
+    name: str = Field(default="risk_aware", description="shipped name, FILE.py or module:Class")
     forecast: str = Field(
-        "gru", description="model whose forecasts it is given: gru or one of the baselines"
+        default="gru", description="model whose forecasts it is given: gru or one of the baselines"
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the strategy's class"
@@ -53,20 +55,24 @@ class StrategySettings(Settings):
 class LeakCheckSettings(Settings):
     """The short job on which every run proves that it does not see the future."""
 
-    in_backtest: bool = Field(True, description="run the short check with every backtest")
-    assets: int = Field(3, ge=1, description="assets of the short job")
-    sessions: int = Field(1000, ge=100, description="latest sessions of the short job")
-    cuts: int = Field(1, ge=1, le=50, description="random days after which prices are changed")
+    in_backtest: bool = Field(default=True, description="run the short check with every backtest")
+    assets: int = Field(default=3, ge=1, description="assets of the short job")
+    sessions: int = Field(default=1000, ge=100, description="latest sessions of the short job")
+    cuts: int = Field(
+        default=1, ge=1, le=50, description="random days after which prices are changed"
+    )
 
 
 class RetrainSettings(Settings):
     """The gate between champion and challenger."""
 
     evaluation_bars: int = Field(
-        63, ge=1, description="latest sessions on which the two are compared at most"
+        default=63, ge=1, description="latest sessions on which the two are compared at most"
     )
     minimum_bars: int = Field(
-        21, ge=5, description="fewest unseen sessions on which a comparison means something"
+        default=21,
+        ge=5,
+        description="fewest unseen sessions on which a comparison means something",
     )
 
 
@@ -74,7 +80,7 @@ class Config(Settings):
     """Everything that decides a run besides the prices themselves."""
 
     data: DataSettings = DataSettings()
-    horizons: tuple[int, ...] = Field((1,), description="bars ahead, ascending")
+    horizons: tuple[int, ...] = Field(default=(1,), description="bars ahead, ascending")
     features: FeatureSettings = FeatureSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
@@ -85,8 +91,10 @@ class Config(Settings):
     leak_check: LeakCheckSettings = LeakCheckSettings()
     retrain: RetrainSettings = RetrainSettings()
     store: StoreSettings = StoreSettings()
-    seed: int = Field(0, ge=0, description="decides every random number of the run")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model trains")
+    seed: int = Field(default=0, ge=0, description="decides every random number of the run")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the model trains"
+    )
 
     @field_validator("horizons")
     @classmethod

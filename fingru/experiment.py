@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import strategy_metrics
 from fingru.config import Config
-from fingru.errors import FingruError
+from fingru.errors import FingruError, LeakFoundError
 from fingru.forecast.evaluation import common_rows, score_forecasts
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
@@ -90,15 +90,22 @@ class Run:
 
 @dataclass
 class _Clock:
-    """Adds up the seconds spent in each stage."""
+    """Adds up the seconds spent in each stage, and since it was made."""
 
-    timing: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=perf_counter)
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """Seconds by stage, ``total_s`` last."""
+        return {**self.stages, "total_s": perf_counter() - self.started}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Count what is done inside as a stage."""
         started = perf_counter()
         yield
-        self.timing[name] = self.timing.get(name, 0.0) + perf_counter() - started
+        self.stages[name] = perf_counter() - started
 
 
 def run_backtest(
@@ -133,21 +140,20 @@ def run_backtest(
     """
     config = config or Config()
     clock = _Clock()
-    with clock.stage("total_s"):
-        load_strategies(config)  # what cannot be loaded is refused before any work
-        job = prepare(prices, config, progress)
-        clock.timing["features_s"] = job.features_seconds
-        preflight(job)
-        directory = open_directory(job, resume) if store else None
-        with recording_failure(directory):
-            result = _work(job, directory, clock, progress)
-            if directory is not None:
-                _write(result, directory, clock)
-    if directory is None:
-        return Run(_with_manifest(result, first_manifest(job) | {"timing": clock.timing}))
-    directory.drop_units()
-    directory.finish("done", clock.timing)
-    return Run(_with_manifest(result, directory.manifest), directory)
+    load_strategies(config)  # what cannot be loaded is refused before any work
+    job = prepare(prices, config, progress)
+    clock.stages["features_s"] = job.features_seconds
+    preflight(job)
+    if not store:
+        result = _work(job, None, clock, progress)
+        return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
+    directory = open_directory(job, resume)
+    with recording_failure(directory):
+        result = _work(job, directory, clock, progress)
+        _write(result, directory, clock)
+        directory.drop_units()
+        directory.finish("done", clock.timing)
+    return Run(replace(result, manifest=directory.manifest), directory)
 
 
 def _work(
@@ -155,7 +161,7 @@ def _work(
 ) -> BacktestResult:
     gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
     forecasts = {"gru": gru.walk_forward(job.problem, job.folds, progress)}
-    clock.timing |= {
+    clock.stages |= {
         "train_s": gru.train_seconds,
         "forecast_s": gru.forecast_seconds,
         "bar_steps": gru.bar_steps,
@@ -180,7 +186,9 @@ def _leak_check(job: Job, progress: Progress) -> dict[str, Any]:
         return {"status": "not run", "reason": "leak_check.in_backtest is off"}
     try:
         return leak_check(job.prices, job.config, progress)
-    except FingruError as error:
+    except LeakFoundError:
+        raise
+    except FingruError as error:  # such as a short job that is too short for the settings
         return {"status": "not run", "reason": str(error)}
 
 
@@ -274,16 +282,4 @@ def _write(result: BacktestResult, directory: RunDirectory, clock: _Clock) -> No
         directory.write_frame(name, getattr(result, name))
     directory.write_json("metrics", result.metrics)
     manifest = {**directory.manifest, "status": "done", "timing": clock.timing}
-    directory.write_text("report.html", render_html(_with_manifest(result, manifest)))
-
-
-def _with_manifest(result: BacktestResult, manifest: dict[str, Any]) -> BacktestResult:
-    return BacktestResult(
-        manifest,
-        result.metrics,
-        result.forecasts,
-        result.weights,
-        result.trades,
-        result.equity,
-        result.training,
-    )
+    directory.write_text("report.html", render_html(replace(result, manifest=manifest)))

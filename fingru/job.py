@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from fingru.market.prices import Prices
 from fingru.strategy import Strategy, load_strategy
 
 if TYPE_CHECKING:
-    from fingru.model.forecaster import FoldCheckpoints, GRUForecaster
+    from fingru.model.checkpoint import FoldCheckpoints
+    from fingru.model.forecaster import GRUForecaster
 
 BENCHMARKS = ("buy_and_hold", "equal_weight", "ewma_vol_target")
 """Strategies that stand beside the chosen one in every run."""
@@ -103,15 +104,24 @@ def preflight(job: Job) -> None:
     last = min(first.test_first + _PREFLIGHT_SESSIONS, first.test_last)
     trial = Fold(0, first.origin, first.train_first, first.test_first, last)
     forecast = make_baseline("ewma", job.config.baselines).walk_forward(job.problem, [trial])
-    name, strategy = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
-    simulate(
+    chosen = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
+    simulate_strategy(replace(job, folds=[trial]), chosen, forecast)
+
+
+def simulate_strategy(job: Job, named: tuple[str, Strategy], forecast: Forecast) -> Simulation:
+    """Simulate one strategy, given with its name, over all test ranges.
+
+    Known at: weights decided at t use forecasts with origin t and prices up to t.
+    """
+    name, strategy = named
+    return simulate(
         job.prices,
         strategy,
         name=name,
         forecast=forecast,
         settings=job.config.simulation,
-        first_row=first.test_first,
-        last_row=last + 1,
+        first_row=job.folds[0].test_first,
+        last_row=job.folds[-1].test_last + 1,
     )
 
 
@@ -120,20 +130,14 @@ def simulate_all(
 ) -> dict[str, Simulation]:
     """Simulate the chosen strategy, first, and the benchmarks over all test ranges.
 
+    Each is given the forecasts of ``strategy.forecast``.
+
     Known at: weights decided at t use forecasts with origin t and prices up to t.
     """
-    strategies = load_strategies(job.config)
-    simulations = {}
-    for done, (name, strategy) in enumerate(strategies.items()):
-        progress("strategies", done, len(strategies), name)
-        simulations[name] = simulate(
-            job.prices,
-            strategy,
-            name=name,
-            forecast=forecasts[job.config.strategy.forecast],
-            settings=job.config.simulation,
-            first_row=job.folds[0].test_first,
-            last_row=job.folds[-1].test_last + 1,
-        )
+    strategies, simulations = load_strategies(job.config), {}
+    forecast = forecasts[job.config.strategy.forecast]
+    for done, named in enumerate(strategies.items()):
+        progress("strategies", done, len(strategies), named[0])
+        simulations[named[0]] = simulate_strategy(job, named, forecast)
     progress("strategies", len(strategies), len(strategies))
     return simulations

@@ -4,13 +4,17 @@ A short job (few assets, few sessions, a small model) goes through the whole pip
 on the prices as they are, once with everything after a random day changed. Features, labels known
 by then, standardisers, trained weights, forecasts, positions and equity up to that day must not
 differ in a single bit. A difference is named by stage, column and first date.
+
+A position that earns the return of the bar it was decided on needs no later price for that, so it
+is looked for in another way: from a random day on the strategy is made to decide otherwise, and
+no return up to the session after that day may change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +24,19 @@ from fingru.config import Config, with_values
 from fingru.forecast.baselines import forecast_baselines
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
-from fingru.job import Job, make_gru, prepare, simulate_all
+from fingru.job import (
+    Job,
+    load_strategies,
+    make_gru,
+    prepare,
+    simulate_all,
+    simulate_strategy,
+)
 from fingru.market.prices import Prices
+from fingru.strategy import Strategy, View
+
+if TYPE_CHECKING:
+    from fingru.model.forecaster import GRUForecaster
 
 _SHORT_JOB = {
     "model.hidden": 8,
@@ -93,19 +108,22 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
     """
     small = _short_config(config)
     sample = _short_panel(prices, config)
-    before = list(_decide(sample, small))
     rng = np.random.default_rng(config.seed)
-    leaks: list[Leak] = []
     cuts = _cut_rows(prepare(sample, small), config.leak_check.cuts, rng)
-    for number, cut in enumerate(cuts):
-        progress("leak check", number, len(cuts))
-        after = list(_decide(perturb_after(sample, cut, rng), small))
-        leaks += _compare(before, after, sample.index, cut)
-    progress("leak check", len(cuts), len(cuts))
+    progress("leak check", 0, len(cuts) + 1)
+    before = _decide(sample, small)
+    leaks: list[Leak] = []
+    for number, cut in enumerate(cuts, start=1):
+        progress("leak check", number, len(cuts) + 1)
+        after = _decide(perturb_after(sample, cut, rng), small)
+        leaks += _compare(before.traces, after.traces, sample.index, cut)
+        leaks += _compare([before.earned()], [before.earned(cut)], sample.index, cut)
+    progress("leak check", len(cuts) + 1, len(cuts) + 1)
+    stages = [trace.stage for trace in (*before.traces, before.earned())]
     return {
         "status": "leak" if leaks else "passed",
         "cuts": [_day(sample.index, cut) for cut in cuts],
-        "stages": list(dict.fromkeys(trace.stage for trace in before)),
+        "stages": list(dict.fromkeys(stages)),
         "leaks": [vars(leak) for leak in leaks],
         "assets": list(sample.assets),
         "sessions": sample.n_sessions,
@@ -135,14 +153,8 @@ def perturb_after(prices: Prices, cut: int, rng: np.random.Generator) -> Prices:
 
 def _short_config(config: Config) -> Config:
     """Cut the sizes down; labels need not be more than the short panel can give."""
-    return with_values(
-        config,
-        {**_SHORT_JOB, "walk_forward.min_train_bars": min(250, _minimum(config))},
-    )
-
-
-def _minimum(config: Config) -> int:
-    return config.walk_forward.min_train_bars
+    fewest = min(250, config.walk_forward.min_train_bars)
+    return with_values(config, {**_SHORT_JOB, "walk_forward.min_train_bars": fewest})
 
 
 def _short_panel(prices: Prices, config: Config) -> Prices:
@@ -162,13 +174,59 @@ def _cut_rows(job: Job, cuts: int, rng: np.random.Generator) -> list[int]:
     return sorted(int(row) for row in rng.integers(first + margin, last - margin + 1, size=cuts))
 
 
-def _decide(prices: Prices, config: Config) -> Iterator[Trace]:
+@dataclass(frozen=True)
+class _Decided:
+    """What a short job decided, stage by stage, and what it takes to trade on it once more."""
+
+    traces: list[Trace]
+    job: Job
+    forecast: Forecast
+
+    def earned(self, cut: int | None = None) -> Trace:
+        """What the chosen strategy earned if it decides otherwise from the row after ``cut`` on.
+
+        The return of a session is the work of decisions made before it, so it counts as decided
+        one row earlier.
+        """
+        name, strategy = next(iter(load_strategies(self.job.config).items()))
+        if cut is not None:
+            strategy = _Turncoat(strategy, self.job.prices.index[cut])
+        equity = simulate_strategy(self.job, (name, strategy), self.forecast).equity
+        rows = self.job.prices.index.get_indexer(pd.DatetimeIndex(equity["date"])) - 1
+        values = equity[["gross_return"]].to_numpy()
+        return Trace(f"fills of {name}", rows, values, ("gross_return one session later",))
+
+
+@dataclass(frozen=True)
+class _Turncoat:
+    """Follows a strategy up to a date, and then holds something else."""
+
+    strategy: Strategy
+    last: pd.Timestamp
+
+    def target_weights(self, view: View) -> NDArray[np.float64] | Any:  # noqa: ANN401 - its own
+        """What the strategy wants, or unequal weights of what can be traded."""
+        if view.date <= self.last:
+            return self.strategy.target_weights(view)
+        shares = np.where(view.tradable, np.arange(1.0, len(view.assets) + 1), 0.0)
+        return -0.618 * shares / max(shares.sum(), 1.0)
+
+
+def _decide(prices: Prices, config: Config) -> _Decided:
     """Run the whole pipeline and lay open what each stage decided and when."""
     job = prepare(prices, config)
-    yield from _feature_traces(job)
-    yield _label_trace(job)
     gru = make_gru(config)
     forecasts = {"gru": gru.walk_forward(job.problem, job.folds)}
+    for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
+        forecasts[forecast.model] = forecast
+    traces = [*_feature_traces(job), _label_trace(job), *_training_traces(gru, job)]
+    traces += [_forecast_trace(name, forecast) for name, forecast in forecasts.items()]
+    for name, simulation in simulate_all(job, forecasts).items():
+        traces += _money_traces(name, simulation.weights, simulation.equity, prices)
+    return _Decided(traces, job, forecasts[config.strategy.forecast])
+
+
+def _training_traces(gru: GRUForecaster, job: Job) -> Iterator[Trace]:
     origins = np.array([fold.origin for fold in job.folds])
     for part in ("mean", "std"):
         stacked = np.stack([getattr(fold, part).ravel() for fold in gru.fitted])
@@ -176,12 +234,6 @@ def _decide(prices: Prices, config: Config) -> Iterator[Trace]:
     for name in gru.fitted[0].weights:
         stacked = np.stack([fold.weights[name].ravel() for fold in gru.fitted])
         yield _numbered(f"trained weights {name}", origins, stacked)
-    for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
-        forecasts[forecast.model] = forecast
-    for name, forecast in forecasts.items():
-        yield _forecast_trace(name, forecast)
-    for name, simulation in simulate_all(job, forecasts).items():
-        yield from _money_traces(name, simulation.weights, simulation.equity, prices)
 
 
 def _feature_traces(job: Job) -> Iterator[Trace]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,12 +13,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fingru import __version__
-from fingru.errors import ConfigError, DataError, InterruptedRunError
+from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.forecast.baselines import forecast_baselines
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
+from fingru.store.database import open_database
 from fingru.store.runs import RunDirectory
+from fingru.store.settings import StoreSettings
 from fingru.strategy import load_strategy
 
 _FORECAST_ARRAYS = ("mean", "variance", "df", "epistemic_variance", "fallback")
@@ -72,6 +74,7 @@ def first_manifest(job: Job) -> dict[str, Any]:
 def open_directory(job: Job, resume: str | None) -> RunDirectory:
     """Start a run's directory, or reopen one whose data and configuration are the same."""
     root = job.config.store.runs
+    open_database(root, job.config.store.url)  # what cannot be counted later is refused now
     if resume is None:
         return RunDirectory.create(root, None, first_manifest(job), now=datetime.now(UTC))
     directory = RunDirectory.open(root, resume)
@@ -88,27 +91,38 @@ def open_directory(job: Job, resume: str | None) -> RunDirectory:
             "resume it without other settings, or start a new run",
         )
     directory.resume()
+    if stored.get("error") is not None:
+        directory.update_manifest(error=None)
     return directory
 
 
 @contextmanager
-def recording_failure(directory: RunDirectory | None) -> Iterator[None]:
-    """Mark the run as interrupted or failed when its work does not come to its end."""
+def recording_failure(directory: RunDirectory) -> Iterator[None]:
+    """Mark the run as interrupted or failed when its work does not come to its end.
+
+    Where even the mark cannot be written, as on a full disk, the error that came first is told;
+    the run then counts as interrupted as soon as this process has ended.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        if directory is None:
-            raise
-        directory.finish("interrupted", {})
+        with suppress(StoreError):
+            directory.finish("interrupted", {})
         raise InterruptedRunError(
             f"run {directory.run_id} was interrupted; what was finished is stored",
-            f"go on with: fingru backtest --resume {directory.run_id}",
+            f"go on with: {_resume_command(directory)}",
         ) from None
     except Exception as error:
-        if directory is not None:
+        with suppress(StoreError):
             directory.update_manifest(error=str(error) or type(error).__name__)
             directory.finish("failed", {})
         raise
+
+
+def _resume_command(directory: RunDirectory) -> str:
+    root = directory.path.parent
+    elsewhere = "" if root == StoreSettings().runs else f" --runs {root}"
+    return f"fingru backtest --resume {directory.run_id}{elsewhere}"
 
 
 @dataclass(frozen=True)

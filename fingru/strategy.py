@@ -108,7 +108,9 @@ def load_strategy(
     Returns
     -------
     tuple of str and Strategy
-        The name (shipped name, stem of the file, or class) and a new instance.
+        The name (shipped name, stem of the file, or class) and a new instance. A file of one's
+        own that is called like a shipped strategy is named ``<stem>_custom``, so that the two
+        can stand side by side in one table.
 
     Raises
     ------
@@ -131,7 +133,15 @@ def load_strategy(
     else:
         module = _import_file(_shipped_file(place))
     found = _find_class(module, reference, wanted)
-    return wanted or Path(place).stem, _build(found, reference, settings or {})
+    return wanted or _name_of(place), _build(found, reference, settings or {})
+
+
+def _name_of(place: str) -> str:
+    path = Path(place)
+    called_like_shipped = path.suffix == ".py" and path.stem in available_strategies()
+    if called_like_shipped and not path.samefile(_shipped_file(path.stem)):
+        return f"{path.stem}_custom"
+    return path.stem
 
 
 def _shipped_file(name: str) -> Path:

@@ -103,7 +103,7 @@ def value_at_risk(returns: FloatArray, level: float = 0.05) -> float:
 
 def conditional_value_at_risk(returns: FloatArray, level: float = 0.05) -> float:
     """Mean of the ``floor(level * (n - 1)) + 1`` lowest returns; losses are negative."""
-    if returns.size == 0:
+    if returns.size == 0 or np.isnan(returns).any():  # a partition would put NaN last
         return np.nan
     count = int(level * (returns.size - 1)) + 1
     return float(np.partition(returns, count - 1)[:count].mean())

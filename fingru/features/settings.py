@@ -33,31 +33,34 @@ class FeatureSettings(Settings):
     """Which features to compute, at which scales, with which windows."""
 
     columns: tuple[str, ...] = Field(
-        DEFAULT_COLUMNS,
+        default=DEFAULT_COLUMNS,
         min_length=1,
         description="Feature columns: built-in names, ta:<column> of the ta package, or your own "
         "as my_features.py:function or package.module:function.",
     )
     scales: tuple[int, ...] = Field(
-        (1, 5, 21),
+        default=(1, 5, 21),
         min_length=1,
         description="Bars per aggregated bar, ascending; 1, 5, 21 is day, week, month.",
     )
     longest_window: int = Field(
-        252,
+        default=252,
         ge=20,
         le=5000,
         description="Longest history in bars that a window may span at any scale; windows of slow "
         "scales are shortened to it, and features are valid a little after so many bars.",
     )
     decay: float = Field(
-        0.94,
+        default=0.94,
         gt=0.0,
         lt=1.0,
         description="Decay per bar of the EWMA variance that returns are measured in.",
     )
     clip: float = Field(
-        8.0, gt=0.0, le=100.0, description="Every feature is cut to plus or minus this bound."
+        default=8.0,
+        gt=0.0,
+        le=100.0,
+        description="Every feature is cut to plus or minus this bound.",
     )
 
     @field_validator("columns")

@@ -44,9 +44,8 @@ def calibration_table(forecasts: pd.DataFrame, levels: Sequence[float] = LEVELS)
 
     Known at: when the outcomes are.
     """
-    frame = usable_rows(forecasts)[["model", "horizon", "asset", "origin"]].assign(
-        u=_pit_values(usable_rows(forecasts))
-    )
+    usable = usable_rows(forecasts)
+    frame = usable[["model", "horizon", "asset", "origin"]].assign(u=_pit_values(usable))
     rows: list[dict[str, object]] = []
     for key, group in frame.groupby(["model", "horizon"], sort=False):
         model, horizon = key[0], int(group["horizon"].iloc[0])

@@ -19,6 +19,7 @@ SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 
 
 _SPLIT_TOLERANCE = 0.04
 _SPLIT_DEVIATIONS = 8.0
+_SMALLEST_SPLIT = np.log(1.5) - 2 * np.log1p(_SPLIT_TOLERANCE)
 _SPIKE = np.log(1.5)
 _STALE_BARS = 10
 _MANY = 0.01
@@ -45,8 +46,8 @@ def suspicious_jumps(prices: Prices) -> Iterator[Finding]:
     for a in range(prices.n_assets):
         rows = np.flatnonzero(prices.has_bar[:, a])
         steps = np.diff(np.log(prices.close[rows, a]))
-        big = np.flatnonzero(_near_split(steps))
-        for k in big:
+        big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
+        for k in big[_near_split(steps[big])]:
             window = steps[max(0, k - 63) : k]
             if window.size >= 20 and abs(steps[k]) > _SPLIT_DEVIATIONS * np.sqrt(
                 np.mean(window**2)

@@ -94,8 +94,7 @@ def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None
     if start is None and end is None:
         return prices
     kept = prices.between(_bound(start, prices, last=False), _bound(end, prices, last=True))
-    empty = [a for a, any_bar in zip(kept.assets, kept.has_bar.any(axis=0), strict=True)
-             if not any_bar]  # fmt: skip
+    empty = [a for k, a in enumerate(kept.assets) if not kept.has_bar[:, k].any()]
     if not empty:
         return kept
     if wanted is not None:
@@ -116,7 +115,7 @@ def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None
         stamp = pd.Timestamp(moment)
     except ValueError as error:
         raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31") from error
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31")
     zone = prices.index.tz
     if zone is None:

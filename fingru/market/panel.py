@@ -17,6 +17,7 @@ from fingru.market.table import FIELDS, RawTable, Reading
 from fingru.market.validation import check_closes, check_symbols, check_table
 
 _OTHERS = ("open", "high", "low")
+_MOST_NOTES = 20
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,16 @@ def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = No
 
 def _finished(prices: Prices, reading: Reading, findings: list[Finding]) -> Prices:
     fields = {name: getattr(prices, name) for name in (*_OTHERS, "close", "volume")}
+    doubts = [*suspicious_jumps(prices), *findings]
+    texts = [*reading.notes, *(f.problem for f in doubts)]
+    beyond = len(texts) - _MOST_NOTES
+    more = (f"{beyond} more with `fingru data check`",) if beyond > 0 else ()
     return Prices(
         index=prices.index,
         assets=prices.assets,
         bars_per_year=reading.bars_per_year or bars_per_year(prices.index),
         source=prices.source,
-        notes=(*reading.notes, *(f.problem for f in (*findings, *suspicious_jumps(prices)))),
+        notes=tuple(texts[:_MOST_NOTES]) + more,
         **fields,
     )
 
@@ -146,12 +151,22 @@ def _join(
             else:
                 grid[field][at, columns[table.symbol_of_row]] = values
     fields, notes = _adjusted(grid)
-    keep = np.isfinite(fields["close"]).any(axis=1)
+    keep = np.asarray(np.isfinite(fields["close"]).any(axis=1))
     if not keep.all():
         notes.append(f"{int((~keep).sum())} session(s) without any price were left out")
         index, fields = index[keep], {name: values[keep] for name, values in fields.items()}
-    blank = {name: None for name in _OTHERS if name not in fields}
-    return Prices(index, tuple(names), bars_per_year=1.0, source=source, **fields, **blank), notes
+    prices = Prices(
+        index,
+        tuple(names),
+        close=fields["close"],
+        bars_per_year=1.0,
+        source=source,
+        open=fields.get("open"),
+        high=fields.get("high"),
+        low=fields.get("low"),
+        volume=fields.get("volume"),
+    )
+    return prices, notes
 
 
 def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:

@@ -124,7 +124,7 @@ class Prices:
             )
         columns = [self.assets.index(a) for a in assets]
         chosen = self._take(slice(None), columns)
-        return chosen._take(chosen.has_bar.any(axis=1), slice(None))
+        return chosen._take(np.asarray(chosen.has_bar.any(axis=1)), slice(None))
 
     def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Prices:
         """Keep the sessions from ``start`` to ``end``, both included."""
@@ -151,16 +151,16 @@ class Prices:
             return stamp.tz_localize(self.index.tz)
         return stamp
 
-    def _take(self, rows: object, columns: object) -> Prices:
+    def _take(self, rows: BoolArray | slice, columns: list[int] | slice) -> Prices:
         def cut(values: FloatArray | None) -> FloatArray | None:
-            return None if values is None else values[rows][:, columns]  # type: ignore[index]
+            return None if values is None else values[rows][:, columns]
 
         close = cut(self.close)
         assert close is not None
-        names = np.array(self.assets, dtype=object)[columns]  # type: ignore[index]
+        names = np.array(self.assets, dtype=object)[columns]
         return replace(
             self,
-            index=self.index[rows],  # type: ignore[index]
+            index=self.index[rows],
             assets=tuple(names),
             close=close,
             open=cut(self.open),

@@ -15,6 +15,7 @@ _USUAL = (365.0, 252.0, 52.0, 12.0)
 _SNAP = 0.03
 _DAYS_PER_YEAR = 365.25
 _SHORT_DAYS = 90
+_ENOUGH_SYMBOLS = 50  # to see the bar size of a long file
 _SUMMER_TIME = pd.Timedelta(hours=1)
 
 
@@ -90,6 +91,8 @@ def _median_spacing(table: RawTable) -> pd.Timedelta | None:
     if codes is None:
         gaps = np.diff(np.sort(stamps))
     else:
+        some = np.flatnonzero(codes < _ENOUGH_SYMBOLS)
+        stamps, codes = stamps[some], codes[some]
         order = np.lexsort((stamps, codes))
         same = np.diff(codes[order]) == 0
         gaps = np.diff(stamps[order])[same]

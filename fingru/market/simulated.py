@@ -121,7 +121,7 @@ def simulate_market(settings: SimulationSettings, seed: int) -> SimulatedMarket:
     fields = _bars(returns[kept], day_variance[kept], streams[2], streams[3])
     level = _unconditional_variance(settings)
     prices = Prices(
-        index=pd.bdate_range(settings.start, periods=settings.sessions, unit="us"),
+        index=pd.bdate_range(settings.start, periods=settings.sessions).as_unit("us"),
         assets=tuple(f"SIM{a + 1}" for a in range(settings.assets)),
         bars_per_year=WEEKDAYS_PER_YEAR,
         source="sample:simulated",

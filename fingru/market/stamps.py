@@ -19,6 +19,7 @@ _ISO = re.compile(
 )
 _SLASHED = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})((?:[T ]\d{2}:\d{2}(?::\d{2})?)?)")
 _EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+_LAST_EPOCH = 2**63 - 1
 _WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y")
 _MEND = "write dates as 2020-01-31"
 
@@ -93,11 +94,12 @@ def _parse_other(texts: list[str]) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     digits = {len(t) for t in texts if t.isdecimal()}
     if len(digits) == 1 and all(t.isdecimal() for t in texts) and digits <= set(_EPOCH):
         unit = _EPOCH[digits.pop()]
-        return pd.to_datetime(pd.Series([int(t) for t in texts]), unit=unit), _EPOCH_NOTE  # type: ignore[return-value]
+        numbers = np.array([min(int(t), _LAST_EPOCH) for t in texts], dtype=np.int64)
+        return pd.DatetimeIndex(numbers.astype(f"M8[{unit}]")), _EPOCH_NOTE
     if any(_SLASHED.fullmatch(t) for t in texts):
         return _parse_slashed(texts)
     tries = [pd.to_datetime(texts, format=style, errors="coerce") for style in _WORDED]
-    return min(tries, key=lambda parsed: int(parsed.isna().sum())), ()
+    return min(tries, key=lambda parsed: int(np.count_nonzero(parsed.isna()))), ()
 
 
 def _parse_slashed(texts: list[str]) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:

@@ -91,7 +91,7 @@ def _named(kind: str, assets: Sequence[str], mask: NDArray[np.bool_], problem: s
 def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
     keys = sessions.asi8
     if table.symbol_of_row is not None:
-        distinct, codes = np.unique(keys, return_inverse=True)
+        codes, distinct = pd.factorize(keys)
         keys = table.symbol_of_row * len(distinct) + codes
     repeated = np.flatnonzero(pd.Index(keys).duplicated())
     if not repeated.size:
@@ -111,7 +111,8 @@ def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding
 def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
     stamps = sessions.asi8
     if table.symbol_of_row is not None:
-        order = np.argsort(table.symbol_of_row, kind="stable")
+        narrow = table.symbol_of_row.astype(np.int32)  # sorted by radix where few enough
+        order = np.argsort(narrow, kind="stable")
         same = np.diff(table.symbol_of_row[order]) == 0
         steps = np.where(same, np.diff(stamps[order]), 0)
         rows = order[1:]

@@ -170,7 +170,8 @@ def chunk_folds(folds: Sequence[Fold], members: int, stack_models: int) -> list[
 
 
 def history_frame(rows: Sequence[HistoryRow], fitted: Sequence[FittedFold]) -> pd.DataFrame:
-    """Table of validations; ``best`` marks the step whose weights were kept."""
+    """Table of validations by fold, member and step; ``best`` marks the kept weights' step."""
+    rows = sorted(rows, key=lambda r: (r.fold, r.member, r.step))
     best = {
         (f.manifest["fold"], member, step)
         for f in fitted

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fingru.model.likelihood import Distribution, Gaussian, StudentT
-from fingru.model.recurrence import choose_scan
+from fingru.model.recurrence import Weights, choose_layer
 from fingru.model.settings import ModelSettings
 
 DF_FLOOR = 2.1
@@ -51,24 +52,32 @@ class MultiScaleGRU(nn.Module):
         self.shape, self.settings = shape, settings
         hidden, m = settings.hidden, shape.models
         self.scales = nn.ModuleList(StackedGRU(m, shape.features, settings) for _ in shape.scales)
-        inputs = len(shape.scales) * (hidden + shape.features)
-        self.fusion = StackedLinear(m, inputs, settings.fusion)
-        head_inputs = settings.fusion + len(shape.scales) * shape.features
-        self.mean = StackedLinear(m, head_inputs, shape.horizons)
-        self.log_ratio = StackedLinear(m, head_inputs, shape.horizons)
-        if settings.likelihood == "student_t":
-            self.df = StackedLinear(m, head_inputs, shape.horizons)
+        # The current features reach fusion and heads without a state in between.
+        outputs = self.parts * shape.horizons
+        self.direct = StackedLinear(
+            m, len(shape.scales) * shape.features, settings.fusion + outputs
+        )
+        self.fusion = StackedLinear(m, len(shape.scales) * hidden, settings.fusion)
+        self.heads = StackedLinear(m, settings.fusion, outputs)
+
+    @property
+    def parts(self) -> int:
+        """Heads: mean, log variance ratio and, for the Student-t, degrees of freedom."""
+        return 3 if self.settings.likelihood == "student_t" else 2
 
     @torch.no_grad()
     def reset(self, generators: Sequence[torch.Generator]) -> None:
         """Draw the initial weights of model m from ``generators[m]`` alone."""
         for m, generator in enumerate(generators):
             for scale, gru in zip(self.shape.scales, self.scales, strict=True):
-                gru.reset(m, generator, longest=self.settings.memory_bars / scale)
-            nn.init.xavier_uniform_(self.fusion.weight[m], generator=generator)
+                cast(StackedGRU, gru).reset(m, generator, self.settings.memory_bars / scale)
+            for linear in (self.fusion, self.direct):
+                weight = linear.weight[m, : self.settings.fusion]
+                nn.init.xavier_uniform_(weight, generator=generator)
         if self.settings.likelihood == "student_t":
             # softplus(bias) + DF_FLOOR = initial_df
-            self.df.bias.fill_(math.log(math.expm1(self.settings.initial_df - DF_FLOOR)))
+            start = math.log(math.expm1(self.settings.initial_df - DF_FLOOR))
+            self.heads.bias[:, 2 * self.shape.horizons :] = start
 
     def forward(
         self, inputs: Tensor, mask: Tensor, *, skip: int = 0, keep: Tensor | None = None
@@ -103,14 +112,14 @@ class MultiScaleGRU(nn.Module):
         """Distribution from the states (M, B, L, S*K) and the bar's features (M, B, L, S*F)."""
         if keep is not None:
             states = states * keep.unsqueeze(2)
-        fused = torch.tanh(self.fusion(torch.cat([states, current], dim=-1)))
-        context = torch.cat([fused, current], dim=-1)
+        to_fusion, to_heads = self.direct(current).tensor_split([self.settings.fusion], dim=-1)
+        fused = torch.tanh(self.fusion(states) + to_fusion)
+        mean, log_ratio, *df = (self.heads(fused) + to_heads).chunk(self.parts, dim=-1)
         bound = self.settings.max_log_ratio
-        variance = torch.exp(bound * torch.tanh(self.log_ratio(context) / bound))
-        mean = self.mean(context)
-        if self.settings.likelihood == "gaussian":
+        variance = torch.exp(bound * torch.tanh(log_ratio / bound))
+        if not df:
             return Gaussian(mean, variance)
-        return StudentT(mean, variance, DF_FLOOR + functional.softplus(self.df(context)))
+        return StudentT(mean, variance, DF_FLOOR + functional.softplus(df[0]))
 
 
 class StackedLinear(nn.Module):
@@ -141,7 +150,7 @@ class StackedGRU(nn.Module):
             self.register_parameter(f"bias_ih_l{layer}", _zeros(models, gates))
             self.register_parameter(f"bias_hh_l{layer}", _zeros(models, gates))
 
-    def reset(self, m: int, generator: torch.Generator, *, longest: float) -> None:
+    def reset(self, m: int, generator: torch.Generator, longest: float) -> None:
         """Xavier input weights, orthogonal recurrent ones, memories of 1 to ``longest`` steps.
 
         A unit whose update gate starts at ``sigmoid(log(c - 1))`` forgets with time constant c
@@ -157,7 +166,7 @@ class StackedGRU(nn.Module):
                 nn.init.orthogonal_(w_hh[rows], generator=generator)
             b_ih[self.hidden : 2 * self.hidden] = torch.log(constants - 1)
 
-    def layer(self, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def layer(self, layer: int) -> Weights:
         """Input weights, recurrent weights, input bias, recurrent bias of a layer."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         w_ih, w_hh, b_ih, b_hh = (self.get_parameter(f"{name}_l{layer}") for name in names)
@@ -177,10 +186,7 @@ class StackedGRU(nn.Module):
 
     def scan(self, x: Tensor, mask: Tensor, layer: int, h0: Tensor) -> Tensor:
         """States (M, N, L, K) of one layer from inputs (M, N, L, F), mask and h0 (M, N, K)."""
-        w_ih, w_hh, b_ih, b_hh = self.layer(layer)
-        gates = torch.baddbmm(b_ih.unsqueeze(1), x.flatten(1, 2), w_ih.transpose(1, 2))
-        gates = gates.view(*x.shape[:3], -1)  # (M, N, L, 3K)
-        return choose_scan(self.backend, gates)(gates, w_hh, b_hh, h0, mask)
+        return choose_layer(self.backend, x)(x, self.layer(layer), h0, mask)
 
 
 def to_torch_gru(stacked: StackedGRU, model: int) -> nn.GRU:

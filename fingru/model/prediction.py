@@ -72,7 +72,8 @@ def forecast_folds(
     for first in range(0, bank.n_assets, ASSET_BLOCK):
         block = slice(first, first + ASSET_BLOCK)
         cut = [w.positions(training.context_bars + after) for w in windows]
-        at, inside = (np.stack([c[i][block] for c in cut]) for i in range(2))
+        at: NDArray[np.int64] = np.stack([position[block] for position, _ in cut])
+        inside = np.stack([within[block] for _, within in cut])
         each = torch.from_numpy(at).to(device).repeat_interleave(members, dim=0)
         present = torch.from_numpy(inside).to(device).repeat_interleave(members, dim=0)
         x, mask = tensors.inputs(each, present, mean, std, training.input_clip)
@@ -136,12 +137,39 @@ def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "
     ModelError
         If the model does not fit the features or was fitted after the last session.
     """
+    out = predict_since(fitted, problem, device)
+    for values in (out.mean, out.variance, out.df, out.epistemic_variance):
+        if values is not None:
+            values[:-1] = np.nan
+    return out
+
+
+def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
+    """Forecast from the model's origin and every later session; every earlier row is NaN.
+
+    Known at: each row at its own close, given weights fitted at the model's origin.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the features or was fitted after the last session.
+    """
     check_fits(fitted, problem.features, problem.labels.horizons)
-    index, origin = problem.prices.index, pd.Timestamp(fitted.manifest["origin"])
     last = problem.prices.n_sessions - 1
-    if origin > index[last]:
+    row = _origin_row(fitted, problem.prices.index)
+    out = empty_forecast(problem, fitted.members, student_t=fitted.student_t)
+    with torch_threads(fitted.training.threads):
+        fold = Fold(fitted.manifest["fold"], row, 0, row, last)
+        forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
+    return out
+
+
+def _origin_row(fitted: FittedFold, index: pd.DatetimeIndex) -> int:
+    """Row of the last session that the model has learnt from."""
+    origin = pd.Timestamp(fitted.manifest["origin"])
+    if origin > index[-1]:
         raise ModelError(
-            f"the model was fitted at {origin}, after the last session {index[last]}",
+            f"the model was fitted at {origin}, after the last session {index[-1]}",
             "update the prices, or choose an older model",
         )
     row = int(index.searchsorted(origin, side="right")) - 1
@@ -150,14 +178,7 @@ def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "
             f"the prices start at {index[0]}, after the model's origin {origin}",
             "give the history that the model was fitted on",
         )
-    out = empty_forecast(problem, fitted.members, student_t=fitted.student_t)
-    with torch_threads(fitted.training.threads):
-        fold = Fold(fitted.manifest["fold"], row, 0, row, last)
-        forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
-    for values in (out.mean, out.variance, out.df, out.epistemic_variance):
-        if values is not None:
-            values[:last] = np.nan
-    return out
+    return row
 
 
 def choose_device(name: str) -> torch.device:

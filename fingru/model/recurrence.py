@@ -15,7 +15,8 @@ from torch import Tensor
 from fingru.errors import ConfigError
 
 Backend = Literal["auto", "torch", "numba"]
-Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+Layer = Callable[[Tensor, Weights, Tensor, Tensor | None], Tensor]
 
 
 def gru_scan(
@@ -59,15 +60,26 @@ def gru_scan(
     return torch.stack(states, dim=2)
 
 
-def choose_scan(backend: Backend, gates: Tensor) -> Scan:
-    """Recurrence for these gates: the fused kernel on CPU float32 if wanted and installed.
+def gru_layer(x: Tensor, weights: Weights, h0: Tensor, mask: Tensor | None = None) -> Tensor:
+    """States (M, N, L, K) of inputs x (M, N, L, F): ``gru_scan`` of ``W_ih x + b_ih``.
+
+    ``weights`` are input weights (M, 3K, F), recurrent weights, input bias (M, 3K) and recurrent
+    bias; the rest as in ``gru_scan``.
+    """
+    w_ih, w_hh, b_ih, b_hh = weights
+    gates = torch.baddbmm(b_ih.unsqueeze(1), x.flatten(1, 2), w_ih.transpose(1, 2))
+    return gru_scan(gates.view(*x.shape[:3], -1), w_hh, b_hh, h0, mask)
+
+
+def choose_layer(backend: Backend, x: Tensor) -> Layer:
+    """Implementation of ``gru_layer`` for these inputs: the fused kernel where it can run.
 
     Raises
     ------
     ConfigError
         If the kernel is asked for by name and cannot run.
     """
-    fits = gates.device.type == "cpu" and gates.dtype == torch.float32
+    fits = x.device.type == "cpu" and x.dtype == torch.float32
     kernel = _numba_kernel() if backend != "torch" and fits else None
     if kernel is not None:
         return kernel
@@ -76,13 +88,20 @@ def choose_scan(backend: Backend, gates: Tensor) -> Scan:
             "model.backend is 'numba' but the fused kernel runs only on CPU in float32 with numba",
             "set model.backend to 'auto' or 'torch'",
         )
-    return gru_scan
+    return gru_layer
 
 
 @cache
-def _numba_kernel() -> Scan | None:
+def _numba_kernel() -> Layer | None:
     try:
-        from fingru.model.kernels import gru_scan_numba
-    except ImportError:  # numba is absent, or has no wheel for this Python: torch does the work
+        from fingru.model.kernels.scan import GRUWeights, available, gru_numba
+    except ImportError:
         return None
-    return gru_scan_numba
+    if not available():  # without numba torch does the work
+        return None
+
+    def fused(x: Tensor, weights: Weights, h0: Tensor, mask: Tensor | None) -> Tensor:
+        states: Tensor = gru_numba(x, GRUWeights(*weights), h0, mask)
+        return states
+
+    return fused

@@ -368,7 +368,7 @@ def _validated_assets(
     """Assets of the tail, (width,): all, or as many drawn among those with labels there."""
     if width == bank.n_assets:
         return np.arange(width)
-    known: NDArray[np.bool_] = labelled(bank, allowed).any(axis=1)
+    known = np.any(labelled(bank, allowed), axis=1)
     present = np.array([known[a:b].any() for a, b in pairwise(bank.offsets)], dtype=bool)
     order = rng.permutation(bank.n_assets)
     return np.sort(order[np.argsort(~present[order], kind="stable")][:width])

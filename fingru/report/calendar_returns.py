@@ -106,7 +106,7 @@ def yearly_returns_bars(result: BacktestResult, start: Day = None, end: Day = No
 
 
 def return_distribution(result: BacktestResult, start: Day = None, end: Day = None) -> go.Figure:
-    """Histogram of net returns with the normal curve of the same mean and deviation, VaR and CVaR."""
+    """Histogram of net returns with a normal curve; VaR and CVaR when all returns are drawn."""
     about = About(
         "Distribution of returns",
         "Net returns of one bar. Line: normal distribution of the same mean and deviation.",
@@ -114,9 +114,9 @@ def return_distribution(result: BacktestResult, start: Day = None, end: Day = No
     )
     block = block_of(result, result.strategy)
     returns = block.loc[in_window(block["date"], start, end), "net_return"].dropna().to_numpy()
-    if len(returns) < 10 or not np.ptp(returns) > 0:
+    low, high = np.quantile(returns, [0.001, 0.999]) if len(returns) >= 10 else (0.0, 0.0)
+    if not high > low:
         return nothing_to_draw(about, "Too few different returns for a histogram")
-    low, high = np.quantile(returns, [0.001, 0.999])
     edges = np.linspace(low, high, 61 if len(returns) > 500 else 31)
     counts, _ = np.histogram(np.clip(returns, low, high), edges)
     centres = (edges[1:] + edges[:-1]) / 2
@@ -124,7 +124,8 @@ def return_distribution(result: BacktestResult, start: Day = None, end: Day = No
     add_to_caption(figure, "The outermost bars hold everything beyond them.")
     figure.add_bar(
         x=compact(centres), y=counts, name="Bars", marker={"color": tint(GAIN, 0.7)},
-        width=float(edges[1] - edges[0]) * 0.94, hovertemplate="%{x:+.2%}: %{y} bars<extra></extra>",
+        width=float(edges[1] - edges[0]) * 0.94,
+        hovertemplate="%{x:+.2%}: %{y} bars<extra></extra>",
     )  # fmt: skip
     mean, deviation = returns.mean(), returns.std(ddof=1)
     density = np.exp(-0.5 * ((centres - mean) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
@@ -133,7 +134,8 @@ def return_distribution(result: BacktestResult, start: Day = None, end: Day = No
         x=compact(centres), y=compact(expected), name="Normal", mode="lines",
         line={"color": GREY, "width": 1.5}, hoverinfo="skip",
     )  # fmt: skip
-    _mark_tails(figure, result, float(counts.max()))
+    if start is None and end is None:
+        _mark_tails(figure, result, float(counts.max()))
     figure.update_layout(
         xaxis={"tickformat": ".1%"}, yaxis={"title": {"text": "bars"}}, bargap=0.02
     )

@@ -237,7 +237,7 @@ _WRITERS = {
     "percent": lambda x: f"{_positive_zero(100 * x, 1):.1f} %",
     "percent2": lambda x: f"{_positive_zero(100 * x, 2):.2f} %",
     "ratio": lambda x: f"{_positive_zero(x, 2):,.2f}",
-    "probability": lambda x: f"{_positive_zero(x, 3):.3f}",
+    "probability": lambda x: "<0.001" if 0 <= x < 0.0005 else f"{_positive_zero(x, 3):.3f}",
     "score": lambda x: f"{_positive_zero(x, 4):.4f}",
     "gain": lambda x: f"{_positive_zero(x, 4):+.4f}",
     "count": lambda x: f"{x:,.0f}",

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from fingru.backtest.result import BacktestResult
 from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
 from fingru.report.forecast_quality import first_horizon
-from fingru.report.performance import growth_of_one
+from fingru.report.performance import drawdown_axis, growth_of_one
 from fingru.report.provenance import configuration, trial_count
 from fingru.report.selection import block_of, main_model, scores_of
 from fingru.report.table import Column, Table, term_columns
@@ -135,7 +135,7 @@ def compared_growth(results: Sequence[BacktestResult], log: bool | None = None) 
     two_panes(
         figure,
         axis | (log_ticks(min(ends), max(ends)) if use_log else {"type": "linear"}),
-        {"title": {"text": "drawdown"}, "tickformat": ".0%", "hoverformat": ".1%"},
+        drawdown_axis(min(float(trace.y.min()) for trace in figure.data if trace.yaxis == "y2")),
     )
     return figure
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
@@ -12,7 +14,7 @@ from fingru.report.selection import assets_of
 
 __all__ = ["KEYS", "figures", "forecast_bands"]
 
-_FIGURES = {
+_FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "equity": performance.equity_and_drawdown,
     "monthly_returns": calendar_returns.monthly_returns_map,
     "yearly_returns": calendar_returns.yearly_returns_bars,

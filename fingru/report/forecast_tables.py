@@ -198,7 +198,7 @@ def folds_table(result: BacktestResult, horizon: int | None = None) -> Table:
         Column("gain", "Gain", "gain", "Baseline minus model; positive is better.", unscored),
     )
     scored = [gain for gain in frame["gain"] if not is_missing(gain)]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if scored:
         share = float(np.mean([gain > 0 for gain in scored]))
         notes = (f"The model beat the baseline in {share:.0%} of {len(scored)} folds.",)

@@ -101,7 +101,7 @@ def assets_table(result: BacktestResult) -> Table:
     frame = pd.DataFrame(
         {
             "mean_weight": weights.mean(),
-            "largest": weights.agg(lambda w: w.loc[w.abs().idxmax()]) if len(weights) else None,
+            "largest": weights.agg(_largest),
             "held": held.mean(),
             "trades": trades.size(),
             "turnover": trades["weight"].agg(lambda w: w.abs().sum()) / years,
@@ -121,3 +121,9 @@ def assets_table(result: BacktestResult) -> Table:
         Column("cost", "Costs / year", "percent2"),
     )
     return Table("By asset", frame, columns)
+
+
+def _largest(weights: pd.Series) -> float:
+    """The weight that is largest in size, with its sign."""
+    values = weights.to_numpy(dtype=float)
+    return float(values[np.abs(values).argmax()])

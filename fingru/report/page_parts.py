@@ -43,7 +43,7 @@ def headlines(result: BacktestResult) -> list[tuple[str, str, str, str]]:
         value = own.get(field)
         detail = term.undefined if is_missing(value) else ""
         if field == "sharpe" and not is_missing(own.get("sharpe_ci95")):
-            detail = f"95 % interval {write_value(own['sharpe_ci95'], 'interval')}"
+            detail = f"95 %: {write_value(own['sharpe_ci95'], 'interval')}"
         elif others and field != "dsr" and not detail:
             other = write_value(stored[others[0]].get(field), term.kind)
             detail = f"{label_of(others[0])} {other}"
@@ -65,7 +65,7 @@ def _forecast_headlines(result: BacktestResult) -> list[tuple[str, str, str, str
         gain = (pooled_score(result, baseline, horizon) or 0.0) - own
         best = asset_gains(result, horizon)
         won = int((best["best"] > 0).sum()) if len(best) else 0
-        detail = f"over {label_of(baseline)}; better than any on {won} of {len(best)} assets"
+        detail = f"over {label_of(baseline)}; {won} of {len(best)} assets"
     coverage = write_value(pooled.get("coverage95"), "percent")
     return [
         ("Log-score gain", write_value(gain, "gain"), detail,

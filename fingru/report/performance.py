@@ -69,7 +69,7 @@ def equity_and_drawdown(
     )
     names = strategy_names(result) if strategies is None else strategies
     figure = new_figure(about, height=460)
-    lowest, highest = np.inf, 0.0
+    lowest, highest, depths = np.inf, 0.0, [0.0]
     for position, name in enumerate(names):
         block = block_of(result, name)
         keep = in_window(block["date"], start, end)
@@ -81,6 +81,7 @@ def equity_and_drawdown(
             gross = rebased(compounded(block["gross_return"]), keep)
             _add_gross(figure, block.loc[keep, "date"], gross)
             _add_drawdown(figure, block[keep])
+            depths.append(float(block.loc[keep, "drawdown"].min()))
         positive = growth[growth > 0]
         lowest = min(lowest, positive.min() if len(positive) else np.inf)
         highest = max(highest, growth.max())
@@ -91,9 +92,20 @@ def equity_and_drawdown(
     two_panes(
         figure,
         axis | (log_ticks(lowest, highest) if use_log and highest > 0 else {"type": "linear"}),
-        {"title": {"text": "drawdown"}, "tickformat": ".0%", "hoverformat": ".1%"},
+        drawdown_axis(min(depths)),
     )
     return figure
+
+
+def drawdown_axis(deepest: float) -> dict[str, Any]:
+    """Axis from 0 at the top to somewhat below the deepest drawdown, with room for its label."""
+    return {
+        "title": {"text": "drawdown"},
+        "tickformat": ".0%" if deepest < -0.04 else ".1%",
+        "hoverformat": ".1%",
+        "range": [1.3 * min(deepest, -0.001), 0.0],
+        "nticks": 5,
+    }
 
 
 def rebased(growth: pd.Series, keep: pd.Series) -> pd.Series:
@@ -147,13 +159,13 @@ def _add_drawdown(figure: go.Figure, block: pd.DataFrame) -> None:
         showlegend=False, meta="drawdown",
     )  # fmt: skip
     worst = int(drawdown.to_numpy().argmin())
-    if drawdown.iloc[worst] < 0:
-        late = worst > 0.8 * len(days)
+    depth = float(drawdown.iloc[worst])
+    if depth < 0:
+        place = worst / max(1, len(days) - 1)
         figure.add_annotation(
-            x=days[worst], y=float(drawdown.iloc[worst]), yref="y2", showarrow=True, arrowhead=0,
-            ax=-34 if late else 34, ay=-4, font={"size": 11}, arrowcolor=LOSS,
-            text=f"{100 * drawdown.iloc[worst]:.1f} %".replace("-", MINUS),
-            xanchor="right" if late else "left",
+            x=days[worst], y=depth, yref="y2", showarrow=False, yanchor="top", font={"size": 11},
+            xanchor="left" if place < 0.05 else "right" if place > 0.95 else "center",
+            text=f"{100 * depth:.1f} %".replace("-", MINUS),
         )  # fmt: skip
 
 
@@ -238,7 +250,8 @@ def exposure_and_turnover(result: BacktestResult, start: Day = None, end: Day = 
 
 
 def _month_start(dates: pd.Series) -> pd.Series:
-    return dates.dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
+    months: pd.Series = dates.dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
+    return months
 
 
 def costs(result: BacktestResult, start: Day = None, end: Day = None) -> go.Figure:
@@ -271,6 +284,6 @@ def costs(result: BacktestResult, start: Day = None, end: Day = None) -> go.Figu
     two_panes(
         figure,
         {"title": {"text": "growth of 1"}, "hoverformat": ".3f"},
-        {"title": {"text": "costs paid"}, "tickformat": ".1%", "hoverformat": ".2%"},
+        {"title": {"text": "costs paid"}, "tickformat": ".2%", "hoverformat": ".2%"},
     )
     return figure

@@ -135,7 +135,7 @@ def provenance_table(result: BacktestResult) -> Table:
         "Seed": manifest.get("seed"),
     }
     values |= {
-        key.replace("_", " ").capitalize(): value
+        key.replace("_", " ").capitalize().replace("Fingru", "fingru"): value
         for key, value in flat(manifest).items()
         if "version" in key and not key.startswith("config")
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
@@ -141,4 +140,4 @@ def common_forecasts(
 
 def compounded(returns: pd.Series) -> pd.Series:
     """Growth of 1: cumulative product of ``1 + return``; 0 for good once everything is lost."""
-    return np.maximum(1.0 + returns, 0.0).cumprod()
+    return (1.0 + returns).clip(lower=0.0).cumprod()

@@ -6,7 +6,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.report import forecast_tables, money_tables, provenance
 from fingru.report.table import Table
 
-__all__ = ["KEYS", "Table", "tables"]
+__all__ = ["KEYS", "Table", "table_of", "tables"]
 
 _TABLES = {
     "strategies": money_tables.strategies_table,
@@ -24,6 +24,11 @@ _TABLES = {
 }
 KEYS = tuple(_TABLES)
 """Keys of ``tables``; a later version may add some."""
+
+
+def table_of(result: BacktestResult, key: str) -> Table:
+    """One table of ``KEYS``."""
+    return _TABLES[key](result)
 
 
 def tables(result: BacktestResult) -> dict[str, Table]:

@@ -10,7 +10,7 @@ from fingru.report.provenance import header, leak_verdict, warnings_of
 from fingru.report.table import Table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import JustifyMethod, RenderableType
     from rich.table import Table as RichTable
 
 _SHOWN_SCORES = (
@@ -53,35 +53,39 @@ def _only(table: Table, names: tuple[str, ...]) -> Table:
 
 
 def _header(result: BacktestResult) -> RichTable:
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     grid = RichTable.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
     for name, value in header(result).items():
-        grid.add_row(name, value)
+        grid.add_row(name, escape(value))
     return grid
 
 
 def render_table(table: Table) -> RichTable:
     """One table for a terminal: numbers right-aligned, notes and reasons for n/a below."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     below = [*table.notes, *table.reasons()]
     drawn = RichTable(
-        title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
-        caption="\n".join(below) or None, caption_justify="left", caption_style="dim",
+        title=escape(table.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        caption=escape("\n".join(below)) or None, caption_justify="left", caption_style="dim",
     )  # fmt: skip
+    cells = [[escape(cell) for cell in row] for row in table.cells()]
     if table.transposed:
         drawn.add_column("")
-        for row in table.cells():
+        for row in cells:
             drawn.add_column(row[0], justify="right")
         for position, column in enumerate(table.columns[1:], start=1):
-            drawn.add_row(column.label, *(row[position] for row in table.cells()))
+            drawn.add_row(escape(column.label), *(row[position] for row in cells))
         return drawn
     for column in table.columns:
-        drawn.add_column(column.label, justify="left" if column.kind == "text" else "right")
-    for row in table.cells():
+        justify: JustifyMethod = "left" if column.kind == "text" else "right"
+        drawn.add_column(escape(column.label), justify=justify)
+    for row in cells:
         drawn.add_row(*row)
     return drawn

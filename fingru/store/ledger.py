@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import distinct, func, insert, select
 
 from fingru.store.database import Database, reading, writing
 from fingru.store.schema import trials, utc_text
@@ -111,6 +111,32 @@ def trials_for(database: Database, data_sha256: str) -> TrialCount:
     sharpes = [sharpe for sharpe in latest.values() if sharpe is not None]
     variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
     return TrialCount(len(latest), len(entries), variance)
+
+
+def summarise(database: Database) -> list[dict[str, Any]]:
+    """What the ledger holds of each data set, the one tried last first.
+
+    Returns
+    -------
+    list of dict
+        ``data_sha256``; ``configurations`` (different ones tried); ``entries`` (repetitions
+        included); ``first`` and ``last`` (ISO 8601, UTC); ``best_sharpe`` (largest annual Sharpe
+        ratio of any entry, None if none is defined).
+    """
+    query = (
+        select(
+            trials.c.data_sha256,
+            func.count(distinct(trials.c.config_sha256)).label("configurations"),
+            func.count().label("entries"),
+            func.min(trials.c.created_at).label("first"),
+            func.max(trials.c.created_at).label("last"),
+            func.max(trials.c.sharpe_annual).label("best_sharpe"),
+        )
+        .group_by(trials.c.data_sha256)
+        .order_by(func.max(trials.c.created_at).desc(), trials.c.data_sha256)
+    )
+    with reading(database) as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def _finite(value: float | None) -> float | None:

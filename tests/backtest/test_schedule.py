@@ -165,6 +165,14 @@ def test_make_folds_takes_the_date_it_proposes():
         make_folds(DAILY, settings.model_copy(update={"first_refit": date(2000, 12, 4)}), (1,))
 
 
+def test_make_folds_counts_labels_of_the_longest_horizon():
+    # at origin 504 the 500 rows 0..499 know their close five sessions later
+    just_enough = WalkForwardSettings(first_refit=DAILY[505].date())
+    assert make_folds(DAILY, just_enough, (1, 5))[0].origin == 504
+    with pytest.raises(ConfigError, match=r"504 sessions before .* fewer than the 505"):
+        make_folds(DAILY, WalkForwardSettings(first_refit=DAILY[504].date()), (1, 5))
+
+
 def test_make_folds_refuses_forty_rows():
     with pytest.raises(ConfigError, match=r"before enough data: 40 sessions .* at least 502"):
         make_folds(DAILY[:40], WalkForwardSettings(), (1,))

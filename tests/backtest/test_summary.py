@@ -9,7 +9,11 @@ import pytest
 from fingru.backtest import metrics
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
-from fingru.backtest.statistics import probabilistic_sharpe_ratio, skewness_and_kurtosis
+from fingru.backtest.statistics import (
+    expected_maximum_sharpe,
+    probabilistic_sharpe_ratio,
+    skewness_and_kurtosis,
+)
 from fingru.backtest.summary import strategy_metrics
 
 FIELDS = {
@@ -51,7 +55,12 @@ def test_strategy_metrics_deflates_by_trials_only(block):
     one = strategy_metrics(block, 252)
     many = strategy_metrics(block, 252, trials=50, trial_sharpe_variance=0.5)
     assert one["dsr"] == one["psr"] == many["psr"]
-    assert many["dsr"] < many["psr"]
+    moments = skewness_and_kurtosis(block.net_return.to_numpy())
+    # the best of 50 without skill shows sqrt(0.5) * E[max of 50] a year
+    threshold = np.sqrt(0.5) * expected_maximum_sharpe(50) / np.sqrt(252)
+    per_bar = many["sharpe"] / np.sqrt(252)
+    expected = probabilistic_sharpe_ratio(per_bar, 599, *moments, threshold)
+    assert many["dsr"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_strategy_metrics_measures_excess_over_cash(prices_small):

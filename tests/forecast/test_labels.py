@@ -60,6 +60,6 @@ def test_labels_never_cross_for_any_pattern_of_bars(pattern, horizon):
     )
     labels = make_labels(prices, (horizon,))
     rows = np.flatnonzero(has_bar)
-    expected = {t: u for t, u in zip(rows, rows[horizon:], strict=False)}
+    expected = dict(zip(rows, rows[horizon:], strict=False))
     for t in range(has_bar.size):
         assert labels.known_at[t, 0, 0] == expected.get(t, NEVER)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scoringrules
@@ -54,10 +56,7 @@ def test_density_integrates_to_one_with_the_stated_moments(mean, variance, df):
     pieces = [-np.inf, *breaks, np.inf]
 
     def total(function):
-        return sum(
-            integrate.quad(function, a, b, limit=200)[0]
-            for a, b in zip(pieces, pieces[1:], strict=False)
-        )
+        return sum(integrate.quad(function, a, b, limit=200)[0] for a, b in pairwise(pieces))
 
     assert total(density) == pytest.approx(1.0, abs=1e-7)
     if df is None or df > 4:

@@ -129,9 +129,7 @@ def test_christoffersen_by_hand():
     promised = 3 * np.log(0.1) + 4 * np.log(0.9)
     result = christoffersen(hits, 0.1)
     assert result.independence.statistic == pytest.approx(2 * (markov - constant))
-    assert result.independence.p_value == pytest.approx(
-        stats.chi2.sf(2 * (markov - constant), 1)
-    )
+    assert result.independence.p_value == pytest.approx(stats.chi2.sf(2 * (markov - constant), 1))
     assert result.conditional_coverage.statistic == pytest.approx(2 * (markov - promised))
     assert result.conditional_coverage.p_value == pytest.approx(
         stats.chi2.sf(2 * (markov - promised), 2)

@@ -182,3 +182,33 @@ def test_quotes_without_close_are_no_bar(tmp_path):
     prices = load_prices(str(tmp_path / "x.csv"))
     assert prices.n_sessions == 2
     np.testing.assert_array_equal(prices.open[:, 0], [1, 2])
+
+
+def test_notes_of_many_files_are_cut_short(tmp_path):
+    for k in range(30):
+        (tmp_path / f"S{k}.csv").write_text("Date,Close\n2020-01-03,2\n2020-01-02,1\n")
+    prices = load_prices(str(tmp_path))
+    assert len(prices.notes) == 21
+    assert prices.notes[-1] == "10 more with `fingru data check`"
+
+
+def test_folder_reads_only_the_files_that_are_asked_for(tmp_path):
+    (tmp_path / "A.csv").write_text("Date,Close\n2020-01-02,1\n2020-01-03,2\n")
+    (tmp_path / "B.csv").write_text("broken")
+    assert load_prices(str(tmp_path), assets=["A"]).assets == ("A",)
+
+
+def test_indexed_long_parquet_with_categories_is_read(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "date": pd.to_datetime(["2020-01-02", "2020-01-02", "2020-01-03", "2020-01-03"]),
+            "symbol": pd.Categorical(["B", "A", "B", "A"]),
+            "close": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+    frame.to_parquet(tmp_path / "flat.parquet")
+    frame.set_index(["date", "symbol"]).to_parquet(tmp_path / "indexed.parquet")
+    for name in ("flat", "indexed"):
+        prices = load_prices(str(tmp_path / f"{name}.parquet"))
+        assert prices.assets == ("A", "B")
+        np.testing.assert_array_equal(prices.close, [[2, 1], [4, 3]])

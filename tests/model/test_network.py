@@ -22,7 +22,7 @@ def trained_like(settings, models=M):
     network = MultiScaleGRU(NetworkShape(models, SCALES, F, H), settings)
     network.reset(generators(models))
     for name, p in network.named_parameters():
-        if name.split(".")[0] in {"mean", "log_ratio", "df"}:
+        if name.split(".")[0] in {"heads", "direct"}:
             nn.init.normal_(p, std=0.3, generator=torch.Generator().manual_seed(7))
     return network.double()
 
@@ -58,7 +58,7 @@ def test_dilated_gru_equals_torch_gru_on_every_phase(dilation, layers):
     gru = StackedGRU(M, F, ModelSettings(hidden=K, layers=layers, backend="torch"))
     with torch.no_grad():
         for m, generator in enumerate(generators(M)):
-            gru.reset(m, generator, longest=20)
+            gru.reset(m, generator, 20.0)
     gru = gru.double()
     x = torch.randn(M, B, L, F, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     ours = gru(x, torch.ones(M, B, L, dtype=torch.bool), dilation)
@@ -182,6 +182,6 @@ def test_update_gates_start_with_memories_up_to_the_setting():
 
 def test_variance_ratio_stays_within_its_bound(network, inputs, mask):
     with torch.no_grad():
-        network.log_ratio.bias.fill_(1e6)
+        network.heads.bias.fill_(1e6)
     bound = torch.tensor(network.settings.max_log_ratio, dtype=torch.float64).exp()
     assert (network(inputs, mask).variance <= bound).all()

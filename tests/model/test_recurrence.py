@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fingru.errors import ConfigError
-from fingru.model.recurrence import choose_scan, gru_scan
+from fingru.model.recurrence import choose_layer, gru_layer, gru_scan
 
 M, N, L, K = 3, 4, 7, 5
 
@@ -66,14 +66,39 @@ def test_gru_scan_gradients_match_finite_differences(scan_inputs):
     )
 
 
-def test_choose_scan_torch_is_the_reference(scan_inputs):
-    assert choose_scan("torch", scan_inputs[0].float()) is gru_scan
+def test_gru_layer_equals_torch_gru(scan_inputs):
+    _, w_hh, b_hh, h0 = scan_inputs
+    g = torch.Generator().manual_seed(1)
+    x, w_ih, b_ih = (
+        torch.randn(*shape, generator=g, dtype=torch.float64)
+        for shape in ((M, N, L, 2), (M, 3 * K, 2), (M, 3 * K))
+    )
+    ours = gru_layer(x, (w_ih, w_hh, b_ih, b_hh), h0)
+    for m in range(M):
+        oracle = torch.nn.GRU(2, K, batch_first=True, dtype=torch.float64)
+        parameters = {"weight_ih": w_ih, "weight_hh": w_hh, "bias_ih": b_ih, "bias_hh": b_hh}
+        oracle.load_state_dict({f"{name}_l0": p[m] for name, p in parameters.items()})
+        expected, _ = oracle(x[m], h0[m].unsqueeze(0))
+        torch.testing.assert_close(ours[m], expected, rtol=0, atol=1e-12)
 
 
-def test_choose_scan_auto_takes_the_reference_for_float64(scan_inputs):
-    assert choose_scan("auto", scan_inputs[0]) is gru_scan
+def test_choose_layer_torch_is_the_reference():
+    assert choose_layer("torch", torch.zeros(1)) is gru_layer
 
 
-def test_choose_scan_numba_in_float64_is_refused(scan_inputs):
+def test_choose_layer_auto_takes_the_reference_for_float64():
+    assert choose_layer("auto", torch.zeros(1, dtype=torch.float64)) is gru_layer
+
+
+def test_choose_layer_numba_in_float64_is_refused():
     with pytest.raises(ConfigError, match=r"model\.backend"):
-        choose_scan("numba", scan_inputs[0])
+        choose_layer("numba", torch.zeros(1, dtype=torch.float64))
+
+
+def test_choose_layer_kernel_equals_the_reference():
+    g = torch.Generator().manual_seed(2)
+    shapes = ((M, N, L, 2), (M, 3 * K, 2), (M, 3 * K, K), (M, 3 * K), (M, 3 * K), (M, N, K))
+    x, *weights, h0 = (torch.randn(*shape, generator=g) for shape in shapes)
+    mask = torch.rand(M, N, L, generator=g) > 0.2
+    chosen = choose_layer("auto", x)(x, tuple(weights), h0, mask)
+    torch.testing.assert_close(chosen, gru_layer(x, tuple(weights), h0, mask), rtol=0, atol=1e-5)

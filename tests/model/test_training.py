@@ -67,7 +67,7 @@ def test_stacked_training_equals_one_by_one(bank, folds, make_plan):
 def test_training_improves_on_the_untrained_network(bank, folds, make_plan):
     stack = train_stack(bank, [ModelTask(folds[0], 0)], make_plan(patience=100), ignore)
     assert stack.best_step[0] > 0
-    assert (stack.weights["log_ratio.weight"] != 0).any()
+    assert (stack.weights["heads.weight"] != 0).any()
 
 
 def test_models_of_one_fold_differ_by_member(bank, folds, make_plan):
@@ -76,16 +76,13 @@ def test_models_of_one_fold_differ_by_member(bank, folds, make_plan):
     assert not np.allclose(weights[0], weights[1])
 
 
-@pytest.mark.parametrize("threads", [2])
-def test_training_bytes_do_not_depend_on_threads(bank, folds, make_plan, threads):
-    before = torch.get_num_threads()
+def test_training_bytes_do_not_depend_on_threads(bank, folds, make_plan):
+    before, plan = torch.get_num_threads(), make_plan(steps=3)
     weights = []
     try:
-        for count in (1, threads):
+        for count in (1, 2):
             torch.set_num_threads(count)
-            weights.append(
-                train_stack(bank, [ModelTask(folds[0], 0)], make_plan(), ignore).weights
-            )
+            weights.append(train_stack(bank, [ModelTask(folds[0], 0)], plan, ignore).weights)
     finally:
         torch.set_num_threads(before)
     for name in weights[0]:

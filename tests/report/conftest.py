@@ -73,8 +73,8 @@ def _forecasts(sessions, assets, horizons, truth, rng):
 
 def _block(sessions, name, gross, turnover, leverage):
     cost = turnover * 0.0005
-    net = gross - cost
-    equity = np.maximum(np.cumprod(1 + np.maximum(net, -1.0)), 0.0)
+    net = np.maximum(gross - cost, -1.0)
+    equity = np.maximum(np.cumprod(1 + net), 0.0)
     peak = np.maximum(np.maximum.accumulate(equity), 1.0)
     columns = {"date": sessions, "strategy": name, "net_return": net, "gross_return": gross}
     columns |= {"equity": equity, "drawdown": equity / peak - 1, "turnover": turnover}

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from fingru.errors import StoreError
 from fingru.store.database import FILE_NAME, reading, writing
-from fingru.store.ledger import Trial, TrialCount, record_trial, trials_for
+from fingru.store.ledger import Trial, TrialCount, record_trial, summarise, trials_for
 from fingru.store.listing import delete_run, list_runs
 from fingru.store.schema import trials
 
@@ -114,3 +115,28 @@ def test_two_processes_that_write_at_once_lose_nothing(root):
     from fingru.store.database import open_database
 
     assert trials_for(open_database(root), SOME).count == 30
+
+
+def test_the_summary_tells_each_data_set_with_its_best_sharpe(database, trial, now):
+    later = now + timedelta(days=1)
+    record_trial(database, replace(trial, sharpe_annual=0.4))
+    record_trial(database, replace(trial, config_sha256="c2", sharpe_annual=0.9))
+    record_trial(database, replace(trial, config_sha256="c2", sharpe_annual=0.7))
+    undefined = replace(trial, data_sha256="b" * 64, sharpe_annual=None, created_at=later)
+    record_trial(database, undefined)
+    moment = "2026-01-01T12:00:00.000000+00:00"
+    assert summarise(database) == [
+        {
+            "data_sha256": "b" * 64, "configurations": 1, "entries": 1,
+            "first": moment.replace("-01T", "-02T"), "last": moment.replace("-01T", "-02T"),
+            "best_sharpe": None,
+        },
+        {
+            "data_sha256": SOME, "configurations": 2, "entries": 3, "first": moment,
+            "last": moment, "best_sharpe": 0.9,
+        },
+    ]  # fmt: skip
+
+
+def test_the_summary_of_an_empty_ledger_is_empty(database):
+    assert summarise(database) == []

@@ -23,10 +23,10 @@ MIN_DF = 2.1
 """A fit with fewer degrees of freedom is refused: its variance is no longer identified."""
 
 MAX_VARIANCE_RATIO = 4.0
-"""A fit whose mean variance is off the mean squared residual by more than this is refused."""
+"""A fit whose mean variance is off the sample variance by more than this is refused."""
 
-VARIANCE_RANGE = (1e-3, 1e3)
-"""A fit whose variance leaves this range, in mean squared residuals, is refused: where many
+VARIANCE_RANGE = (1e-2, 1e3)
+"""A fit whose variance leaves this range, in sample variances, is refused: where many
 returns are 0 the likelihood is highest if the variance collapses after each of them."""
 
 
@@ -66,6 +66,10 @@ class GarchParameters:
         return self.alpha + self.gamma / 2.0 + self.beta
 
 
+RISKMETRICS = GarchParameters(mean=0.0, omega=0.0, alpha=0.06, gamma=0.0, beta=0.94, df=6.0)
+"""The EWMA variance as a member of the family."""
+
+
 def fit_garch(
     returns: FloatArray, kind: GarchKind, start: GarchParameters | None = None
 ) -> GarchParameters | None:
@@ -73,7 +77,7 @@ def fit_garch(
 
     A first try starts from ``start``; if its optimiser complains or its answer is not sane, a
     second one starts from ``arch``'s own guess. An answer the optimiser complained about is kept
-    only if it is at least as likely as ``start``.
+    only if it is at least as likely as ``start``, or as ``RISKMETRICS`` where there is none.
 
     Parameters
     ----------
@@ -88,7 +92,7 @@ def fit_garch(
     """
     if not np.isfinite(returns).all() or np.var(returns) < 1e-8:
         return None
-    floor = np.inf if start is None else mean_log_score(start, returns)
+    floor = mean_log_score(start or RISKMETRICS, returns)
     for guess in [None] if start is None else [start, None]:
         answer = _maximise(returns, kind, guess)
         if answer is None:
@@ -104,20 +108,19 @@ def fit_garch(
 def is_sane(parameters: GarchParameters, returns: FloatArray) -> bool:
     """Whether parameters describe these returns at all.
 
-    All finite, ``persistence < MAX_PERSISTENCE``, ``df > MIN_DF``; the filtered variance, in mean
-    squared residuals, within ``VARIANCE_RANGE`` and on average within a factor of
-    ``MAX_VARIANCE_RATIO`` of 1.
+    All finite, ``persistence < MAX_PERSISTENCE``, ``df > MIN_DF``; the mean within one standard
+    deviation of the sample's; the filtered variance, in sample variances, within
+    ``VARIANCE_RANGE`` and on average within a factor of ``MAX_VARIANCE_RATIO`` of 1.
     """
     numbers = [parameters.mean, parameters.omega, parameters.persistence]
     if not np.isfinite(numbers).all() or parameters.persistence >= MAX_PERSISTENCE:
         return False
     if parameters.df <= MIN_DF:
         return False
-    residuals = returns - parameters.mean
-    size = float(np.mean(residuals**2))
-    if size == 0.0:
+    size = float(np.var(returns))
+    if size == 0.0 or (parameters.mean - returns.mean()) ** 2 > size:
         return False
-    share = residual_variance(parameters, residuals)[:-1] / size
+    share = residual_variance(parameters, returns - parameters.mean)[:-1] / size
     if not np.isfinite(share).all():
         return False
     lowest, highest = VARIANCE_RANGE

@@ -75,7 +75,7 @@ def build_table(file: FileColumns, symbols: Sequence[str]) -> RawTable:
     stamps = file.stamps or _stamps(file)
     notes = list(stamps.notes)
     if layout.ignored:
-        notes.append(f"{file.origin}: columns not used: {first_few(layout.ignored)}")
+        notes.append(f"columns not used: {first_few(layout.ignored)}")
     codes: IntArray | None = None
     if layout.kind == "long":
         symbols, codes = _symbols(file)
@@ -122,9 +122,14 @@ def _symbols(file: FileColumns) -> tuple[tuple[str, ...], IntArray]:
     """Symbols of a long file in alphabetical order, and the position of every row's."""
     assert file.layout.symbol is not None
     column = file.texts[file.layout.symbol]
-    stripped = np.array([v.strip() for v in column.values], dtype=object)[column.codes]
-    codes, found = pd.factorize(stripped, sort=True)
+    used = np.unique(column.codes)
+    position, found = pd.factorize(
+        np.array([column.values[i].strip() for i in used], dtype=object), sort=True
+    )
+    renumber = np.zeros(len(column.values), dtype=np.intp)
+    renumber[used] = position
+    codes = renumber[column.codes]
     if len(found) and found[0] == "":
         row = int(np.flatnonzero(codes == 0)[0])
         raise DataError(f"{file.origin} {file.row_name(row)} has no symbol", "fill it in")
-    return tuple(map(str, found)), codes.astype(np.intp)
+    return tuple(map(str, found)), codes

@@ -58,7 +58,10 @@ def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> Ra
         If the file is empty or not text, has no usable header, a ragged row, a number that is
         none, or a stamp that is none; the message names line and column.
     """
-    text = _open(path, symbol)
+    try:
+        text = _open(path, symbol)
+    except csv.Error as error:
+        raise DataError(f"{path.name} is no CSV file ({error})", "check the file") from error
     cells = text.layout.cells
     if text.layout.kind == "wide" and assets is not None:
         cells = tuple(c for c in cells if c.symbol in set(assets))
@@ -103,24 +106,27 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
 def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} is a damaged gzip file", "fetch it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})", "check its rights") from error
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content
 
 
 def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
     """Give the first three lines that are not blank, each with its number."""
     out: list[tuple[int, str]] = []
     for number, line in enumerate(io.BytesIO(content), start=1):
-        if line.strip():
-            try:
-                out.append((number, line.decode("utf-8-sig").rstrip("\r\n")))
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{origin} line {number} is not UTF-8", "save the file as CSV in UTF-8"
-                ) from error
+        try:
+            text = line.decode("utf-8-sig").rstrip("\n")
+        except UnicodeDecodeError as error:
+            problem = f"{origin} line {number} is not UTF-8"
+            raise DataError(problem, "save the file as CSV in UTF-8") from error
+        if text.strip():
+            out.append((number, text))
         if len(out) == 3:
             break
     return out
@@ -173,9 +179,13 @@ def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:
     """Give the rows after the header as text, each with the number of its line."""
     stream = io.TextIOWrapper(io.BytesIO(text.content), "utf-8-sig", errors="replace", newline="")
     reader = csv.reader(stream, delimiter=text.delimiter)
-    for row in reader:
-        if reader.line_num > text.header_lines and row:
-            yield reader.line_num, row
+    try:
+        for row in reader:
+            if reader.line_num > text.header_lines and row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        where = f"{text.origin} line {reader.line_num}"
+        raise DataError(f"{where} cannot be read ({error})", "check the quotes") from error
 
 
 def _line_numbers(text: _CsvText, n_rows: int) -> IntArray:

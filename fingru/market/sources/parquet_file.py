@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,21 +82,22 @@ def table_of_frame(
 def _index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Move the index into the first columns; nameless stamps are named Date."""
     names = [
-        name or ("Date" if isinstance(level, pd.DatetimeIndex) else f"level {k}")
+        str(name or ("Date" if isinstance(level, pd.DatetimeIndex) else f"level {k}"))
         for k, (name, level) in enumerate(_levels(frame.index))
     ]
     return frame.rename_axis(index=names).reset_index()
 
 
-def _levels(index: pd.Index) -> list[tuple[str | None, pd.Index]]:
+def _levels(index: pd.Index) -> list[tuple[Hashable, pd.Index]]:
     if isinstance(index, pd.MultiIndex):
         return list(zip(index.names, index.levels, strict=True))
-    return [(index.name, index)]  # type: ignore[list-item]
+    return [(index.name, index)]
 
 
 def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
     if frame.columns.nlevels == 2:
-        pairs = [(str(a), str(b)) for a, b in frame.columns[1:]]
+        first, second = (frame.columns.get_level_values(k)[1:] for k in (0, 1))
+        pairs = [(str(a), str(b)) for a, b in zip(first, second, strict=True)]
         return find_layout_of_pairs(pairs, origin)
     return find_layout([str(c) for c in frame.columns], origin, symbol)
 
@@ -115,9 +116,9 @@ def _floats(column: pd.Series, origin: str, name: str) -> FloatArray:
 
 
 def _text(column: pd.Series) -> TextColumn:
-    text = column.astype(object).where(column.notna(), "").astype(str)
-    codes, values = pd.factorize(text.to_numpy(dtype=object))
-    return TextColumn([str(v) for v in values], codes.astype(np.intp))
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    texts = [str(v) for v in values]
+    return TextColumn([*texts, ""], np.where(codes < 0, len(texts), codes).astype(np.intp))
 
 
 def _typed_stamps(frame: pd.DataFrame, layout: Layout, origin: str) -> Stamps | None:

@@ -154,12 +154,12 @@ def _changed_history(symbol: str, frame: pd.DataFrame, older: Path) -> list[str]
     both = pd.concat([before.rename("old"), frame["Adj Close"].rename("new")], axis=1).dropna()
     if len(both) < 2:
         return []
-    moved = np.log(both["new"] / both["old"])
+    moved = pd.Series(np.log(both["new"].to_numpy() / both["old"].to_numpy()), both.index)
     change = moved - moved.median()
     changed = change[change.abs() > _TOLERANCE]
     if changed.empty:
         return []
-    worst = np.expm1(changed.loc[changed.abs().idxmax()])
+    worst = np.expm1(changed.iloc[int(np.argmax(changed.abs()))])
     days = first_few([str(d.date()) for d in changed.index], 3)
     return [
         f"{symbol}: Yahoo changed {len(changed)} session(s) since {older.stem} ({days}; "

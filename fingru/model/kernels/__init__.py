@@ -10,6 +10,7 @@ and reading them, because memory, not arithmetic, is what two cores share.
 Nothing here loads numba before the first call.
 """
 
-from .scan import available, gru_numba, gru_scan_numba, warm_up
+from .compiled import available
+from .scan import GRUWeights, gru_numba, gru_scan_numba, warm_up
 
-__all__ = ["available", "gru_numba", "gru_scan_numba", "warm_up"]
+__all__ = ["GRUWeights", "available", "gru_numba", "gru_scan_numba", "warm_up"]

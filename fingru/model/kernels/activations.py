@@ -1,16 +1,15 @@
 """Sigmoid and hyperbolic tangent of lanes, without branches or calls.
 
-exp(x) = 2**i * 2**f with i = round(x / ln 2) and f in [-1/2, 1/2]. 2**f is the polynomial of degree
-6 with the least greatest relative error (1.9e-9, by Remez exchange), so float32's own rounding is
-all that is left.
+exp(x) = 2**i * 2**f with i = round(x / ln 2) and f in [-1/2, 1/2]. 2**f is the polynomial of
+degree 6 with the least greatest relative error (1.9e-9, by Remez exchange), so float32's own
+rounding is all that is left.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from .lanes import Lanes, clip, fma, full, power_of_two
+from .lanes import Lanes, clip, compiled_inside, fma, full, power_of_two
 
 ONE = np.float32(1.0)
 LOG2_E = np.float32(1.4426950408889634)
@@ -25,7 +24,8 @@ C5 = np.float32(0.001339993120947414)
 C6 = np.float32(0.00015345812158740183)
 
 
-def _exp(x: Lanes, width: int) -> Lanes:
+@compiled_inside
+def exp(x: Lanes, width: int) -> Lanes:
     """exp(x) for x clipped to [-30, 30]; NaN stays NaN."""
     x = clip(x, full(-BOUND, width), full(BOUND, width))
     shifted = fma(x, full(LOG2_E, width), full(SHIFT, width))
@@ -39,10 +39,8 @@ def _exp(x: Lanes, width: int) -> Lanes:
     return value * power_of_two(shifted)
 
 
-exp = njit(_exp)
-
-
-def _two_sigmoids(a: Lanes, b: Lanes, width: int) -> tuple[Lanes, Lanes]:
+@compiled_inside
+def two_sigmoids(a: Lanes, b: Lanes, width: int) -> tuple[Lanes, Lanes]:
     """1 / (1 + exp(-a)) and 1 / (1 + exp(-b)) with one division."""
     one = full(ONE, width)
     below_a = one + exp(full(-ONE, width) * a, width)
@@ -51,12 +49,9 @@ def _two_sigmoids(a: Lanes, b: Lanes, width: int) -> tuple[Lanes, Lanes]:
     return shared * below_b, shared * below_a
 
 
-def _tanh(x: Lanes, width: int) -> Lanes:
+@compiled_inside
+def tanh(x: Lanes, width: int) -> Lanes:
     """(exp(2 x) - 1) / (exp(2 x) + 1)."""
     one = full(ONE, width)
     growth = exp(x + x, width)
     return (growth - one) / (growth + one)
-
-
-two_sigmoids = njit(_two_sigmoids)
-tanh = njit(_tanh)

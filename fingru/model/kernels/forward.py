@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from collections.abc import Callable
 
-from .lanes import Lanes, load, store, where
+from .lanes import Lanes, compiled_inside, load, store, where
 from .microkernels import BLOCK
 from .tiles import (
     CHUNK,
@@ -21,27 +20,28 @@ from .tiles import (
     scatter,
 )
 
+Inputs = tuple[Floats, Floats, Floats, Floats, Flags]
 
-def _advance(
-    gates: Floats, stride: int, sums: Floats, state: Floats, out: Floats, keep: Lanes, hidden: int,
+
+@compiled_inside
+def advance(
+    bar: tuple[Floats, Floats], state: Floats, out: Floats, keep: Lanes, shape: tuple[int, int],
     width: int,
 ) -> None:  # fmt: skip
     """One bar of all lanes: state = (1 - z) n + z state where the bar counts."""
-    padded = (hidden + BLOCK - 1) // BLOCK * BLOCK
+    hidden, stride = shape
     for u in range(hidden):
-        _, z, n, _ = gates_of_bar(gates, stride, sums, padded, u, width)
+        _, z, n, _ = gates_of_bar(bar, stride, hidden, u, width)
         h = load(state, u * width, width)
         h = where(keep, n + z * (h - n), h)
         store(h, state, u * width)
         store(h, out, u * width)
 
 
-advance = njit(_advance)
-
-
-def _forward_tile(
-    inputs: tuple[Floats, Floats, Floats, Floats, Flags], out: Floats, sizes: tuple[int, ...],
-    scratch: tuple[Floats, ...], item: int, width: int,
+@compiled_inside
+def forward_tile(
+    inputs: Inputs, out: Floats, sizes: tuple[int, ...], scratch: tuple[Floats, ...],
+    item: int, width: int,
 ) -> None:  # fmt: skip
     """All bars of one tile."""
     source, w_input, w_state, start, mask = inputs
@@ -59,28 +59,23 @@ def _forward_tile(
         for t in range(bars):
             keep = load(present(mask, at + t, length, valid, width), 0, width)
             multiply(own_state, state, hidden, sums, rows, width)
-            bar, new = gates[t * 3 * stride * width :], states[t * hidden * width :]
-            advance(bar, stride, sums, state, new, keep, hidden, width)
+            bar, new = (gates[t * 3 * stride * width :], sums), states[t * hidden * width :]
+            advance(bar, state, new, keep, (hidden, stride), width)
         scatter(states, out[at * hidden :], length * hidden, valid, bars * hidden, width)
 
 
-forward_tile = njit(_forward_tile)
+def forward_run(width: int, revision: int) -> Callable[..., int]:
+    """Function to compile for tiles of ``width`` sequences; ``revision`` marks the sources."""
 
-
-def forward_run(width: int, revision: int):
-    def run(
-        inputs: tuple[Floats, Floats, Floats, Floats, Flags], out: Floats,
-        sizes: tuple[int, ...], first: int, last: int,
-    ) -> int:  # fmt: skip
-        """Tiles ``first`` to ``last``."""
+    def run(inputs: Inputs, out: Floats, sizes: tuple[int, ...], first: int, last: int) -> int:
         _, _, hidden, features, _, _ = sizes
-        padded = (hidden + BLOCK - 1) // BLOCK * BLOCK
+        rows = (hidden + BLOCK - 1) // BLOCK * BLOCK
         scratch = (
-            aligned(CHUNK * 3 * padded * width),
-            aligned(CHUNK * features * width),
-            aligned(3 * padded * width),
-            aligned(padded * width),
-            aligned(CHUNK * padded * width),
+            aligned(CHUNK * 3 * rows * width),  # gates
+            aligned(CHUNK * features * width),  # features
+            aligned(3 * rows * width),  # W_hh h + b_hh
+            aligned(rows * width),  # state
+            aligned(CHUNK * rows * width),  # states of a chunk
         )
         for item in range(first, last):
             forward_tile(inputs, out, sizes, scratch, item, width)

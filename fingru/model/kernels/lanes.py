@@ -13,30 +13,41 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from llvmlite import ir
-from numba import types
-from numba.core.datamodel import PrimitiveModel
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
 from numba.core.errors import ForceLiteralArg
-from numba.extending import intrinsic, overload, register_model
+from numba.extending import intrinsic, models, overload, register_model
 
 FLOAT = ir.FloatType()
 INT32 = ir.IntType(32)
 CONTRACT = ("contract",)  # the one freedom LLVM gets: a * b + c may be rounded once
 
-Typed = tuple[types.Type, Callable[..., ir.Value]]  # what numba asks of an intrinsic
+Kind = Any  # a numba type or signature, or a compilation context: numba leaves them untyped
+Generate = Callable[[Kind, ir.IRBuilder, Kind, list[ir.Value]], ir.Value]
+Function = TypeVar("Function", bound=Callable[..., object])
+Typed = tuple[Kind, Generate]  # what numba asks of an intrinsic: its signature and its code
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """The numba type of ``width`` float32 lanes."""
 
     def __init__(self, width: int) -> None:
         self.width = width
         super().__init__(name=f"Lanes({width})")
 
+    if TYPE_CHECKING:  # what compiled code may do with such a value
 
-def _vector_model(manager: object, lanes: Lanes) -> PrimitiveModel:
-    return PrimitiveModel(manager, lanes, ir.VectorType(FLOAT, lanes.width))
+        def __add__(self, other: Lanes) -> Lanes: ...
+        def __sub__(self, other: Lanes) -> Lanes: ...
+        def __mul__(self, other: Lanes) -> Lanes: ...
+        def __truediv__(self, other: Lanes) -> Lanes: ...
+
+
+def _vector_model(manager: Kind, lanes: Lanes) -> Kind:
+    vector = ir.VectorType(FLOAT, lanes.width)
+    return models.PrimitiveModel(manager, lanes, vector)  # type: ignore[no-untyped-call]
 
 
 register_model(Lanes)(_vector_model)
@@ -65,18 +76,18 @@ def store_lanes(builder: ir.IRBuilder, lanes: ir.Value, pointer: ir.Value) -> No
 
 
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """a * b + c, rounded once."""
+    """Round a * b + c once."""
     kind = ir.FunctionType(a.type, [a.type] * 3)
     name = f"llvm.fma.v{a.type.count}f32"
     return builder.call(builder.module.declare_intrinsic(name, fnty=kind), [a, b, c])
 
 
 def data_pointers(
-    context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+    context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
 ) -> list[ir.Value]:
     """Data pointers of those arguments that are arrays, in order."""
     return [
-        context.make_array(kind)(context, builder, value).data  # type: ignore[attr-defined]
+        context.make_array(kind)(context, builder, value).data
         for kind, value in zip(signature.args, values, strict=True)
         if isinstance(kind, types.Array)
     ]
@@ -85,18 +96,30 @@ def data_pointers(
 # Functions of numba code.
 
 
-def _width_of(argument: types.Type, position: int) -> Lanes:
+def compiled_inside(function: Function) -> Function:
+    """Mark a function that is called from compiled code only, and becomes part of it."""
+    inner: Function = njit(function)  # type: ignore[assignment]
+    return inner
+
+
+def literal_intrinsic(typed: Callable[..., Typed]) -> Callable[..., Any]:
+    """Make an intrinsic that sees constants as such; called from compiled code only."""
+    compiled: Callable[..., Any] = intrinsic(prefer_literal=True)(typed)
+    return compiled
+
+
+def _width_of(argument: Kind, position: int) -> Lanes:
     """The Lanes type for an argument that must be a constant where the code is compiled."""
     if not isinstance(argument, types.Literal):
         raise ForceLiteralArg({position})
     return Lanes(argument.literal_value)
 
 
-def _load(_typing: object, array: types.Type, index: types.Type, width: types.Type) -> Typed:
+def _load(_typing: Kind, array: Kind, _index: Kind, width: Kind) -> Typed:
     lanes = _width_of(width, 2)
 
     def generate(
-        context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         (start,) = data_pointers(context, builder, signature, values)
         return load_lanes(builder, builder.gep(start, [values[1]], inbounds=True), lanes.width)
@@ -104,22 +127,36 @@ def _load(_typing: object, array: types.Type, index: types.Type, width: types.Ty
     return lanes(array, types.intp, width), generate
 
 
-def _store(_typing: object, lanes: types.Type, array: types.Type, index: types.Type) -> Typed:
+def _store(_typing: Kind, lanes: Kind, array: Kind, _index: Kind) -> Typed:
     def generate(
-        context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         (start,) = data_pointers(context, builder, signature, values)
         store_lanes(builder, values[0], builder.gep(start, [values[2]], inbounds=True))
-        return context.get_dummy_value()  # type: ignore[attr-defined]
+        return context.get_dummy_value()
 
     return types.void(lanes, array, types.intp), generate
 
 
-def _full(_typing: object, number: types.Type, width: types.Type) -> Typed:
+def _prefetch(_typing: Kind, array: Kind, _index: Kind) -> Typed:
+    def generate(
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
+    ) -> ir.Value:
+        (start,) = data_pointers(context, builder, signature, values)
+        byte = builder.bitcast(builder.gep(start, [values[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.type, INT32, INT32, INT32])
+        function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
+        builder.call(function, [byte, INT32(0), INT32(2), INT32(1)])  # read, keep in L2, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+def _full(_typing: Kind, _number: Kind, width: Kind) -> Typed:
     lanes = _width_of(width, 1)
 
     def generate(
-        _context: object, builder: ir.IRBuilder, _signature: types.Type, values: list[ir.Value]
+        _context: Kind, builder: ir.IRBuilder, _signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         return splat(builder, values[0], lanes.width)
 
@@ -127,24 +164,23 @@ def _full(_typing: object, number: types.Type, width: types.Type) -> Typed:
 
 
 def _elementwise(emit: Callable[..., ir.Value], n_arguments: int) -> Callable[..., Lanes]:
-    """Intrinsic of ``n_arguments`` Lanes of one width, with the code ``emit(builder, *values)``."""
+    """Intrinsic of ``n_arguments`` Lanes of one width with the code ``emit(builder, *values)``."""
 
     def generate(
-        _context: object, builder: ir.IRBuilder, _signature: types.Type, values: list[ir.Value]
+        _context: Kind, builder: ir.IRBuilder, _signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         return emit(builder, *values)
 
-    def unary(_typing: object, a: types.Type) -> Typed:
+    def unary(_typing: Kind, a: Kind) -> Typed:
         return a(a), generate
 
-    def binary(_typing: object, a: types.Type, b: types.Type) -> Typed:
+    def binary(_typing: Kind, a: Kind, _b: Kind) -> Typed:
         return a(a, a), generate
 
-    def ternary(_typing: object, a: types.Type, b: types.Type, c: types.Type) -> Typed:
+    def ternary(_typing: Kind, a: Kind, _b: Kind, _c: Kind) -> Typed:
         return a(a, a, a), generate
 
-    typed: Callable[..., Lanes] = intrinsic((unary, binary, ternary)[n_arguments - 1])
-    return typed
+    return literal_intrinsic((unary, binary, ternary)[n_arguments - 1])
 
 
 def _clip(builder: ir.IRBuilder, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
@@ -165,9 +201,10 @@ def _where(builder: ir.IRBuilder, flag: ir.Value, a: ir.Value, b: ir.Value) -> i
     return builder.select(builder.fcmp_ordered("!=", flag, zero), a, b)
 
 
-load = intrinsic(prefer_literal=True)(_load)
-store = intrinsic(_store)
-full = intrinsic(prefer_literal=True)(_full)
+load = literal_intrinsic(_load)
+store = literal_intrinsic(_store)
+prefetch = literal_intrinsic(_prefetch)
+full = literal_intrinsic(_full)
 fma = _elementwise(multiply_add, 3)
 clip = _elementwise(_clip, 3)
 where = _elementwise(_where, 3)
@@ -179,7 +216,7 @@ divide = _elementwise(lambda builder, a, b: builder.fdiv(a, b), 2)
 
 
 def _for_lanes(function: Callable[..., Lanes]) -> Callable[..., Callable[..., Lanes] | None]:
-    def choose(a: types.Type, b: types.Type) -> Callable[..., Lanes] | None:
+    def choose(a: Kind, b: Kind) -> Callable[..., Lanes] | None:
         if isinstance(a, Lanes) and a == b:
             return lambda a, b: function(a, b)
         return None

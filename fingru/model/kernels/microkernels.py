@@ -1,36 +1,37 @@
-"""The three inner loops that hold their sums in registers: a matrix times lanes, sums of outer
-products, and the transpose between rows (torch's order) and lanes (the kernel's order).
+"""The three inner loops, with their sums in registers.
 
-Each is a numba intrinsic that writes its LLVM code with the register tile unrolled, so the compiler
-neither has to find the blocking nor can lose it. Arrays are flat float32, steps count floats, and
-``width`` is the number of lanes.
+They are: a matrix times lanes, sums of outer products, and the transpose between rows (torch's
+order) and lanes (the kernel's order). Each is a numba intrinsic that writes its LLVM code with the
+register tile unrolled, so the compiler neither has to find the blocking nor can lose it. Arrays
+are flat float32, steps count floats, and ``width`` is the number of lanes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic
 
 from .lanes import (
     FLOAT,
     INT32,
+    Generate,
+    Kind,
     Typed,
     data_pointers,
+    literal_intrinsic,
     load_lanes,
     multiply_add,
     splat,
     store_lanes,
 )
 
-INTP = ir.IntType(types.intp.bitwidth)
+INTP = ir.IntType(64)
 BLOCK = 8  # rows of a register tile: 8 sums hide the latency of the multiply-add and fit AVX2
 UNROLL = 4  # lanes per turn of the outer product's loop
 
 Sums = list[ir.Value]
-Generate = Callable[[object, ir.IRBuilder, types.Type, list[ir.Value]], ir.Value]
 
 
 def _at(builder: ir.IRBuilder, pointer: ir.Value, offset: ir.Value) -> ir.Value:
@@ -64,7 +65,7 @@ def _matrix_code(width: int, *, onto: bool) -> Generate:
     """Code of ``affine`` (the first row of weights is the bias) or ``accumulate`` (onto out)."""
 
     def generate(
-        context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         weights, inputs, out = data_pointers(context, builder, signature, values)
         places = [_at(builder, out, INTP(i * width)) for i in range(BLOCK)]
@@ -86,14 +87,14 @@ def _matrix_code(width: int, *, onto: bool) -> Generate:
 
         for total, place in zip(_loop(builder, values[2], start, multiply), places, strict=True):
             store_lanes(builder, total, place)
-        return context.get_dummy_value()  # type: ignore[attr-defined]
+        return context.get_dummy_value()
 
     return generate
 
 
 def _affine(
-    _t: object, weights: types.Type, inputs: types.Type, inner: types.Type, out: types.Type,
-    width: types.Type,
+    _t: Kind, weights: Kind, inputs: Kind, _inner: Kind, out: Kind,
+    width: Kind,
 ) -> Typed:  # fmt: skip
     """out[i, :] = weights[0, i] + sum over k of weights[1 + k, i] * inputs[k, :], 8 rows i."""
     signature = types.void(weights, inputs, types.intp, out, width)
@@ -101,8 +102,8 @@ def _affine(
 
 
 def _accumulate(
-    _t: object, weights: types.Type, inputs: types.Type, inner: types.Type, out: types.Type,
-    width: types.Type,
+    _t: Kind, weights: Kind, inputs: Kind, _inner: Kind, out: Kind,
+    width: Kind,
 ) -> Typed:  # fmt: skip
     """out[i, :] += sum over k of weights[k, i] * inputs[k, :], 8 rows i."""
     signature = types.void(weights, inputs, types.intp, out, width)
@@ -111,7 +112,7 @@ def _accumulate(
 
 def _outer_code(lanes: int, vectors: int) -> Generate:
     def generate(
-        context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         left, right, out = data_pointers(context, builder, signature, values)
         left_step, row_step = (builder.extract_value(values[4], i) for i in range(2))
@@ -127,10 +128,14 @@ def _outer_code(lanes: int, vectors: int) -> Generate:
             return sums
 
         def add_products(factors: ir.Value, row: ir.Value, sums: Sums) -> Sums:
-            columns = [load_lanes(builder, _at(builder, row, INTP(8 * v)), 8) for v in range(vectors)]
+            columns = [
+                load_lanes(builder, _at(builder, row, INTP(8 * v)), 8) for v in range(vectors)
+            ]
             scalars = [builder.load(_at(builder, factors, INTP(i * lanes))) for i in range(BLOCK)]
             return [
-                multiply_add(builder, splat(builder, scalars[i], 8), columns[v], sums[i * vectors + v])
+                multiply_add(
+                    builder, splat(builder, scalars[i], 8), columns[v], sums[i * vectors + v]
+                )
                 for i in range(BLOCK)
                 for v in range(vectors)
             ]
@@ -144,14 +149,14 @@ def _outer_code(lanes: int, vectors: int) -> Generate:
                 place = _at(builder, line, INTP(8 * v))
                 total = builder.fadd(load_lanes(builder, place, 8), sums[i * vectors + v])
                 store_lanes(builder, total, place)
-        return context.get_dummy_value()  # type: ignore[attr-defined]
+        return context.get_dummy_value()
 
     return generate
 
 
 def _outer(
-    _t: object, left: types.Type, right: types.Type, out: types.Type, bars: types.Type,
-    geometry: types.Type,
+    _t: Kind, left: Kind, right: Kind, out: Kind, _bars: Kind,
+    geometry: Kind,
 ) -> Typed:  # fmt: skip
     """out[i, :] += sum over bars t and lanes l of left[t, i, l] * right[t, l, :], 8 rows i.
 
@@ -178,7 +183,7 @@ def _transpose_code(n: int) -> Generate:
         ]
 
     def generate(
-        context: object, builder: ir.IRBuilder, signature: types.Type, values: list[ir.Value]
+        context: Kind, builder: ir.IRBuilder, signature: Kind, values: list[ir.Value]
     ) -> ir.Value:
         source, target = data_pointers(context, builder, signature, values)
         offsets = [builder.mul(values[1], INTP(i)) for i in range(n)]
@@ -187,20 +192,20 @@ def _transpose_code(n: int) -> Generate:
             rows = swapped(builder, rows, 1 << stage)
         for i, row in enumerate(rows):
             store_lanes(builder, row, _at(builder, target, builder.mul(values[3], INTP(i))))
-        return context.get_dummy_value()  # type: ignore[attr-defined]
+        return context.get_dummy_value()
 
     return generate
 
 
 def _transpose(
-    _t: object, source: types.Type, source_step: types.Type, target: types.Type,
-    target_step: types.Type,
+    _t: Kind, source: Kind, _source_step: Kind, target: Kind,
+    _target_step: Kind,
 ) -> Typed:  # fmt: skip
     """target[j, i] = source[i, j] for a block of 8 x 8."""
     return types.void(source, types.intp, target, types.intp), _transpose_code(8)
 
 
-affine = intrinsic(prefer_literal=True)(_affine)
-accumulate = intrinsic(prefer_literal=True)(_accumulate)
-outer = intrinsic(prefer_literal=True)(_outer)
-transpose = intrinsic(_transpose)
+affine = literal_intrinsic(_affine)
+accumulate = literal_intrinsic(_accumulate)
+outer = literal_intrinsic(_outer)
+transpose = literal_intrinsic(_transpose)

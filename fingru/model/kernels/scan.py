@@ -1,119 +1,257 @@
-"""torch side (draft)."""
+"""The kernels as differentiable torch functions.
+
+Threads are plain Python threads that run compiled code without the interpreter lock: each takes
+the next piece of tiles until none is left. So no second OpenMP pool spins beside torch's, calls
+from several threads and after a fork are safe, and as every tile is computed alone and summed in
+order, the results are the same bits for any number of threads.
+"""
+
 from __future__ import annotations
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from hashlib import sha256
-from itertools import count
-from pathlib import Path
-import numpy as np
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
-def available():
-    import importlib.util
-    return importlib.util.find_spec("numba") is not None
+from fingru.errors import ModelError
 
-@cache
-def _revision():
-    h = sha256()
-    for p in sorted(Path(__file__).parent.glob("*.py")): h.update(p.read_bytes())
-    return int.from_bytes(h.digest()[:6], "big")
+from .compiled import available, run_tiles, tile_groups
+from .packing import (
+    STATE_ORDER,
+    TORCH_ORDER,
+    flat,
+    fresh,
+    pack_affine,
+    pack_transposed,
+    padded,
+    sum_over_tiles,
+    unpack,
+)
 
-@cache
-def _kernel(direction, width):
-    from numba import njit
-    from .forward import forward_run
-    from .backward import backward_run
-    make = forward_run if direction == "forward" else backward_run
-    return njit(cache=True, nogil=True)(make(width, _revision()))
 
-def _fresh(*shape):
-    return torch.from_numpy(np.empty(shape, np.float32))
+class GRUWeights(NamedTuple):
+    """Weights of M stacked GRUs, names, order and gate order of ``torch.nn.GRU``.
 
-def _groups(n):
-    whole, rest = divmod(n, 16)
-    if rest == 0: return [(16, 0, whole)]
-    if rest <= 8: return ([(16, 0, whole)] if whole else []) + [(8, whole*16, 1)]
-    return [(16, 0, whole + 1)]
+    ``w_ih`` (M, 3K, F), ``w_hh`` (M, 3K, K), ``b_ih`` (M, 3K), ``b_hh`` (M, 3K).
+    """
 
-def _pad(n): return -(-n // 8) * 8
+    w_ih: Tensor
+    w_hh: Tensor
+    b_ih: Tensor
+    b_hh: Tensor
 
-def _pack(w, b):
-    m, k3, f = w.shape; k = k3 // 3; p = _pad(k)
-    full = w.new_zeros(m, 3, p, f + 1)
-    full[:, :, :k, 1:] = w.view(m, 3, k, f)
-    full[:, :, :k, 0] = b.view(m, 3, k)
-    return full.view(m, 3 * p // 8, 8, f + 1).transpose(2, 3).contiguous()
 
-def _pack_back(w, order):
-    m, k3, f = w.shape; k = k3 // 3
-    p = _pad(k); q = _pad(f)
-    full = w.new_zeros(m, 3, p, q)
-    full[:, :, :k, :f] = w.view(m, 3, k, f)[:, order]
-    return full.view(m, 3 * p, q // 8, 8).permute(0, 2, 1, 3).contiguous()
+def gru_scan_numba(
+    gates: Tensor,
+    w_hh: Tensor,
+    b_hh: Tensor,
+    h0: Tensor,
+    mask: Tensor | None = None,
+    threads: int | None = None,
+) -> Tensor:
+    """Hidden state after each bar of stacked GRUs, from ready input projections.
 
-def _flat(t): return t.detach().reshape(-1).numpy()
+    ``r = sigmoid(gates_r + W_r h + b_r)``, ``z = sigmoid(gates_z + W_z h + b_z)``,
+    ``n = tanh(gates_n + r * (W_n h + b_n))``, ``h' = (1 - z) * n + z * h``; a masked bar keeps h.
 
-def _run(kernel, inputs, outputs, sizes, n_items, threads):
-    pieces = min(n_items, 4 * threads) if threads > 1 else 1
-    edges = [n_items * i // pieces for i in range(pieces + 1)]
-    counter = count()
-    def work():
-        while (i := next(counter)) < pieces:
-            kernel(inputs, outputs, sizes, edges[i], edges[i + 1])
-    if threads == 1:
-        work(); return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(work) for _ in range(threads - 1)]
-        work()
-        for o in others: o.result()
+    Parameters
+    ----------
+    gates
+        Input projections including the input bias, (M, N, L, 3K), CPU float32. NaN is allowed at
+        masked bars.
+    w_hh, b_hh
+        Recurrent weights (M, 3K, K) and bias (M, 3K).
+    h0
+        State before the first bar, (M, N, K).
+    mask
+        Bool (M, N, L): True where there is a bar; None where all are.
+    threads
+        Number of threads; None: as many as torch uses.
 
-EMPTY = np.empty(0, np.float32)
-class _Scan(torch.autograd.Function):
+    Returns
+    -------
+    Tensor
+        (M, N, L, K), differentiable once in gates, w_hh, b_hh and h0.
+
+    Raises
+    ------
+    ModelError
+        If numba is missing, a tensor is not CPU float32, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> gates = torch.zeros(1, 1, 2, 24)  # one model, one sequence, two bars, eight units
+    >>> h0 = torch.ones(1, 1, 8)
+    >>> states = gru_scan_numba(gates, torch.zeros(1, 24, 8), torch.zeros(1, 24), h0)
+    >>> states[0, 0, :, 0]  # z = 1/2 and n = 0 halve the state at each bar
+    tensor([0.5000, 0.2500])
+    """
+    units = w_hh.shape[-1]
+    expected = {
+        "gates": (gates, (*gates.shape[:3], 3 * units)),
+        "w_hh": (w_hh, (gates.shape[0], 3 * units, units)),
+        "b_hh": (b_hh, (gates.shape[0], 3 * units)),
+        "h0": (h0, (*gates.shape[:2], units)),
+    }
+    _check(expected, mask, gates.shape[:3])
+    inputs = (gates, None, w_hh, None, b_hh, h0)
+    return _Recurrence.apply(mask, threads or torch.get_num_threads(), *inputs)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def gru_numba(
+    x: Tensor,
+    weights: GRUWeights,
+    h0: Tensor,
+    mask: Tensor | None = None,
+    threads: int | None = None,
+) -> Tensor:
+    """Hidden state after each bar of stacked GRUs, input projections made inside the kernel.
+
+    ``gru_scan_numba`` with ``gates = W_ih x + b_ih``, which are never stored: per bar F numbers
+    are read instead of 3K written and read twice.
+
+    Parameters
+    ----------
+    x
+        Features (M, N, L, F), CPU float32. NaN is allowed at masked bars.
+    weights
+        Input and recurrent weights.
+    h0
+        State before the first bar, (M, N, K).
+    mask
+        Bool (M, N, L): True where there is a bar; None where all are.
+    threads
+        Number of threads; None: as many as torch uses.
+
+    Returns
+    -------
+    Tensor
+        (M, N, L, K), differentiable once in x, the weights and h0.
+
+    Raises
+    ------
+    ModelError
+        If numba is missing, a tensor is not CPU float32, or the shapes do not fit.
+    """
+    units, models = weights.w_hh.shape[-1], x.shape[0]
+    expected = {
+        "x": (x, (*x.shape[:3], weights.w_ih.shape[-1])),
+        "w_ih": (weights.w_ih, (models, 3 * units, x.shape[-1])),
+        "w_hh": (weights.w_hh, (models, 3 * units, units)),
+        "b_ih": (weights.b_ih, (models, 3 * units)),
+        "b_hh": (weights.b_hh, (models, 3 * units)),
+        "h0": (h0, (*x.shape[:2], units)),
+    }
+    _check(expected, mask, x.shape[:3])
+    return _Recurrence.apply(mask, threads or torch.get_num_threads(), x, *weights, h0)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def warm_up(hidden: int) -> None:
+    """Compile (or load from numba's cache) both passes before time matters.
+
+    The code is the same for any number of hidden units; ``hidden`` only sizes the trial.
+    """
+    gates = torch.zeros(1, 24, 2, 3 * hidden, requires_grad=True)  # a tile of 16 and one of 8
+    w_hh, b_hh = torch.zeros(1, 3 * hidden, hidden), torch.zeros(1, 3 * hidden)
+    states = gru_scan_numba(gates, w_hh, b_hh, torch.zeros(1, 24, hidden), threads=1)
+    torch.autograd.grad(states.sum(), gates)
+
+
+def _check(
+    expected: dict[str, tuple[Tensor, tuple[int, ...]]], mask: Tensor | None, bars: torch.Size
+) -> None:
+    if not available():
+        raise ModelError("the fused GRU needs numba", "install numba or use the torch recurrence")
+    for name, (tensor, shape) in expected.items():
+        if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
+            raise ModelError(
+                f"{name} is {tensor.dtype} on {tensor.device}, the fused GRU takes float32 on cpu",
+                "use the torch recurrence for other types and devices",
+            )
+        if tensor.shape != shape:
+            raise ModelError(
+                f"{name} has shape {tuple(tensor.shape)}, expected {shape}",
+                "see the shapes in the docstring",
+            )
+    if mask is not None and (mask.shape != bars or mask.dtype != torch.bool):
+        raise ModelError(
+            f"mask is {mask.dtype} {tuple(mask.shape)}, expected bool {tuple(bars)}",
+            "pass one flag per bar",
+        )
+
+
+class _Recurrence(torch.autograd.Function):
+    """Both passes; only the inputs and the states are kept between them."""
+
     @staticmethod
-    def forward(ctx, source, w_ih, w_hh, b_ih, b_hh, h0, mask, threads):
-        m, n, l, f = source.shape; k = h0.shape[-1]
-        source = source.contiguous(); h0 = h0.contiguous()
-        flags = np.empty(0, np.bool_) if mask is None else _flat(mask)
-        wi = EMPTY if w_ih is None else _flat(_pack(w_ih, b_ih))
-        inputs = (_flat(source), wi, _flat(_pack(w_hh, b_hh)), _flat(h0), flags)
-        out = _fresh(m, n, l, k)
-        for width, first, tiles in _groups(n):
-            _run(_kernel("forward", width), inputs, _flat(out), (n, l, k, 0 if w_ih is None else f, first, tiles), m * tiles, threads)
-        ctx.save_for_backward(source, h0, out, w_hh, *([mask] if mask is not None else []), *( [w_ih] if w_ih is not None else []))
-        ctx.inputs = inputs; ctx.threads = threads; ctx.has = (mask is not None, w_ih is not None)
+    def forward(
+        ctx: FunctionCtx, mask: Tensor | None, threads: int, *tensors: Tensor | None
+    ) -> Tensor:
+        """States (M, N, L, K) from source, w_ih, w_hh, b_ih, b_hh, h0."""
+        source, w_ih, _, _, _, h0 = tensors
+        inputs = _forward_inputs(tensors, mask)
+        out = fresh(*source.shape[:3], h0.shape[-1])
+        features = 0 if w_ih is None else source.shape[-1]
+        for group in tile_groups(source.shape[1]):
+            sizes = (*out.shape[1:], features, group.first, group.tiles)
+            run_tiles("forward", group, (inputs, flat(out), sizes), len(source), threads)
+        ctx.save_for_backward(*tensors, mask, out)
+        ctx.threads = threads
         return out
 
     @staticmethod
-    def backward(ctx, d_out):
-        source, h0, out, w_hh, *rest = ctx.saved_tensors
-        w_ih = rest[-1] if ctx.has[1] else None
-        m, n, l, k = out.shape
-        f = 0 if w_ih is None else source.shape[-1]
-        p, q = _pad(k), _pad(f)
-        need_x = ctx.needs_input_grad[0]
-        bi = EMPTY if w_ih is None else _flat(_pack_back(w_ih, [0, 1, 2]))
-        inputs = (*ctx.inputs, _flat(out), _flat(d_out), bi, _flat(_pack_back(w_hh, [2, 0, 1])))
-        d_source = _fresh(*source.shape) if need_x or f == 0 else _fresh(0)
-        d_start = _fresh(m, n, k)
-        wi = torch.zeros(m, 3 * p, q); ws = torch.zeros(m, 3 * p, p); b = torch.zeros(m, 4 * p)
-        for width, first, tiles in _groups(n):
-            pi = np.zeros((m, tiles, 3 * p, q), np.float32); ps = np.zeros((m, tiles, 3 * p, p), np.float32); pb = np.empty((m, tiles, 4 * p), np.float32)
-            _run(_kernel("backward", width), inputs, (_flat(d_source), pi.reshape(-1), ps.reshape(-1), pb.reshape(-1), _flat(d_start)),
-                 (n, l, k, f, first, tiles), m * tiles, ctx.threads)
-            for i in range(tiles):
-                wi += torch.from_numpy(pi[:, i]); ws += torch.from_numpy(ps[:, i]); b += torch.from_numpy(pb[:, i])
-        dwi = wi.view(m, 3, p, q)[:, :, :k, :f].reshape(m, 3 * k, f) if f else None
-        dws = ws.view(m, 3, p, p)[:, [1, 2, 0], :k, :k].reshape(m, 3 * k, k)
-        b = b.view(m, 4, p)[:, :, :k]
-        dbi = b[:, 1:].reshape(m, 3 * k) if f else None
-        dbs = b[:, [1, 2, 0]].reshape(m, 3 * k)
-        return d_source if need_x else None, dwi, dws, dbi, dbs, d_start, None, None
+    @once_differentiable
+    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients in the order of ``forward``'s arguments."""
+        *tensors, mask, out = ctx.saved_tensors
+        source, w_ih, w_hh, _, _, h0 = tensors
+        features = 0 if w_ih is None else source.shape[-1]
+        back_input = fresh(0) if w_ih is None else pack_transposed(w_ih, [0, 1, 2])
+        back_state = pack_transposed(w_hh, STATE_ORDER)
+        later = (flat(out), flat(d_out), flat(back_input), flat(back_state))
+        inputs = (*_forward_inputs(tensors, mask), *later)
+        wanted = features == 0 or ctx.needs_input_grad[2]
+        d_source, d_h0 = fresh(*source.shape) if wanted else fresh(0), fresh(*h0.shape)
+        sums = []
+        for group in tile_groups(source.shape[1]):
+            partial = _partial_sums(len(source) * group.tiles, features, h0.shape[-1])
+            outputs = (flat(d_source), *map(flat, partial), flat(d_h0))
+            sizes = (*out.shape[1:], features, group.first, group.tiles)
+            run_tiles("backward", group, (inputs, outputs, sizes), len(source), ctx.threads)
+            sums.append([sum_over_tiles(part, group.tiles) for part in partial])
+        totals = [sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True)]
+        d_weights = _weight_gradients(totals, features, h0.shape[-1])
+        return None, None, d_source if wanted else None, *d_weights, d_h0
 
-def gru_scan_numba(gates, w_hh, b_hh, h0, mask=None, threads=None):
-    return _Scan.apply(gates, None, w_hh, None, b_hh, h0, mask, threads or torch.get_num_threads())
 
-def gru_numba(x, w_ih, w_hh, b_ih, b_hh, h0, mask=None, threads=None):
-    return _Scan.apply(x, w_ih, w_hh, b_ih, b_hh, h0, mask, threads or torch.get_num_threads())
+def _forward_inputs(
+    tensors: Sequence[Tensor | None], mask: Tensor | None
+) -> tuple[NDArray[Any], ...]:
+    source, w_ih, w_hh, b_ih, b_hh, h0 = tensors
+    packed_input = fresh(0) if w_ih is None else pack_affine(w_ih, b_ih)
+    flags = torch.empty(0, dtype=torch.bool) if mask is None else mask
+    return tuple(map(flat, (source, packed_input, pack_affine(w_hh, b_hh), h0, flags)))
 
-def warm_up(hidden): ...
+
+def _partial_sums(items: int, features: int, units: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Zeros per tile for the gradients of w_ih, w_hh and the biases, in the kernels' order."""
+    rows, wide = padded(units), padded(features)
+    shapes = (3, rows, wide), (3, rows, rows), (4, rows, 1)
+    d_input, d_state, d_bias = (torch.zeros(items, *shape) for shape in shapes)
+    return d_input, d_state, d_bias
+
+
+def _weight_gradients(
+    totals: list[Tensor], features: int, units: int
+) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor]:
+    """Gradients of w_ih, w_hh, b_ih, b_hh in torch's order."""
+    d_input, d_state, d_bias = totals
+    d_w_hh = unpack(d_state, TORCH_ORDER, units, units)
+    d_b_hh = unpack(d_bias, TORCH_ORDER, units, 1).squeeze(-1)
+    if features == 0:
+        return None, d_w_hh, None, d_b_hh
+    d_w_ih = unpack(d_input, [0, 1, 2], units, features)
+    return d_w_ih, d_w_hh, unpack(d_bias, [1, 2, 3], units, 1).squeeze(-1), d_b_hh

@@ -8,11 +8,10 @@ hold zeros and are never written back.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .activations import tanh, two_sigmoids
-from .lanes import Lanes, load
+from .lanes import Lanes, compiled_inside, load, prefetch, store
 from .microkernels import BLOCK, affine, transpose
 
 Floats = NDArray[np.float32]
@@ -22,14 +21,16 @@ CHUNK = 8  # bars per copy between rows and lanes
 LINE = 16  # floats per cache line
 
 
-def _aligned(size: int) -> Floats:
+@compiled_inside
+def aligned(size: int) -> Floats:
     """Zeros that start at a cache line, so that no vector straddles two."""
     raw = np.zeros(size + LINE, np.float32)
     skip = -(raw.ctypes.data // 4) % LINE
     return raw[skip : skip + size]
 
 
-def _place(item: int, sizes: tuple[int, ...], width: int) -> tuple[int, int, int]:
+@compiled_inside
+def place(item: int, sizes: tuple[int, ...], width: int) -> tuple[int, int, int]:
     """Model, first row and number of sequences of tile ``item``."""
     n_sequences, _, _, _, first, n_tiles = sizes
     model = item // n_tiles
@@ -37,7 +38,8 @@ def _place(item: int, sizes: tuple[int, ...], width: int) -> tuple[int, int, int
     return model, model * n_sequences + sequence, min(width, n_sequences - sequence)
 
 
-def _gather(
+@compiled_inside
+def gather(
     source: Floats, step: int, valid: int, columns: int, target: Floats, width: int
 ) -> None:
     """target[c, lane] = source[lane, c]; lanes from ``valid`` on become 0."""
@@ -50,7 +52,8 @@ def _gather(
             target[c * width + lane] = source[lane * step + c] if lane < valid else 0.0
 
 
-def _scatter(
+@compiled_inside
+def scatter(
     source: Floats, target: Floats, step: int, valid: int, columns: int, width: int
 ) -> None:
     """target[lane, c] = source[c, lane]; rows from ``valid`` on are not touched."""
@@ -63,7 +66,26 @@ def _scatter(
             target[lane * step + c] = source[c * width + lane]
 
 
-def _multiply(
+@compiled_inside
+def copy(source: Floats, start: int, target: Floats, into: int, count: int) -> None:
+    """target[into : into + count] = source[start : start + count]."""
+    whole = count - count % 8
+    for c in range(0, whole, 8):
+        store(load(source, start + c, 8), target, into + c)
+    for c in range(whole, count):
+        target[into + c] = source[start + c]
+
+
+@compiled_inside
+def fetch(source: Floats, start: int, step: int, valid: int, columns: int) -> None:
+    """Ask for the rows of a coming chunk while this one is computed."""
+    for lane in range(valid):
+        for c in range(0, columns, LINE):
+            prefetch(source, start + lane * step + c)
+
+
+@compiled_inside
+def multiply(
     weights: Floats, inputs: Floats, inner: int, out: Floats, rows: int, width: int
 ) -> None:
     """out[j, :] = bias_j + sum over k of weights[j, k] inputs[k, :], packed by ``pack_affine``."""
@@ -71,7 +93,8 @@ def _multiply(
         affine(weights[j * (inner + 1) :], inputs, inner, out[j * width :], width)
 
 
-def _present(mask: Flags, start: int, step: int, valid: int, width: int) -> Floats:
+@compiled_inside
+def present(mask: Flags, start: int, step: int, valid: int, width: int) -> Floats:
     """1 for lanes whose bar counts, 0 for those that carry their state."""
     keep = np.ones(width, np.float32)
     if mask.size > 0:
@@ -80,10 +103,17 @@ def _present(mask: Flags, start: int, step: int, valid: int, width: int) -> Floa
     return keep
 
 
-def _gates_of_bar(
-    gates: Floats, stride: int, sums: Floats, padded: int, u: int, width: int
+@compiled_inside
+def gates_of_bar(
+    bar: tuple[Floats, Floats], stride: int, hidden: int, u: int, width: int
 ) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-    """r, z, n and W_hn h + b_hn of hidden unit u."""
+    """Gates r, z, n and W_hn h + b_hn of hidden unit u.
+
+    ``bar`` = (input projections, ``stride`` rows per gate; state projections, whole blocks per
+    gate).
+    """
+    gates, sums = bar
+    padded = (hidden + BLOCK - 1) // BLOCK * BLOCK
     a_r = load(gates, u * width, width) + load(sums, u * width, width)
     a_z = load(gates, (stride + u) * width, width) + load(sums, (padded + u) * width, width)
     from_state = load(sums, (2 * padded + u) * width, width)
@@ -92,16 +122,8 @@ def _gates_of_bar(
     return r, z, n, from_state
 
 
-aligned = njit(_aligned)
-place = njit(_place)
-gather = njit(_gather)
-scatter = njit(_scatter)
-multiply = njit(_multiply)
-present = njit(_present)
-gates_of_bar = njit(_gates_of_bar)
-
-
-def _gates_of_chunk(
+@compiled_inside
+def gates_of_chunk(
     source: Floats, weights: Floats, span: tuple[int, ...], sizes: tuple[int, ...],
     scratch: tuple[Floats, Floats], width: int,
 ) -> int:  # fmt: skip
@@ -123,6 +145,3 @@ def _gates_of_chunk(
         bar = gates[t * 3 * padded * width :]
         multiply(weights, lanes[t * features * width :], features, bar, 3 * padded, width)
     return padded
-
-
-gates_of_chunk = njit(_gates_of_chunk)

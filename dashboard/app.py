@@ -1,0 +1,33 @@
+"""Entry point of the web UI: ``streamlit run app.py -- --runs DIR``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+_HERE = Path(__file__).resolve().parent
+if str(_HERE.parent) not in sys.path:
+    # Pages import ``dashboard.stored``, which lies beside this script in the checkout and, in an
+    # installed wheel, inside the package.
+    sys.path.insert(0, str(_HERE.parent))
+
+
+def main() -> None:
+    """Set the frame of the app and run the chosen page."""
+    st.set_page_config(
+        page_title="fingru", page_icon=_HERE / "icon.svg", layout="wide",
+        initial_sidebar_state="collapsed",
+    )  # fmt: skip
+    pages = [
+        st.Page(_HERE / "views" / "overview.py", title="Overview", default=True),
+        st.Page(_HERE / "views" / "run.py", title="Run", url_path="run"),
+        st.Page(_HERE / "views" / "forecasts.py", title="Forecasts", url_path="forecasts"),
+        st.Page(_HERE / "views" / "compare.py", title="Compare", url_path="compare"),
+        st.Page(_HERE / "views" / "glossary.py", title="Glossary", url_path="glossary"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

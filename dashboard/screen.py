@@ -1,0 +1,179 @@
+"""How pages put figures, tables, numbers and messages on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import stored
+from fingru.errors import StoreError
+from fingru.report.catalogue import Kind
+from fingru.report.page_parts import headlines
+from fingru.report.provenance import header, warnings_of
+from fingru.report.table import Table
+from fingru.report.theme import describe
+
+AXIS_TEXT = "#797979"
+"""As readable on white as on the dark background; a chart does not notice a change of theme."""
+
+_REMOVED_BUTTONS = ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "pan2d"]
+WINDOWS = {"1Y": 1, "3Y": 3, "5Y": 5, "Max": None}
+_FORMATS: dict[Kind, tuple[float, str]] = {
+    "percent": (100.0, "%.1f %%"),
+    "percent2": (100.0, "%.2f %%"),
+    "ratio": (1.0, "%.2f"),
+    "probability": (1.0, "%.3f"),
+    "score": (1.0, "%.4f"),
+    "gain": (1.0, "%+.4f"),
+    "count": (1.0, "%,.0f"),
+    "bps": (1.0, "%.1f bp"),
+    "days": (1.0, "%,.0f d"),
+    "seconds": (1.0, "%,.1f s"),
+}
+"""What a stored number is multiplied with for the screen, and its printf format."""
+
+
+def show_figure(figure: go.Figure, key: str) -> None:
+    """Heading, chart with alternative text, caption."""
+    about = describe(figure)
+    st.subheader(about.title, anchor=False)
+    figure.update_xaxes(tickfont_color=AXIS_TEXT, title_font_color=AXIS_TEXT)
+    figure.update_yaxes(tickfont_color=AXIS_TEXT, title_font_color=AXIS_TEXT)
+    st.plotly_chart(
+        figure, key=key, alt=about.alt,
+        config={"displaylogo": False, "modeBarButtonsToRemove": _REMOVED_BUTTONS},
+    )  # fmt: skip
+    st.caption(about.caption)
+
+
+def show_table(table: Table, key: str) -> None:
+    """Table with explained headings, its notes, and the reason of every n/a."""
+    st.subheader(table.title, anchor=False)
+    if table.frame.empty:
+        st.caption(" ".join(table.notes) or "Nothing to show in this run.")
+        return
+    frame, config = _transposed(table) if table.transposed else _straight(table)
+    st.dataframe(
+        frame, key=key, hide_index=True, column_config=config, placeholder="n/a",
+        width="content" if table.transposed else "stretch", alt=table.title,
+        height="content" if len(frame) <= 30 else 600,
+    )  # fmt: skip
+    for note in (*table.notes, *table.reasons()):
+        st.caption(note)
+
+
+def _straight(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Numbers as numbers, so that columns sort; in the unit in which they are read."""
+    columns: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    for place, column in enumerate(table.columns):
+        values, help_text = table.frame[column.name], column.meaning or None
+        if column.kind in _FORMATS:
+            factor, pattern = _FORMATS[column.kind]
+            columns[column.label] = pd.to_numeric(values, errors="coerce") * factor
+            config[column.label] = st.column_config.NumberColumn(
+                format=pattern, help=help_text, pinned=place == 0
+            )
+        else:
+            columns[column.label] = [None if pd.isna(v) else str(v) for v in values]
+            config[column.label] = st.column_config.TextColumn(help=help_text, pinned=place == 0)
+    return pd.DataFrame(columns), config
+
+
+def _transposed(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Written values, one row per number."""
+    rows = table.cells()
+    frame = pd.DataFrame({"": [column.label for column in table.columns[1:]]})
+    config: dict[str, Any] = {"": st.column_config.TextColumn(pinned=True)}
+    for row in rows:
+        frame[row[0]] = row[1:]
+        config[row[0]] = st.column_config.TextColumn(alignment="right")
+    return frame, config
+
+
+def show_headlines(run_id: str) -> None:
+    """The eight numbers at the top of a run, two per row on a phone."""
+    grid = st.grid(4, min_column_width=150)
+    for label, value, detail, meaning in headlines(stored.load(run_id)):
+        with grid.cell(), st.container(border=True):
+            st.metric(label, value, help=meaning)
+            st.caption(detail)
+
+
+def show_header(run_id: str) -> None:
+    """Period, data, costs and the rest that belongs at the head of a result; then warnings."""
+    result = stored.load(run_id)
+    facts = " · ".join(f"{name}: **{plain(value)}**" for name, value in header(result).items())
+    st.markdown(facts)
+    for warning in warnings_of(result):
+        st.warning(plain(warning))
+
+
+def plain(text: str) -> str:
+    """Text in which Streamlit's Markdown finds nothing to format."""
+    for sign in ("\\", "*", "_", "`", "[", "]", "$", "~", ":", "<"):
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def no_runs() -> None:
+    """What to do when nothing is stored yet."""
+    st.info(f"No runs are stored in `{stored.runs_root()}` yet. This command makes one:")
+    st.code("fingru backtest", language="bash")
+    st.caption("Another folder? Start the dashboard with `fingru dashboard --runs DIR`.")
+
+
+def choose_run() -> str:
+    """Picker of a run; stops the page with a message where there is nothing to show.
+
+    The choice is in the URL as ``run``; without one it is the newest finished run.
+    """
+    rows = stored.listed()
+    if not rows:
+        no_runs()
+        st.stop()
+    known = [row["id"] for row in rows]
+    wanted = st.query_params.get("run")
+    newest = next((row["id"] for row in rows if row["status"] == "done"), known[0])
+    picked = st.selectbox(
+        "Run", known, index=None, key="run", bind="query-params", placeholder=f"newest: {newest}"
+    )
+    if wanted and wanted not in known:
+        st.warning(f"There is no run {plain(wanted)} here; this is the newest one.")
+    run_id = str(picked or newest)
+    row = next(row for row in rows if row["id"] == run_id)
+    if row["status"] != "done":
+        _unfinished(row)
+        st.stop()
+    try:
+        stored.load(run_id)
+    except StoreError as error:
+        st.error(plain(str(error)))
+        st.stop()
+    return run_id
+
+
+def _unfinished(row: dict[str, Any]) -> None:
+    status = row["status"]
+    if status == "running":
+        st.info("This run is still working; its results appear here when it is done.")
+    elif status == "damaged":
+        st.error("The manifest of this run cannot be read. This command says what is wrong:")
+        st.code(f"fingru runs verify {row['id']}", language="bash")
+    else:
+        st.warning(
+            f"This run {'failed' if status == 'failed' else 'was interrupted'}. Go on with:"
+        )
+        st.code(f"fingru backtest --resume {row['id']}", language="bash")
+
+
+def choose_window(last: pd.Timestamp, key: str = "win") -> pd.Timestamp | None:
+    """First day of the chosen window, counted back from ``last``; None for everything."""
+    picked = st.segmented_control(
+        "Window", list(WINDOWS), default="Max", required=True, key=key, bind="query-params"
+    )
+    years = WINDOWS[picked or "Max"]
+    return None if years is None else last - pd.DateOffset(years=years) + pd.Timedelta(days=1)

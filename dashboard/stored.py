@@ -1,0 +1,159 @@
+"""Stored runs for the pages: found, loaded once, drawn once.
+
+Everything is cached by run id and by the time stamp of the run's manifest, so a page never shows
+an old state of a run, and going back to a run costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from fingru.backtest.result import BacktestResult
+from fingru.errors import StoreError
+from fingru.report import (
+    calendar_returns,
+    forecast_bands,
+    forecast_quality,
+    loading,
+    performance,
+    training,
+)
+from fingru.report.catalogue import is_missing
+from fingru.report.html import render_html
+from fingru.report.table import Table
+from fingru.report.tables import table_of
+from fingru.store.listing import list_runs
+from fingru.store.runs import MANIFEST, RunDirectory
+from fingru.store.settings import StoreSettings
+
+SPARK_POINTS = 60
+_DRAWERS: dict[str, Callable[..., go.Figure]] = {
+    "equity": performance.equity_and_drawdown,
+    "rolling": performance.rolling_sharpe_volatility,
+    "exposure": performance.exposure_and_turnover,
+    "costs": performance.costs,
+    "monthly_returns": calendar_returns.monthly_returns_map,
+    "yearly_returns": calendar_returns.yearly_returns_bars,
+    "return_distribution": calendar_returns.return_distribution,
+    "weights": calendar_returns.weights_map,
+    "coverage": forecast_quality.coverage_by_level,
+    "pit": forecast_quality.pit_histogram,
+    "volatility": forecast_quality.volatility_reliability,
+    "score_gains": forecast_quality.score_gains,
+    "folds": training.walk_forward_folds,
+    "losses": training.losses,
+    "forecast_bands": forecast_bands.forecast_bands,
+}
+
+
+def runs_root() -> Path:
+    """Folder of runs: ``--runs DIR``, else ``FINGRU_RUNS``, else the default."""
+    arguments = sys.argv[1:]
+    if "--runs" in arguments[:-1]:
+        return Path(arguments[arguments.index("--runs") + 1])
+    if named := os.environ.get("FINGRU_RUNS"):
+        return Path(named)
+    return StoreSettings().runs
+
+
+def listed() -> list[dict[str, Any]]:
+    """One row per stored run, newest first; see ``fingru.store.listing.list_runs``."""
+    return list_runs(runs_root())
+
+
+def stamp_of(run_id: str) -> str:
+    """Changes whenever the run's manifest does."""
+    found = (runs_root() / run_id / MANIFEST).stat()
+    return f"{runs_root()}:{found.st_mtime_ns}:{found.st_size}"
+
+
+def load(run_id: str) -> BacktestResult:
+    """A finished run; raises ``StoreError`` if it is not finished or damaged."""
+    return _load(run_id, stamp_of(run_id))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the run")
+def _load(run_id: str, stamp: str) -> BacktestResult:  # noqa: ARG001 - part of the cache key
+    return loading.load_result(RunDirectory(runs_root() / run_id))
+
+
+def draw(run_id: str, name: str, /, **options: object) -> go.Figure:
+    """A figure of ``fingru.report`` of a finished run, with the options of its function."""
+    return _draw(run_id, stamp_of(run_id), name, tuple(sorted(options.items())))
+
+
+@st.cache_data(max_entries=200, show_spinner="Drawing")
+def _draw(
+    run_id: str, stamp: str, name: str, options: tuple[tuple[str, object], ...]
+) -> go.Figure:
+    return _DRAWERS[name](_load(run_id, stamp), **dict(options))
+
+
+def table(run_id: str, name: str) -> Table:
+    """A table of ``fingru.report.tables`` of a finished run."""
+    return _table(run_id, stamp_of(run_id), name)
+
+
+@st.cache_data(max_entries=200, show_spinner="Reading the run")
+def _table(run_id: str, stamp: str, name: str) -> Table:
+    return table_of(_load(run_id, stamp), name)
+
+
+def report_page(run_id: str) -> str:
+    """The stored ``report.html``, or one made now if the run has none."""
+    run = RunDirectory(runs_root() / run_id)
+    return run.read_text("report.html") if run.report.is_file() else render_html(load(run_id))
+
+
+def digest(run_id: str) -> dict[str, Any]:
+    """What the list of runs shows beyond the index: growth, gain over the baselines, trials.
+
+    Empty for a run whose files cannot be read; the list shows its status then.
+    """
+    try:
+        return _digest(run_id, stamp_of(run_id))
+    except (OSError, KeyError, StoreError):
+        return {}
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _digest(run_id: str, stamp: str) -> dict[str, Any]:  # noqa: ARG001 - part of the cache key
+    run = RunDirectory(runs_root() / run_id)
+    equity = run.read_frame("equity.parquet", ["strategy", "equity"])
+    chosen = equity.loc[equity["strategy"] == run.strategy, "equity"]
+    metrics = run.metrics
+    return {
+        "growth": _spark(chosen),
+        "gain": _gain(metrics.get("forecasts") or {}, str(run.manifest.get("model", "gru"))),
+        "trials": (metrics.get("trials") or {}).get("count"),
+    }
+
+
+def _spark(equity: pd.Series) -> list[float]:
+    """Evenly spaced points of a line, the last one included."""
+    if equity.empty:
+        return []
+    rows = {round(k * (len(equity) - 1) / (SPARK_POINTS - 1)) for k in range(SPARK_POINTS)}
+    return [float(equity.iloc[row]) for row in sorted(rows)]
+
+
+def _gain(forecasts: dict[str, Any], model: str) -> float | None:
+    """Pooled log score of the best baseline minus the model's, at the shortest horizon."""
+    horizons = sorted(forecasts.get(model, {}), key=int)
+    if not horizons:
+        return None
+    scores = {
+        name: of.get(horizons[0], {}).get("pooled", {}).get("log_score")
+        for name, of in forecasts.items()
+    }
+    known = {name: score for name, score in scores.items() if not is_missing(score)}
+    others = [score for name, score in known.items() if name != model]
+    return min(others) - known[model] if others and model in known else None

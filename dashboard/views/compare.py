@@ -1,0 +1,48 @@
+"""Two to six runs over each other: growth, numbers, and the settings in which they differ."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import screen, stored
+from fingru.errors import StoreError
+from fingru.report.comparison import compare_runs, compared_growth
+
+MOST = 6
+SCALES = {"Auto": None, "Linear": False, "Log": True}
+
+
+def main() -> None:
+    """Choose runs and compare them."""
+    st.title("Compare", anchor=False)
+    known = [row["id"] for row in stored.listed() if row["status"] == "done"]
+    if len(known) < 2:
+        screen.no_runs() if not known else st.info("One finished run has nothing to compare with.")
+        return
+    asked = st.query_params.get_all("runs")
+    chosen = st.multiselect(
+        "Runs", known, key="runs", max_selections=MOST, bind="query-params",
+        placeholder="Choose two to six runs",
+    )  # fmt: skip
+    for name in asked:
+        if name not in known:
+            st.warning(f"There is no finished run {screen.plain(name)} here.")
+    if len(chosen) < 2:
+        st.info("Choose at least two runs.")
+        return
+    try:
+        results = [stored.load(run_id) for run_id in chosen]
+    except StoreError as error:
+        st.error(screen.plain(str(error)))
+        return
+    scale = st.segmented_control(
+        "Scale", list(SCALES), default="Auto", required=True, key="cmp_scale", bind="query-params"
+    )
+    screen.show_figure(compared_growth(results, SCALES[scale or "Auto"]), "compared")
+    money, scores, settings = compare_runs(results)
+    screen.show_table(money, "compare_money")
+    screen.show_table(scores, "compare_scores")
+    screen.show_table(settings, "compare_settings")
+
+
+main()

@@ -1,0 +1,106 @@
+"""README says what is: its figures come from stored results, its code runs, its commands exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def render():
+    spec = importlib.util.spec_from_file_location("render", ROOT / "docs" / "render.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_figures_are_those_of_the_stored_results(render):
+    assert render.rendered(README) == README
+
+
+def test_results_block_quotes_a_run(render):
+    assert re.search(r"<!-- results:us_stocks -->\n\| forecast \|", README)
+
+
+def test_changed_result_changes_the_text(render):
+    import json
+
+    result = json.loads((ROOT / "docs" / "results" / "us_stocks.json").read_text())
+    before = render.as_markdown(result)
+    result["forecasts"]["gru"]["log_score"] += 0.5
+    assert render.as_markdown(result) != before
+
+
+def test_every_command_in_readme_exists():
+    from typer.main import get_command
+
+    from fingru.cli.app import app
+
+    known = set(get_command(app).commands)
+    named = set(re.findall(r"`fingru (\w+)", README)) | set(
+        re.findall(r"^fingru (\w+)", README, re.M)
+    )
+    assert named
+    assert named <= known
+
+
+def test_strategy_of_readme_is_loaded_and_decides(tmp_path, panel):
+    from fingru.backtest.simulator import simulate
+    from fingru.strategy import load_strategy
+
+    block = next(code for code in PYTHON_BLOCKS if "class InverseVariance" in code)
+    (tmp_path / "my.py").write_text(block, encoding="utf-8")
+    name, strategy = load_strategy(str(tmp_path / "my.py"), None)
+    prices = panel(60)
+    simulation = simulate(
+        prices, strategy, name=name, forecast=_flat_forecast(prices), first_row=30
+    )
+    weights = simulation.weights.groupby("date")["weight"].sum()
+    np.testing.assert_allclose(weights, 1.0)
+
+
+def _flat_forecast(prices):
+    from fingru.forecast.forecast import Forecast
+
+    shape = (*prices.close.shape, 1)
+    return Forecast(
+        "flat", prices.index, prices.assets, (1,), np.zeros(shape), np.full(shape, 1e-4)
+    )
+
+
+def test_feature_of_readme_is_built(tmp_path, panel):
+    from fingru.features import FeatureSettings, build_features
+
+    block = next(code for code in PYTHON_BLOCKS if "def momentum" in code)
+    (tmp_path / "my_features.py").write_text(block, encoding="utf-8")
+    columns = ("log_return", f"{tmp_path / 'my_features.py'}:momentum")
+    built = build_features(panel(700), FeatureSettings(columns=columns, scales=(1,)))
+    momentum = built.values[..., built.names.index("momentum")][built.valid]
+    assert built.valid.any()
+    assert momentum.std() > 0.1
+
+
+@pytest.mark.slow
+def test_python_example_of_readme_runs(tmp_path, monkeypatch):
+    block = next(code for code in PYTHON_BLOCKS if "run_backtest" in code)
+    code = block.replace("Config()", "Config(**SMALL)").replace(".show()", "")
+    small = {
+        "model": {"members": 1, "hidden": 8},
+        "training": {"steps": 10},
+        "baselines": {"names": ("ewma",), "workers": 1},
+    }
+    monkeypatch.chdir(tmp_path)
+    namespace = {"SMALL": small}
+    exec(compile(code, "README.md", "exec"), namespace)
+    assert namespace["run"].metrics["strategies"]["risk_aware"]["periods"] > 100
+    assert (tmp_path / "data" / "runs").is_dir()
+    assert "streamlit" not in sys.modules
