@@ -18,7 +18,7 @@ from fingru.forecast.forecaster import Fold
 __all__ = ["WalkForwardSettings", "make_folds"]
 
 _PERIOD_START = {"year": "YS", "quarter": "QS", "month": "MS"}
-_DEFAULT_SHARE = 0.4
+_DEFAULT_SHARE = 0.3
 _DEFAULT_YEARS = 3
 _LARGEST_SHARE = 0.6
 

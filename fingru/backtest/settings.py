@@ -23,7 +23,7 @@ class WalkForwardSettings(Settings):
         default=None,
         description=(
             "First date to be forecast out of sample; the first fit uses the sessions before it. "
-            "Unset: after 40 % of the sessions or three years, whichever is later (three years "
+            "Unset: after 30 % of the sessions or three years, whichever is later (three years "
             "count only up to 60 % of the sessions), at the next start of a refit period."
         ),
     )

@@ -87,12 +87,12 @@ def test_make_folds_rolling_window_holds_rolling_bars():
         assert fold.origin - fold.train_first + 1 == 600
 
 
-def test_make_folds_default_first_refit_is_three_years_or_two_fifths():
-    # 40 % of 1999-2004 ends in May 2001, three years end in January 2002: next new year 2003
+def test_make_folds_default_first_refit_is_three_years_or_three_tenths():
+    # 30 % of 1999-2004 ends in October 2000, three years end in January 2002: next new year 2003
     assert origins(DAILY, make_folds(DAILY, WalkForwardSettings(), (1,)))[0] == "2002-12-31"
-    # of 30 years two fifths are 12 years, up to the end of 2001
+    # of 30 years three tenths are 9 years, up to the end of 1998
     long = pd.bdate_range("1990-01-01", "2019-12-31")
-    assert origins(long, make_folds(long, WalkForwardSettings(), (1,)))[0] == "2001-12-31"
+    assert origins(long, make_folds(long, WalkForwardSettings(), (1,)))[0] == "1998-12-31"
     # one year has no three: 60 % of it ends on 7 August
     settings = WalkForwardSettings(refit="month")
     assert origins(HOURLY, make_folds(HOURLY, settings, (1,)))[0] == "2024-08-31"
