@@ -7,7 +7,8 @@ whole configuration, so that a forecast needs nothing else but fresh prices.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,13 +22,14 @@ from fingru import __version__
 from fingru.backtest.decisions import decide
 from fingru.backtest.views import ViewFactory
 from fingru.config import Config, make_config
-from fingru.errors import ConfigError, ModelError
+from fingru.errors import ConfigError, ModelError, StoreError
+from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
 from fingru.market.prices import Prices
-from fingru.store.files import write_bytes_atomic
+from fingru.store.files import storage_error, write_bytes_atomic
 from fingru.store.strict_json import read_json, to_json_bytes
 from fingru.strategy import load_strategy
 
@@ -73,11 +75,14 @@ class Prediction:
         annual_volatility, lower95, upper95 (log returns), lower_price, upper_price.
     weights
         Target weights by asset; None if the strategy leaves its holdings untouched.
+    notes
+        What the reader must know, such as a history too short to warm up as in training.
     """
 
     origin: pd.Timestamp
     table: pd.DataFrame
     weights: dict[str, float] | None
+    notes: tuple[str, ...] = ()
 
 
 def train_model(
@@ -90,13 +95,16 @@ def train_model(
     """
     problem = make_problem(prices, config, progress)
     fitted = fit_at(problem, config, prices.n_sessions - 1, progress)
-    return store_model(fitted, prices, config, now)
+    return store_model(fitted, problem, config, now)
 
 
 def fit_at(
     problem: ForecastProblem, config: Config, origin: int, progress: Progress = silent
 ) -> FittedFold:
-    """Fit one fold with the labels known at row ``origin``."""
+    """Fit one fold with the labels known at row ``origin``.
+
+    Known at: ``origin``.
+    """
     gru = make_gru(config)
     fold = Fold(0, origin, train_first(config, origin), origin, origin)
     gru.walk_forward(problem, [fold], progress)
@@ -136,22 +144,28 @@ def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
     return TrainedModel(root / str(name), read_json(root / str(name) / JOB_FILE))
 
 
-def forecast_since(model: TrainedModel, prices: Prices) -> Forecast:
-    """Forecast every session of ``prices`` from the model's origin on, with no refit.
+def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
+    """Forecast every session from the model's origin on, with no refit.
+
+    Parameters
+    ----------
+    model
+        A stored model.
+    problem
+        Prices up to now, with features and labels of the model's own configuration.
 
     Known at: each row at its own close, with weights fitted at the model's origin.
 
     Raises
     ------
     ModelError
-        If the prices do not fit the model: other features, or they end before its origin.
+        If prices and model do not fit: other features, or they end before its origin.
     """
     from fingru.model.checkpoint import load_model
     from fingru.model.prediction import predict_since
 
-    config = model.config
-    problem = make_problem(prices, config)
-    return predict_since(load_model(model.path, problem.features), problem, config.device)
+    fitted = load_model(model.path, problem.features)
+    return predict_since(fitted, problem, model.config.device)
 
 
 def predict(
@@ -174,7 +188,8 @@ def predict(
         If prices, holdings or strategy do not fit.
     """
     config = model.config
-    forecast = forecast_since(model, prices)
+    problem = make_problem(prices, config)
+    forecast = forecast_since(model, problem)
     last = prices.n_sessions - 1
     if not np.isfinite(forecast.mean[last]).any():
         raise ModelError(
@@ -182,10 +197,51 @@ def predict(
             f"give more than {model.job['warmup_bars']} bars of each",
         )
     name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
-    view = ViewFactory(prices, forecast, last).at(last, _as_weights(prices, holdings or {}))
+    traded = _traded_on(model, problem, forecast)
+    view = ViewFactory(prices, traded, last).at(last, _as_weights(prices, holdings or {}))
     weights = decide(strategy, view, name, config.simulation.max_leverage)
     wanted = None if weights is None else dict(zip(prices.assets, weights.tolist(), strict=True))
-    return Prediction(prices.index[last], _table(forecast, prices), wanted)
+    notes = tuple(_short_histories(model, prices))
+    return Prediction(prices.index[last], _table(forecast, prices), wanted, notes)
+
+
+def _traded_on(model: TrainedModel, problem: ForecastProblem, forecast: Forecast) -> Forecast:
+    """Forecasts that the strategy decides on: the model's, or those of the baseline it names.
+
+    Known at: the last session, the baseline fitted at the model's origin as in the backtest.
+    """
+    config = model.config
+    if config.strategy.forecast == forecast.model:
+        return forecast
+    baseline = make_baseline(config.strategy.forecast, config.baselines)
+    row = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
+    last = problem.prices.n_sessions - 1
+    return baseline.walk_forward(problem, [Fold(0, row, train_first(config, row), row, last)])
+
+
+def _short_histories(model: TrainedModel, prices: Prices) -> Iterator[str]:
+    """Say where a forecast starts from less history than the model was trained and judged with.
+
+    Features need ``warmup_bars``, and the state of the network starts ``context_bars`` before the
+    model's origin; from fewer bars both start later and a forecast may differ a little.
+    """
+    if prices.index[0] <= _stamp_like(model.job["data"]["first"], prices.index):
+        return
+    wanted = model.job["warmup_bars"] + model.config.training.context_bars
+    before = prices.index <= model.origin
+    bars = prices.has_bar[before].sum(axis=0)
+    for asset, count in zip(prices.assets, bars.tolist(), strict=True):
+        if count < wanted:
+            yield (
+                f"{asset} has {count} bars up to the model's origin, but {wanted} warm a forecast "
+                "up as in training: it may differ from one on the whole history"
+            )
+
+
+def _stamp_like(text: str, index: pd.DatetimeIndex) -> pd.Timestamp:
+    """Stamp of a stored session in the time zone of ``index``."""
+    stamp = pd.Timestamp(text)
+    return stamp if (stamp.tz is None) == (index.tz is None) else stamp.tz_localize(index.tz)
 
 
 def _as_weights(prices: Prices, holdings: Mapping[str, float]) -> NDArray[np.float64]:
@@ -227,13 +283,21 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def store_model(fitted: FittedFold, prices: Prices, config: Config, now: datetime) -> TrainedModel:
-    """Write the folder of a model fitted at the last session of ``prices``.
+def store_model(
+    fitted: FittedFold, problem: ForecastProblem, config: Config, now: datetime
+) -> TrainedModel:
+    """Write the folder of a model and what it was made of.
 
-    ``job.json`` comes last and makes it a model.
+    ``job.json`` comes last and makes it a model; a write that fails leaves no folder.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
     """
     from fingru.model.checkpoint import save_model
 
+    prices = problem.prices
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     path = config.store.models / name
     job = {
@@ -241,16 +305,25 @@ def store_model(fitted: FittedFold, prices: Prices, config: Config, now: datetim
         "created_at": now.isoformat(timespec="seconds"),
         "fingru_version": __version__,
         "origin": fitted.manifest["origin"],
-        "warmup_bars": config.training.context_bars,
+        "warmup_bars": problem.features.warmup_bars,
         "data": {
             "source": prices.source,
             "sha256": prices.sha256,
             "assets": list(prices.assets),
+            "first": str(prices.index[0]),
+            "last": str(prices.index[-1]),
             "sessions": prices.n_sessions,
         },
         "scores": fitted.manifest["scores"],
         "config": config.model_dump(mode="json"),
     }
-    save_model(path, fitted)
-    write_bytes_atomic(path / JOB_FILE, to_json_bytes(job))
+    try:
+        save_model(path, fitted)
+        write_bytes_atomic(path / JOB_FILE, to_json_bytes(job))
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise storage_error(error, "write", path) from error
+    except StoreError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     return TrainedModel(path, job)

@@ -9,7 +9,7 @@ import tempfile
 import traceback
 import warnings
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -21,28 +21,35 @@ app = typer.Typer(
     name="fingru",
     help="Forecast return distributions with a risk-aware GRU and backtest them honestly.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(backtest.backtest)
-app.add_typer(runs.app, name="runs")
-app.command()(runs.report)
-app.add_typer(data.app, name="data")
-app.command()(live.train)
-app.command()(live.predict)
-app.command()(leakcheck.leakcheck)
-app.command()(tune.tune)
-app.command()(models.retrain)
-app.add_typer(models.app, name="models")
-app.command()(dashboard.dashboard)
+_JUDGE, _LOOK, _LIVE = "Judge", "Look at what is stored", "Use live"
+app.command(rich_help_panel=_JUDGE)(backtest.backtest)
+app.command(rich_help_panel=_JUDGE)(tune.tune)
+app.command(rich_help_panel=_JUDGE)(leakcheck.leakcheck)
+app.add_typer(data.app, name="data", rich_help_panel=_JUDGE)
+app.add_typer(runs.app, name="runs", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK)(runs.report)
+app.command(rich_help_panel=_LOOK)(dashboard.dashboard)
+app.command(rich_help_panel=_LIVE)(live.train)
+app.command(rich_help_panel=_LIVE)(live.predict)
+app.command(rich_help_panel=_LIVE)(models.retrain)
+app.add_typer(models.app, name="models", rich_help_panel=_LIVE)
 
 
 @app.callback()
 def _common(
     _version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=lambda wanted: _show_version(wanted)),
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda wanted: _show_version(wanted),
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -87,7 +94,14 @@ def _keep_traceback() -> str:
     return f"this is a bug in fingru ({last}): please report it with {Path(name)}"
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001 - the signature of warnings.showwarning
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
     """Show fingru's own warnings as one line; those of libraries are not the user's to mend."""
     if issubclass(category, FingruWarning):
         sys.stderr.write(f"warning: {message}\n")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +12,7 @@ from fingru.cli import options as opt
 if TYPE_CHECKING:
     from fingru.config import Config
     from fingru.experiment import Run
+    from fingru.store.runs import RunDirectory
 
 
 def backtest(
@@ -27,22 +26,44 @@ def backtest(
     runs: opt.Runs = None,
     strategy: opt.Strategy = None,
     refit: Annotated[
-        str | None, typer.Option("--refit", metavar="year|quarter|month|N", help="N in bars.")
+        str | None,
+        typer.Option(
+            "--refit",
+            metavar="PERIOD",
+            help="Refit every year, quarter, month or N bars. [year]",
+            rich_help_panel=opt.SETTINGS,
+        ),
     ] = None,
     first_refit: Annotated[
-        str | None, typer.Option("--first-refit", metavar="DATE", help="Forecasts begin here.")
+        str | None,
+        typer.Option(
+            "--first-refit",
+            metavar="DATE",
+            help="First session forecast out of sample. [after 40 % of the sessions]",
+            rich_help_panel=opt.SETTINGS,
+        ),
     ] = None,
     members: opt.Members = None,
     horizons: opt.Horizons = None,
     cost_bps: opt.CostBps = None,
     device: opt.Device = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="ID", help="Go on with an unfinished run.")
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="ID",
+            help="Go on with an interrupted or failed run.",
+            rich_help_panel=opt.OUTPUT,
+        ),
     ] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Walk forward: train, forecast, trade, and say what it was worth, out of sample."""
+    """Walk forward: train, forecast, trade, and say what it was worth, out of sample.
+
+    Every run is stored with its models, forecasts, positions, scores and a report. Exit 0 done,
+    2 bad input, 3 the leak check found a leak (the run is stored and says so), 4 interrupted.
+    """
     flags = {
         "data.source": data,
         "data.assets": opt.split(assets),
@@ -62,8 +83,9 @@ def backtest(
         settings = opt.configuration(config, set_, flags)
     else:
         settings = _settings_of(resume, runs, config, set_, flags)
-    run = _run(settings, resume, quiet)
-    _show(run, json)
+    run, directory = _run(settings, resume, quiet)
+    _show(run, directory, json=json, quiet=quiet)
+    _refuse_leak(run.metrics["leak_check"])
 
 
 def _settings_of(
@@ -91,38 +113,42 @@ def _settings_of(
     return make_config(stored)
 
 
-def _run(settings: Config, resume: str | None, quiet: bool) -> Run:
+def _run(settings: Config, resume: str | None, quiet: bool) -> tuple[Run, RunDirectory]:
+    from fingru.cli.interrupts import interruptible
     from fingru.cli.output import progress_bars
+    from fingru.errors import StoreError
     from fingru.experiment import run_backtest
 
-    prices = opt.prices_of(settings)
-    signal.signal(signal.SIGINT, _first_interrupt)
-    with progress_bars(quiet) as progress:
-        return run_backtest(prices, settings, progress=progress, resume=resume)
+    prices = opt.prices_of(settings, quiet)
+    with interruptible(), progress_bars(quiet) as progress:
+        run = run_backtest(prices, settings, progress=progress, resume=resume)
+    if run.directory is None:
+        raise StoreError("the run was not stored")
+    return run, run.directory
 
 
-def _first_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Stop in good order on the first Ctrl-C; a second one ends the process at once."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise KeyboardInterrupt
-
-
-def _show(run: Run, json: bool) -> None:
+def _show(run: Run, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
     from fingru.cli.output import print_json, print_tables, say
 
-    assert run.directory is not None
     if json:
-        print_json(
-            {
-                "run_id": run.directory.run_id,
-                "run_directory": str(run.directory.path),
-                "manifest": run.manifest,
-                **run.metrics,
-            }
-        )
+        where = {"run_id": directory.run_id, "run_directory": str(directory.path)}
+        print_json({**where, "manifest": run.manifest, **run.metrics})
         return
     from fingru.report.terminal import render_tables
 
     print_tables(*render_tables(run.result))
-    say(f"run {run.directory.run_id} is stored in {run.directory.path}")
-    say(f"report: {run.directory.report}")
+    if not quiet:
+        say(f"run {directory.run_id} is stored in {directory.path}")
+        say(f"report: {directory.report}")
+
+
+def _refuse_leak(check: dict[str, Any]) -> None:
+    from fingru.errors import LeakFoundError
+
+    if check["status"] == "leak":
+        first = check["leaks"][0]
+        raise LeakFoundError(
+            f"something saw the future: {first['stage']}, {first['column']}, first on "
+            f"{first['first_date']}",
+            "do not believe this run; `fingru leakcheck` with the same settings looks closer",
+        )

@@ -15,7 +15,9 @@ from fingru.cli import options as opt
 
 def dashboard(
     runs: opt.Runs = None,
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on 127.0.0.1.")] = 8501,
+    port: Annotated[
+        int, typer.Option(min=1024, max=65535, metavar="PORT", help="Port on 127.0.0.1.")
+    ] = 8501,
 ) -> None:
     """Open the web UI over the stored runs, on 127.0.0.1."""
     from fingru.bundled import bundled_path

@@ -18,7 +18,12 @@ def _group() -> None:
 
 @app.command()
 def check(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="What --data takes.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="What --data takes elsewhere: a sample, file or folder."
+        ),
+    ],
     assets: opt.Assets = None,
     start: opt.Start = None,
     end: opt.End = None,

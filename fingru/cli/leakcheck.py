@@ -19,11 +19,19 @@ def leakcheck(
     seed: opt.Seed = None,
     strategy: opt.Strategy = None,
     horizons: opt.Horizons = None,
-    cuts: Annotated[int, typer.Option(min=1, max=50, help="Random days to test.")] = 3,
+    cuts: Annotated[
+        int,
+        typer.Option(min=1, max=50, metavar="N", help="Random days after which prices change."),
+    ] = 3,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Change the future, run everything again, and name whatever noticed; exit 3 on a leak."""
+    """Change the future, run everything again, and name whatever noticed; exit 3 on a leak.
+
+    A short job of small models goes through the whole pipeline; every column, scale, horizon,
+    baseline and strategy is the one given here.
+    """
+    from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, progress_bars, say
     from fingru.errors import LeakFoundError
     from fingru.leakcheck import leak_check
@@ -39,8 +47,8 @@ def leakcheck(
         "leak_check.cuts": cuts,
     }
     settings = opt.configuration(config, set_, flags)
-    prices = opt.prices_of(settings)
-    with progress_bars(quiet) as progress:
+    prices = opt.prices_of(settings, quiet)
+    with interruptible(), progress_bars(quiet) as progress:
         found = leak_check(prices, settings, progress)
     if json:
         print_json(found)
@@ -49,13 +57,13 @@ def leakcheck(
     if found["leaks"]:
         first = found["leaks"][0]
         raise LeakFoundError(
-            f"prices after {first['cut']} changed {first['stage']} ({first['column']}) "
+            f"what happened after {first['cut']} changed {first['stage']} ({first['column']}) "
             f"on {first['first_date']}",
-            "look at that stage: it must use nothing after its own row",
+            "look at that stage first: the ones after it may only have inherited it",
         )
     if not json:
-        say(
-            f"no leak: {len(found['stages'])} stages stayed bitwise equal before "
+        typer.echo(
+            f"no leak: {len(found['stages'])} stages stayed bitwise equal up to "
             f"{', '.join(found['cuts'])} ({len(found['assets'])} assets, "
             f"{found['sessions']} sessions)"
         )

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fingru.live import Prediction, TrainedModel
-
-Models = Annotated[
-    Path | None, typer.Option("--models", metavar="DIR", help="Folder of models. [data/models]")
-]
+    from fingru.store.settings import StoreSettings
 
 
 def train(
@@ -32,11 +29,15 @@ def train(
     members: opt.Members = None,
     horizons: opt.Horizons = None,
     device: opt.Device = None,
-    models: Models = None,
+    models: opt.Models = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Fit a model on all data up to now and store it."""
+    """Fit a model on all data up to now and store it; prints its folder.
+
+    The settings of the walk-forward that matter here are its window and ``rolling_bars``.
+    """
+    from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, progress_bars, say
     from fingru.live import train_model
 
@@ -53,47 +54,74 @@ def train(
         "store.models": None if models is None else str(models),
     }
     settings = opt.configuration(config, set_, flags)
-    prices = opt.prices_of(settings)
-    with progress_bars(quiet) as progress:
+    prices = opt.prices_of(settings, quiet)
+    with interruptible(), progress_bars(quiet) as progress:
         model = train_model(prices, settings, datetime.now(UTC), progress)
     if json:
         print_json({"path": str(model.path), **model.job})
     else:
         typer.echo(str(model.path))
-        say(f"model {model.model_id} has learnt up to {model.origin.date()}")
+        if not quiet:
+            say(f"model {model.model_id} has learnt up to {model.origin.date()}")
 
 
 def predict(
     model: Annotated[
-        str | None, typer.Option("--model", metavar="ID", help="A model. [the latest]")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="ID",
+            help="A model's id, a beginning of it, or its folder. [the champion of "
+            "`fingru models`, else the latest trained]",
+        ),
     ] = None,
-    data: opt.Data = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="Prices up to now. [what it was trained on]",
+            rich_help_panel=opt.DATA,
+        ),
+    ] = None,
     end: opt.End = None,
     holdings: Annotated[
         str | None,
-        typer.Option("--holdings", metavar="A=0.1,B=0.2", help="Present weights. [none]"),
+        typer.Option("--holdings", metavar="A=0.1,B=0.2", help="Present weights. [all cash]"),
     ] = None,
-    models: Models = None,
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
+    models: opt.Models = None,
     json: opt.Json = False,
+    quiet: opt.Quiet = False,
 ) -> None:
-    """Latest forecast and target weights of a stored model."""
-    from fingru.cli.output import print_json, print_tables
+    """Latest forecast and target weights of a stored model, as a table or JSON."""
+    from fingru.cli.output import print_json, print_tables, say
     from fingru.config import with_values
-    from fingru.live import open_model
     from fingru.live import predict as predict_now
-    from fingru.store.settings import StoreSettings
 
-    trained = open_model(models or StoreSettings().models, model)
-    changes = {"data.source": data, "data.end": end}
-    given = {key: value for key, value in changes.items() if value is not None}
-    if "data.end" not in given:
-        given["data.end"] = None  # forecast from the latest session there is
-    settings = with_values(trained.config, given)
-    prediction = predict_now(trained, opt.prices_of(settings), _holdings(holdings))
+    trained = _model(model, opt.store_of(config, runs), models)
+    changes: dict[str, str | None] = {"data.end": end}  # unset: the latest session there is
+    if data is not None:
+        changes["data.source"] = data
+    prices = opt.prices_of(with_values(trained.config, changes), quiet)
+    prediction = predict_now(trained, prices, _holdings(holdings))
+    for note in prediction.notes:
+        say(f"warning: {note}")
     if json:
         print_json(_document(trained, prediction))
     else:
         print_tables(_table(trained, prediction))
+
+
+def _model(model: str | None, store: StoreSettings, models: Path | None) -> TrainedModel:
+    """Open the model asked for, else the champion, else the one trained last."""
+    from fingru.live import open_model
+    from fingru.store.registry import champion
+
+    database = opt.existing_database(store) if model is None else None
+    crowned = None if database is None else champion(database)
+    return open_model(models or store.models, model if crowned is None else crowned.path)
 
 
 def _holdings(text: str | None) -> dict[str, float]:
@@ -115,8 +143,9 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
     weights = prediction.weights
     return {
         "model_id": trained.model_id,
-        "model_origin": trained.job["origin"],
+        "model_origin": trained.origin.isoformat(),
         "origin": prediction.origin.isoformat(),
+        "notes": prediction.notes,
         "forecasts": prediction.table.to_dict(orient="records"),
         "weights": weights,
         "cash": None if weights is None else 1.0 - sum(weights.values()),
@@ -133,25 +162,25 @@ def _table(trained: TrainedModel, prediction: Prediction) -> Table:
         "bars ahead",
         "close",
         "mean",
-        "volatility a year",
+        "volatility / year",
         "from",
         "to",
         "weight",
     )
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "asset" else "right")
-    for row in prediction.table.itertuples():
+    for row in prediction.table.to_dict(orient="records"):
         weight = "keep"
         if prediction.weights is not None:
-            weight = f"{prediction.weights[row.asset]:.1%}"
+            weight = f"{prediction.weights[row['asset']]:.1%}"
         table.add_row(
-            str(row.asset),
-            str(row.horizon),
-            f"{row.close:,.2f}",
-            f"{row.mean:+.3%}",
-            f"{row.annual_volatility:.1%}",
-            f"{row.lower_price:,.2f}",
-            f"{row.upper_price:,.2f}",
+            row["asset"],
+            f"{row['horizon']}",
+            f"{row['close']:,.2f}",
+            f"{row['mean']:+.3%}",
+            f"{row['annual_volatility']:.1%}",
+            f"{row['lower_price']:,.2f}",
+            f"{row['upper_price']:,.2f}",
             weight,
         )
     return table

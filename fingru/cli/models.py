@@ -10,23 +10,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
-from fingru.cli.live import Models
 from fingru.cli.output import print_json, print_tables, progress_bars, say
 
 if TYPE_CHECKING:
+    from fingru.config import Config
     from fingru.store.database import Database
 
-app = typer.Typer(help="The registry of trained models.", no_args_is_help=True)
+app = typer.Typer(
+    help="The registry of trained models: which one speaks, and why.", no_args_is_help=True
+)
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")]
 
 
 def retrain(
     once: Annotated[bool, typer.Option("--once", help="Retrain now and leave.")] = False,
     schedule: Annotated[
-        str | None, typer.Option("--schedule", metavar="CRON", help="Retrain at these times.")
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="CRON",
+            help="Stay and retrain at these times: minute hour day month weekday.",
+        ),
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="Of the schedule.")] = "UTC",
+    time_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Of the schedule, such as Europe/Berlin.")
+    ] = "UTC",
     config: opt.ConfigFile = None,
     set_: opt.Set = None,
     data: opt.Data = None,
@@ -34,9 +43,12 @@ def retrain(
     start: opt.Start = None,
     end: opt.End = None,
     seed: opt.Seed = None,
+    strategy: opt.Strategy = None,
     runs: opt.Runs = None,
-    models: Models = None,
+    models: opt.Models = None,
     members: opt.Members = None,
+    horizons: opt.Horizons = None,
+    device: opt.Device = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -47,75 +59,95 @@ def retrain(
     from fingru.errors import ConfigError
 
     if once == (schedule is not None):
-        raise ConfigError("nothing to do", "give --once or --schedule CRON, one of them")
+        raise ConfigError(
+            "fingru retrain was not told when", "give --once or --schedule CRON, one of them"
+        )
     flags = {
         "data.source": data,
         "data.assets": opt.split(assets),
         "data.start": start,
         "data.end": end,
         "seed": seed,
+        "strategy.name": strategy,
         "store.runs": None if runs is None else str(runs),
         "store.models": None if models is None else str(models),
         "model.members": members,
+        "horizons": opt.whole_numbers(horizons, "--horizons"),
+        "device": device,
     }
     settings = opt.configuration(config, set_, flags)
-    if schedule is not None:
-        from fingru.config import to_toml
-        from fingru.retrain.schedule import cron_trigger, run_schedule
-        from fingru.store.files import write_bytes_atomic
+    if schedule is None:
+        _retrain_now(settings, json=json, quiet=quiet)
+    else:
+        _retrain_by_the_clock(settings, (schedule, time_zone), quiet=quiet)
 
-        cron_trigger(schedule, time_zone)
-        file = settings.store.models / "schedule.toml"
-        write_bytes_atomic(file, to_toml(settings).encode())
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-        run_schedule(schedule, time_zone, ["--config", str(file), *(["--quiet"] * quiet)])
-        return
+
+def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
+    from fingru.cli.interrupts import interruptible
+    from fingru.errors import PromotionRefusedError
     from fingru.retrain.job import retrain_once
 
-    prices = opt.prices_of(settings)
-    with progress_bars(quiet) as progress:
+    prices = opt.prices_of(settings, quiet)
+    with interruptible(), progress_bars(quiet) as progress:
         done = retrain_once(prices, settings, datetime.now(UTC), progress)
     if json:
         print_json(vars(done))
-    else:
+    if done.outcome == "kept":
+        raise PromotionRefusedError(f"kept the champion {done.champion}, because {done.reason}")
+    if not json and not quiet:
         say(f"{done.outcome}: {done.reason}")
         say(f"champion: {done.champion}")
-    if done.outcome == "kept":
-        raise typer.Exit(5)
+
+
+def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: bool) -> None:
+    from fingru.config import to_toml
+    from fingru.retrain.schedule import cron_trigger, run_schedule
+    from fingru.store.files import write_bytes_atomic
+
+    cron_trigger(*when)  # refused before anything is written
+    file = settings.store.models / "schedule.toml"
+    write_bytes_atomic(file, to_toml(settings).encode())
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s"
+    )
+    run_schedule(*when, ["--config", str(file), *(["--quiet"] * quiet)])
 
 
 @app.command("list")
-def list_(runs: opt.Runs = None, json: opt.Json = False) -> None:
+def list_(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
     """All registered models, the newest first."""
     from rich.table import Table
 
     from fingru.store.registry import list_models
 
-    records = list_models(_database(runs))
+    database = opt.existing_database(opt.store_of(config, runs))
+    records = [] if database is None else list_models(database)
     if json:
         print_json({"models": [vars(record) for record in records]})
         return
     if not records:
         say("no models yet: `fingru retrain --once` makes the first champion")
         return
-    table = Table(title="Models")
-    for heading in ("model", "status", "created", "reason"):
+    table = Table(title="Models", title_justify="left")
+    for heading in ("model", "status", "created (UTC)", "reason"):
         table.add_column(heading)
     for record in records:
-        table.add_row(record.id, record.status, record.created_at[:19], record.reason)
+        created = record.created_at[:19].replace("T", " ")
+        table.add_row(record.id, record.status, created, record.reason)
     print_tables(table)
 
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Argument(metavar="ID")],
+    model: opt.ModelId,
+    config: opt.ConfigFile = None,
     runs: opt.Runs = None,
     json: opt.Json = False,
 ) -> None:
-    """One model, and every promotion it was part of."""
+    """One model, and every change of champion it was part of."""
     from fingru.store.registry import find_model, history
 
-    database = _database(runs)
+    database = _database(config, runs)
     record = find_model(database, model)
     changes = [
         vars(change)
@@ -126,41 +158,51 @@ def show(
         print_json({**vars(record), "history": changes})
         return
     for key, value in vars(record).items():
-        typer.echo(f"{key}: {value}")
+        if key != "scores":
+            typer.echo(f"{key + ':':<13} {value}")
+    for key, value in record.scores.items():
+        typer.echo(f"{'score ' + key + ':':<17} {value}")
     for change in changes:
-        origin = change["from_model"] or "none"
-        typer.echo(
-            f"{change['at'][:19]} {change['action']} by {change['actor']}: "
-            f"{origin} -> {change['to_model']} ({change['reason']})"
-        )
+        when = change["at"][:19].replace("T", " ")
+        line = f"{change['from_model'] or 'none'} -> {change['to_model']}"
+        typer.echo(f"{when} {change['action']} by {change['actor']}: {line} ({change['reason']})")
 
 
 @app.command()
 def promote(
-    model: Annotated[str, typer.Argument(metavar="ID")],
+    model: opt.ModelId,
     reason: Reason = "promoted by hand",
+    config: opt.ConfigFile = None,
     runs: opt.Runs = None,
 ) -> None:
-    """Make a registered model the champion."""
+    """Make a registered model the champion, whatever the gate said."""
     from fingru.store.registry import Decision
     from fingru.store.registry import promote as crown
 
-    record = crown(_database(runs), model, Decision("user", reason, datetime.now(UTC)))
-    say(f"champion: {record.id}")
+    decision = Decision("user", reason, datetime.now(UTC))
+    say(f"champion: {crown(_database(config, runs), model, decision).id}")
 
 
 @app.command()
-def rollback(reason: Reason = "rolled back by hand", runs: opt.Runs = None) -> None:
+def rollback(
+    reason: Reason = "rolled back by hand", config: opt.ConfigFile = None, runs: opt.Runs = None
+) -> None:
     """Return to the champion before the present one."""
     from fingru.store.registry import Decision
     from fingru.store.registry import rollback as back
 
-    record = back(_database(runs), Decision("user", reason, datetime.now(UTC)))
-    say(f"champion: {record.id}")
+    decision = Decision("user", reason, datetime.now(UTC))
+    say(f"champion: {back(_database(config, runs), decision).id}")
 
 
-def _database(runs: Path | None) -> Database:
-    from fingru.store.database import open_database
-    from fingru.store.settings import StoreSettings
+def _database(config: Path | None, runs: Path | None) -> Database:
+    from fingru.errors import StoreError
 
-    return open_database(runs or StoreSettings().runs)
+    store = opt.store_of(config, runs)
+    database = opt.existing_database(store)
+    if database is None:
+        raise StoreError(
+            f"there are no models registered in {store.runs}",
+            "check --runs, or run `fingru retrain --once` first",
+        )
+    return database

@@ -13,14 +13,25 @@ from fingru.errors import ConfigError
 if TYPE_CHECKING:
     from fingru.config import Config
     from fingru.market.prices import Prices
+    from fingru.store.database import Database
+    from fingru.store.settings import StoreSettings
+
+SETTINGS, DATA, OUTPUT = "Settings", "Data", "Output"
+"""Headings of ``--help``."""
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.")
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="TOML file with settings.", rich_help_panel=SETTINGS
+    ),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change one setting, such as model.hidden=32."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one setting, such as model.hidden=32; may be repeated.",
+        rich_help_panel=SETTINGS,
     ),
 ]
 Data = Annotated[
@@ -29,27 +40,100 @@ Data = Annotated[
         "--data",
         metavar="SOURCE",
         help="sample:us_stocks, sample:indices, sample:simulated, yahoo:SPY,QQQ, "
-        "or a CSV or Parquet file or folder.",
+        "or a CSV or Parquet file or folder. [sample:us_stocks]",
+        rich_help_panel=DATA,
     ),
 ]
-Assets = Annotated[str | None, typer.Option("--assets", metavar="A,B", help="Only these symbols.")]
-Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="First session.")]
-End = Annotated[str | None, typer.Option("--end", metavar="DATE", help="Last session.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Decides every random number.")]
-Runs = Annotated[
-    Path | None, typer.Option("--runs", metavar="DIR", help="Folder of runs. [data/runs]")
+Assets = Annotated[
+    str | None,
+    typer.Option("--assets", metavar="A,B", help="Only these symbols.", rich_help_panel=DATA),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Strategy = Annotated[str | None, typer.Option("--strategy", metavar="NAME|FILE.py|module:Class")]
-Members = Annotated[int | None, typer.Option("--members", metavar="N", help="Ensemble members.")]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="DATE",
+        help="First session, such as 2000-01-31.",
+        rich_help_panel=DATA,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        "--end", metavar="DATE", help="Last session, itself included.", rich_help_panel=DATA
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="N", help="Decides every random number. [0]", rich_help_panel=SETTINGS
+    ),
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs", metavar="DIR", help="Folder of runs. [data/runs]", rich_help_panel=OUTPUT
+    ),
+]
+Models = Annotated[
+    Path | None,
+    typer.Option(
+        "--models", metavar="DIR", help="Folder of models. [data/models]", rich_help_panel=OUTPUT
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Nothing on stderr besides warnings and errors.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="STRATEGY",
+        help="A shipped strategy, FILE.py or module:Class. [risk_aware]",
+        rich_help_panel=SETTINGS,
+    ),
+]
+Members = Annotated[
+    int | None,
+    typer.Option(
+        "--members", metavar="N", help="Models in the ensemble. [3]", rich_help_panel=SETTINGS
+    ),
+]
 Horizons = Annotated[
-    str | None, typer.Option("--horizons", metavar="1,5", help="Bars ahead, comma-joined.")
+    str | None,
+    typer.Option(
+        "--horizons", metavar="1,5", help="Bars ahead, comma-joined. [1]", rich_help_panel=SETTINGS
+    ),
 ]
 CostBps = Annotated[
-    float | None, typer.Option("--cost-bps", metavar="X", help="Cost per traded value.")
+    float | None,
+    typer.Option(
+        "--cost-bps",
+        metavar="X",
+        help="Cost in basis points of traded value. [5]",
+        rich_help_panel=SETTINGS,
+    ),
 ]
-Device = Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda")]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Where the model trains. [auto]",
+        rich_help_panel=SETTINGS,
+    ),
+]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, or a beginning of it.")]
+ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model's id, or a beginning of it.")]
 
 
 def split(text: str | None) -> list[str] | None:
@@ -83,7 +167,22 @@ def configuration(
     return load_config(file, overrides or (), given)
 
 
-def prices_of(config: Config) -> Prices:
+def store_of(file: Path | None, runs: Path | None) -> StoreSettings:
+    """Where runs and models are kept: by the configuration file, with ``--runs`` over it."""
+    flags = {} if runs is None else {"store.runs": str(runs)}
+    return configuration(file, None, flags).store
+
+
+def existing_database(store: StoreSettings) -> Database | None:
+    """Open the database of the runs, without making one where there is none."""
+    from fingru.store.database import FILE_NAME, open_database
+
+    if store.url is None and not (store.runs / FILE_NAME).exists():
+        return None
+    return open_database(store.runs, store.url)
+
+
+def prices_of(config: Config, quiet: bool = False) -> Prices:
     """Load the prices a configuration asks for and tell the user what was mended in them."""
     from fingru.cli.output import say
     from fingru.market import load_prices
@@ -97,6 +196,7 @@ def prices_of(config: Config) -> Prices:
         bars_per_year=data.bars_per_year,
         cache_dir=data.cache,
     )
-    for note in prices.notes:
-        say(f"note: {note}")
+    if not quiet:
+        for note in prices.notes:
+            say(f"note: {note}")
     return prices

@@ -74,16 +74,20 @@ def _rich_bars() -> Iterator[Progress]:
 
 
 class _Lines:
-    """Writes a line when a stage begins and when it ends: for logs and cron mails."""
+    """Writes a line when a stage begins, at each quarter of it, and when it ends.
+
+    For logs and cron mails, where a bar would be noise.
+    """
 
     def __init__(self) -> None:
-        self._begun: set[str] = set()
-        self._ended: set[str] = set()
+        self._quarters: dict[str, int] = {}
 
     def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
-        if stage not in self._begun:
-            self._begun.add(stage)
+        before = self._quarters.get(stage)
+        quarter = int(4 * done / total) if total else 4
+        self._quarters[stage] = quarter
+        if before is None:
             say(f"{stage} ...")
-        if done >= total and stage not in self._ended:
-            self._ended.add(stage)
-            say(f"{stage}: done" + (f" ({note})" if note else ""))
+        if quarter > (before or 0):
+            reached = "done" if quarter >= 4 else f"{25 * quarter} %"
+            say(f"{stage}: {reached}" + (f" ({note})" if note else ""))

@@ -15,36 +15,34 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, or a beginning of it.")]
-
-
-def _root(runs: Path | None) -> Path:
-    from fingru.store.settings import StoreSettings
-
-    return runs or StoreSettings().runs
-
 
 @app.command("list")
-def list_(runs: opt.Runs = None, json: opt.Json = False) -> None:
+def list_(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
     """All runs, the newest first."""
     from fingru.store.listing import list_runs
 
-    rows = list_runs(_root(runs))
+    store = opt.store_of(config, runs)
+    rows = list_runs(store.runs, store.url)
     if json:
         print_json({"runs": rows})
     elif rows:
         print_tables(_runs_table(rows))
     else:
-        say(f"no runs in {_root(runs)}: `fingru backtest` makes one")
+        say(f"no runs in {store.runs}: `fingru backtest` makes one")
 
 
 @app.command()
-def show(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None:
-    """Tables of one run."""
+def show(
+    run_id: opt.RunId,
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
+    json: opt.Json = False,
+) -> None:
+    """Tables of one run, as its backtest printed them."""
     from fingru.report.loading import load_result
     from fingru.store.runs import RunDirectory
 
-    run = RunDirectory.open(_root(runs), run_id)
+    run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
     if json:
         metrics = run.metrics if run.status == "done" else {}
         print_json({"run_directory": str(run.path), "manifest": run.manifest, **metrics})
@@ -57,7 +55,10 @@ def show(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None:
 
 @app.command()
 def compare(
-    run_ids: Annotated[list[str], typer.Argument(metavar="ID ID ...")],
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="ID ID ...", help="Ids, or beginnings of them.")
+    ],
+    config: opt.ConfigFile = None,
     runs: opt.Runs = None,
     json: opt.Json = False,
 ) -> None:
@@ -70,7 +71,8 @@ def compare(
 
     if len(run_ids) < 2:
         raise StoreError("one run cannot be compared", "name two or more")
-    results = [load_result(RunDirectory.open(_root(runs), run_id)) for run_id in run_ids]
+    root = opt.store_of(config, runs).runs
+    results = [load_result(RunDirectory.open(root, run_id)) for run_id in run_ids]
     comparison = compare_runs(results)
     if json:
         print_json({table.title: table.frame.to_dict(orient="records") for table in comparison})
@@ -79,13 +81,19 @@ def compare(
 
 
 @app.command()
-def verify(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None:
+def verify(
+    run_id: opt.RunId,
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
+    json: opt.Json = False,
+) -> None:
     """Hash every file of a run again; exit 1 if something differs from what the run stored."""
     from fingru.store.runs import find_run_id
     from fingru.store.verify import verify_run
 
-    full_id = find_run_id(_root(runs), run_id)
-    findings = verify_run(_root(runs), full_id)
+    root = opt.store_of(config, runs).runs
+    full_id = find_run_id(root, run_id)
+    findings = verify_run(root, full_id)
     if json:
         print_json({"run_id": full_id, "findings": [vars(finding) for finding in findings]})
     else:
@@ -98,28 +106,34 @@ def verify(run_id: RunId, runs: opt.Runs = None, json: opt.Json = False) -> None
 
 @app.command()
 def delete(
-    run_ids: Annotated[list[str], typer.Argument(metavar="ID ...")], runs: opt.Runs = None
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="ID ...", help="Ids, or beginnings of them.")
+    ],
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
 ) -> None:
     """Delete runs for good; the trials they were stay counted."""
     from fingru.store.listing import delete_run
+    from fingru.store.runs import find_run_id
 
-    for run_id in run_ids:
-        say(f"deleted run {delete_run(_root(runs), run_id)}")
+    root = opt.store_of(config, runs).runs
+    for full_id in [find_run_id(root, run_id) for run_id in run_ids]:  # all of them, or none
+        say(f"deleted run {delete_run(root, full_id)}")
 
 
 @app.command()
-def ledger(runs: opt.Runs = None, json: opt.Json = False) -> None:
+def ledger(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
     """How often each data set has been tried; deleting runs does not shrink it."""
     from rich.table import Table
 
-    from fingru.store.database import open_database
     from fingru.store.ledger import summarise
 
-    rows = summarise(open_database(_root(runs)))
+    database = opt.existing_database(opt.store_of(config, runs))
+    rows = [] if database is None else summarise(database)
     if json:
         print_json({"ledger": rows})
         return
-    table = Table(title="Trials by data set")
+    table = Table(title="Trials by data set", title_justify="left")
     for heading in ("data", "configurations", "entries", "first", "last", "best Sharpe"):
         table.add_column(heading, justify="left" if heading == "data" else "right")
     for row in rows:
@@ -131,10 +145,12 @@ def ledger(runs: opt.Runs = None, json: opt.Json = False) -> None:
 
 
 def report(
-    run_id: RunId,
+    run_id: opt.RunId,
+    config: opt.ConfigFile = None,
     runs: opt.Runs = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it. [in the run]"),
     ] = None,
 ) -> None:
     """Write the self-contained HTML report of a run; opens offline."""
@@ -143,7 +159,7 @@ def report(
     from fingru.store.files import write_bytes_atomic
     from fingru.store.runs import RunDirectory
 
-    run = RunDirectory.open(_root(runs), run_id)
+    run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
     page = render_html(load_result(run))
     if output is None:
         run.write_text("report.html", page)
@@ -155,7 +171,7 @@ def report(
 def _runs_table(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    table = Table(title="Runs")
+    table = Table(title="Runs", title_justify="left")
     for heading in ("run", "status", "data", "period", "strategy"):
         table.add_column(heading)
     for heading in ("Sharpe", "max drawdown", "log score", "seconds"):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fingru.config import Config
-    from fingru.tune.search import SearchResult
+    from fingru.tune.search import SearchPlan, SearchResult
 
 
 def tune(
@@ -27,22 +27,38 @@ def tune(
     runs: opt.Runs = None,
     members: opt.Members = None,
     horizons: opt.Horizons = None,
-    trials: Annotated[int, typer.Option(min=1, help="Trials in all; resumed ones count.")] = 20,
-    splits: Annotated[int, typer.Option(min=1, max=20, help="Inner splits.")] = 3,
+    trials: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Trials in all; resumed ones count.")
+    ] = 20,
+    splits: Annotated[
+        int, typer.Option(min=1, max=20, metavar="N", help="Inner walk-forward splits.")
+    ] = 3,
     search: Annotated[
-        str | None, typer.Option("--search", metavar="KEY,KEY", help="Settings to search.")
+        str | None,
+        typer.Option(
+            "--search",
+            metavar="KEY,KEY",
+            help="Settings to search. [hidden, learning_rate, weight_decay, dropout, steps]",
+        ),
     ] = None,
-    study: Annotated[str | None, typer.Option(help="Name; the same name resumes.")] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The same name resumes. [from data and settings]"),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="TOML to write.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="TOML to write. [studies/STUDY.toml]"),
     ] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Search settings with Optuna on the training range only; writes TOML for --config."""
-    from fingru.cli.output import print_json, print_tables, progress_bars, say
+    """Search settings with Optuna on the training range only; writes TOML for --config.
+
+    The sessions that `fingru backtest` forecasts are cut off first, so no trial can reach them.
+    An interrupted search goes on when the same command is given again. Exit 4 interrupted.
+    """
+    from fingru.cli.output import print_json, print_tables, say
     from fingru.tune.search import SearchPlan
-    from fingru.tune.search import search as run_search
     from fingru.tune.space import DEFAULT_KEYS
 
     flags = {
@@ -59,15 +75,30 @@ def tune(
     plan = SearchPlan(
         trials=trials, splits=splits, keys=tuple(opt.split(search) or DEFAULT_KEYS), study=study
     )
-    prices = opt.prices_of(settings)
-    with progress_bars(quiet) as progress:
-        result = run_search(prices, settings, plan, progress)
+    result = _search(settings, plan, quiet)
     file = _write(result, settings, output)
     if json:
         print_json(_document(result, file))
     else:
         print_tables(_table(result))
         say(f"best settings: {file}  (fingru backtest --config {file})")
+
+
+def _search(settings: Config, plan: SearchPlan, quiet: bool) -> SearchResult:
+    from fingru.cli.interrupts import interruptible
+    from fingru.cli.output import progress_bars
+    from fingru.errors import InterruptedRunError
+    from fingru.tune.search import search
+
+    prices = opt.prices_of(settings, quiet)
+    try:
+        with interruptible(), progress_bars(quiet) as progress:
+            return search(prices, settings, plan, progress)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            "the search was interrupted; its finished trials are stored",
+            "give the same command again to go on",
+        ) from None
 
 
 def _write(result: SearchResult, settings: Config, output: Path | None) -> Path:

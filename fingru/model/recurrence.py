@@ -94,7 +94,7 @@ def choose_layer(backend: Backend, x: Tensor) -> Layer:
 @cache
 def _numba_kernel() -> Layer | None:
     try:
-        from fingru.model.kernels.scan import GRUWeights, available, gru_numba
+        from fingru.model.kernels import GRUWeights, available, gru_numba
     except ImportError:
         return None
     if not available():  # without numba torch does the work

@@ -64,6 +64,13 @@ class TrainingSettings(Settings):
     dropout: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="Dropout between GRUs and fusion."
     )
+    averaging: float = Field(
+        default=0.95,
+        ge=0.0,
+        lt=1.0,
+        description="Decay per step of the averaged weights that are validated and used; "
+        "0 uses the weights themselves.",
+    )
     validation_fraction: float = Field(
         default=0.15, gt=0.0, lt=0.9, description="Latest part of the training sessions held out."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -165,8 +166,8 @@ def train_stack(
     run = _Run(bank, tasks, [train for train, _ in splits], plan)
     validation = _ValidationTail(bank, [tail for _, tail in splits], run)
     stopping = EarlyStopping(len(tasks), plan.training.patience)
-    kept, history, done = KeptWeights(run.network), [], 0
-    stopping.offer(0, validation.losses(run.network))
+    kept, history, done = KeptWeights(run.averaged), [], 0
+    stopping.offer(0, validation.losses(run.averaged))
     recent: list[NDArray[np.float64]] = []
     for step in range(1, plan.training.steps + 1):
         recent.append(run.step(step))
@@ -174,8 +175,8 @@ def train_stack(
         done = step
         if step % plan.training.evaluate_every and step != plan.training.steps:
             continue
-        active, losses = stopping.active.copy(), validation.losses(run.network)
-        kept.take(run.network, stopping.offer(step, losses))
+        active, losses = stopping.active.copy(), validation.losses(run.averaged)
+        kept.take(run.averaged, stopping.offer(step, losses))
         history += _history(tasks, active, step, np.mean(recent, axis=0), losses)
         recent = []
         if not stopping.active.any():
@@ -204,10 +205,10 @@ def _refit(
     whole = [LabelRange(t.fold.train_first, t.fold.origin) for t in tasks]
     run = _Run(bank, tasks, whole, first.plan)
     run.mean, run.std = first.mean, first.std
-    kept, last = KeptWeights(run.network), int(steps.max())
+    kept, last = KeptWeights(run.averaged), int(steps.max())
     for step in range(1, last + 1):
         run.step(step)
-        kept.take(run.network, steps == step)
+        kept.take(run.averaged, steps == step)
     return kept, last
 
 
@@ -237,6 +238,7 @@ class _Run:
         network = MultiScaleGRU(plan.shape(len(tasks)), plan.model)
         network.reset([_torch_generator(s) for s in seeds])
         self.network = network.to(device)
+        self.averaged = deepcopy(self.network)  # what is validated, kept and used
         self._optimiser = _optimiser(self.network, self.settings)
         self.bar_steps = (
             len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
@@ -251,7 +253,15 @@ class _Run:
         (loss + penalty).sum().backward()  # type: ignore[no-untyped-call]  # models share no parameter, so neither gradients
         clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
         self._optimiser.step()
+        self._average()
         return loss.detach().double().cpu().numpy()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the present ones, ``a += (1 - averaging) (w - a)``."""
+        pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
+        for average, present in pairs:
+            average.lerp_(present, 1 - self.settings.averaging)
 
     def _losses(self) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood and mean penalty of a fresh batch, each (M,)."""

@@ -237,7 +237,7 @@ _WRITERS = {
     "percent": lambda x: f"{_positive_zero(100 * x, 1):.1f} %",
     "percent2": lambda x: f"{_positive_zero(100 * x, 2):.2f} %",
     "ratio": lambda x: f"{_positive_zero(x, 2):,.2f}",
-    "probability": lambda x: "<0.001" if 0 <= x < 0.0005 else f"{_positive_zero(x, 3):.3f}",
+    "probability": lambda x: _write_probability(x),
     "score": lambda x: f"{_positive_zero(x, 4):.4f}",
     "gain": lambda x: f"{_positive_zero(x, 4):+.4f}",
     "count": lambda x: f"{x:,.0f}",
@@ -250,3 +250,10 @@ _WRITERS = {
 def _positive_zero(value: float, decimals: int) -> float:
     """Round, and turn -0.0 into 0.0."""
     return round(value, decimals) + 0.0
+
+
+def _write_probability(value: float) -> str:
+    """Three decimals; what would round to 0 or 1 is written as a bound."""
+    if 0.0 <= value < 0.0005:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= value < 1.0 else f"{_positive_zero(value, 3):.3f}"

@@ -180,6 +180,7 @@ def score_gains(result: BacktestResult, horizon: int | None = None) -> go.Figure
         f"Better than the best baseline on {won} of {len(best)}, median gain "
         f"{best.median():+.4f}.".replace("-", MINUS),
     )
+    _leave_out_the_far_ones(figure, gains)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.update_layout(
         yaxis={"type": "category", "dtick": 1},
@@ -187,6 +188,15 @@ def score_gains(result: BacktestResult, horizon: int | None = None) -> go.Figure
         hovermode="closest",
     )
     return figure
+
+
+def _leave_out_the_far_ones(figure: go.Figure, gains: pd.DataFrame) -> None:
+    """Limit the axis so that a hopeless baseline does not squeeze the dots that matter."""
+    low, high = float(gains["best"].min()), float(gains["best"].max())
+    limit = max(6.0 * max(abs(low), abs(high)), 1e-6)
+    if float(gains.to_numpy().max()) > limit:
+        figure.update_xaxes(range=[min(low, 0.0) - 0.08 * limit, limit])
+        add_to_caption(figure, "Baselines further behind are outside; a double click shows them.")
 
 
 _SYMBOLS = ("circle-open", "square-open", "diamond-open", "cross-open", "triangle-up-open")

@@ -169,7 +169,7 @@ def folds_table(result: BacktestResult, horizon: int | None = None) -> Table:
     )
     frame = folds.join(best_steps(result.training), on="number")
     frame = frame.join(fold_scores(result, chosen), on="number").astype(object)
-    reason = "no weights were trained in this fold"
+    reason = "no training step of this fold was better than the starting weights"
     unscored = "no common forecasts of model and baseline in this fold"
     baseline = best_baseline(result, chosen)
     columns = (

@@ -89,8 +89,27 @@
     });
   }
 
+  // A phone has room for a season of bands and for small figures in the cells of a map.
+  function simplify(figure, key) {
+    if (!narrow()) return;
+    for (const trace of figure.data) {
+      if (trace.type === "heatmap" && trace.texttemplate) {
+        trace.textfont = { size: 7.5 };
+        figure.layout.xaxis = { ...figure.layout.xaxis, tickangle: 0, tickfont: { size: 8 } };
+      }
+    }
+    const mean = figure.data.find((trace) => trace.name === "Mean");
+    if (key.startsWith("forecasts-") && mean && mean.x.length > 90) {
+      figure.layout.xaxis = { ...figure.layout.xaxis,
+        range: [mean.x[mean.x.length - 90], mean.x[mean.x.length - 1]] };
+      figure.layout.height = 500;
+    }
+  }
+
   async function draw(node, stored, key) {
     const figure = figureOf(stored);
+    simplify(figure, key);
+    node.style.height = `${figure.layout.height}px`;
     await window.Plotly.newPlot(node, figure.data, prepare(figure.layout), config(key));
     if (stored.follow) follow(node);
     node.dataset.drawn = "yes";

@@ -163,7 +163,8 @@ def _brief(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        more = f" and {len(value) - 12} more" if len(value) > 12 else ""
+        return (", ".join(map(str, value[:12])) or "none") + more
     return "n/a" if value is None else str(value)
 
 

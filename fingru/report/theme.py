@@ -156,7 +156,7 @@ def extreme_rows(values: NDArray[Any], buckets: int = MAX_BUCKETS) -> NDArray[np
 
 def log_ticks(low: float, high: float) -> dict[str, Any]:
     """Log axis whose ticks do not crowd; ``low`` and ``high`` are positive."""
-    return {"type": "log", "dtick": "D1" if high / low <= 12 else "D2"}
+    return {"type": "log", "dtick": "D1" if high / low <= 12 else "D2", "tickformat": "~g"}
 
 
 def tint(colour: str, alpha: float) -> str:

@@ -95,7 +95,7 @@ def retrain_once(
         gate, challenger = _compare(prices, config, (model, origin), progress)
         scores = dict(gate.scores)
         if gate.verdict == "keep":
-            kept = store_model(challenger, prices.until(origin), config, now)
+            kept = store_model(challenger, make_problem(prices.until(origin), config), config, now)
             _register(database, kept, scores, now)
             archive_model(database, kept.model_id, gate.reason)
             return Retraining("kept", gate.reason, current.id, scores)
@@ -132,7 +132,7 @@ def _compare(
     gru = make_gru(config)
     forecasts = {
         "challenger": gru.walk_forward(problem, [fold], progress),
-        "champion": forecast_since(current, prices),
+        "champion": forecast_since(current, make_problem(prices, current.config)),
         "ewma": make_baseline("ewma", config.baselines).walk_forward(problem, [fold]),
     }
     gate = judge(_same_rows(forecasts, problem, fold, horizon), horizon)

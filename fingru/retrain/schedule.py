@@ -10,6 +10,7 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
@@ -47,7 +48,8 @@ def cron_trigger(expression: str, zone: str = "UTC") -> Any:  # noqa: ANN401 - A
 def run_schedule(expression: str, zone: str, arguments: Sequence[str]) -> None:
     """Block and retrain at every time the expression names, until interrupted or terminated.
 
-    A firing that is late, because the one before still ran or the machine slept, runs once.
+    A firing that is late, because the one before still ran or the machine slept, runs once. What
+    ends the schedule (SIGTERM or Ctrl-C) ends a retraining under way too; the champion stays.
 
     Parameters
     ----------
@@ -56,27 +58,58 @@ def run_schedule(expression: str, zone: str, arguments: Sequence[str]) -> None:
     arguments
         Further arguments of ``fingru retrain --once``.
     """
+    run_trigger(cron_trigger(expression, zone), Retrainer(arguments))
+
+
+def run_trigger(trigger: Any, retrainer: Retrainer) -> None:  # noqa: ANN401 - APScheduler's own
+    """Block and retrain whenever an APScheduler trigger says so."""
     from apscheduler.schedulers.blocking import BlockingScheduler
 
-    trigger = cron_trigger(expression, zone)
     scheduler = BlockingScheduler(timezone=trigger.timezone)
     scheduler.add_job(
-        fire, trigger, args=[tuple(arguments)], coalesce=True, max_instances=1,
-        misfire_grace_time=3600,
-    )  # fmt: skip
+        retrainer.fire, trigger, coalesce=True, max_instances=1, misfire_grace_time=3600
+    )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         scheduler.shutdown(wait=False)
+        retrainer.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    logger.info("retraining at %s (%s)", expression, zone)
-    scheduler.start()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    logger.info("retraining at %s", trigger)
+    try:
+        scheduler.start()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    logger.info("the schedule has ended")
 
 
-def fire(arguments: Sequence[str]) -> int:
-    """Retrain once in a process of its own and return its exit code."""
-    command = [sys.executable, "-m", "fingru", "retrain", "--once", *arguments]
-    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    logger.info("retraining ended with exit code %d", code)
-    return code
+class Retrainer:
+    """Starts ``fingru retrain --once`` in a process of its own and can end it.
+
+    Parameters
+    ----------
+    arguments
+        Further arguments of the command.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = tuple(arguments)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
+
+    def fire(self) -> None:
+        """Retrain once, and log the exit code."""
+        if self._stopped.is_set():
+            return
+        command = [sys.executable, "-m", "fingru", "retrain", "--once", *self._arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        if self._stopped.is_set():  # told to while the process was being started
+            self._process.terminate()
+        logger.info("retraining ended with exit code %d", self._process.wait())
+
+    def stop(self) -> None:
+        """Start nothing more, and end what runs."""
+        self._stopped.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()

@@ -23,6 +23,9 @@ from fingru.store.strict_json import read_json
 
 Row = dict[str, Any]
 
+_HIDDEN = ("location", "stamp", "process")
+_STRATEGY_SCORES = ("sharpe", "max_drawdown", "annual_return", "turnover_per_year")
+
 logger = logging.getLogger(__name__)
 
 
@@ -121,11 +124,8 @@ def _from_index(root: Path, url: str | None, stamps: Mapping[str, str]) -> list[
 
 
 def _shown(row: Row) -> Row:
-    hidden = ("location", "stamp", "process")
-    return {
-        **{key: value for key, value in row.items() if key not in hidden},
-        "status": effective_status(row),
-    }
+    shown = {name: value for name, value in sorted(row.items()) if name not in _HIDDEN}
+    return {"id": row["id"], **shown, "status": effective_status(row)}
 
 
 def _read_row(root: Path, run_id: str, stamp: str) -> Row:
@@ -154,9 +154,6 @@ def _read_row(root: Path, run_id: str, stamp: str) -> Row:
         "note": _text(manifest.get("note")),
         **_read_scores(root / run_id / "metrics.json", manifest),
     }
-
-
-_STRATEGY_SCORES = ("sharpe", "max_drawdown", "annual_return", "turnover_per_year")
 
 
 def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy.exc import SQLAlchemyError
 
 from fingru.backtest.metrics import sharpe_ratio
 from fingru.backtest.schedule import make_folds
@@ -23,7 +23,7 @@ from fingru.job import Job, make_gru, make_problem, simulate_all
 from fingru.market.prices import Prices
 from fingru.store.ledger import Trial, record_trial
 from fingru.store.strict_json import json_sha256
-from fingru.tune.space import DEFAULT_KEYS, check_keys, settings_of, suggest
+from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
 
 if TYPE_CHECKING:
     import optuna
@@ -103,11 +103,13 @@ def search(
     folds = make_folds(prices.index, config.walk_forward, config.horizons)
     past = prices.until(folds[0].origin)
     splits = inner_folds(past, config, plan)
-    name = plan.study or _study_name(past, config, plan)
-    study = _open_study(config.store.runs, name, (past, config, plan))
-    objective = _objective(past, config, splits, (plan.keys, prices.sha256, name))
+    present = present_values(config.model_dump(mode="json"), plan.keys)
+    identity = _identity(past, config, plan)
+    name = plan.study or f"tune-{identity[:12]}"
+    study = _open_study(config.store.runs, name, identity, present)
+    objective = _Objective(past, config, splits, present, (prices.sha256, name))
     _retry_unfinished(study)
-    while (done := len(_finished(study))) < plan.trials:
+    while (done := len(_ended(study))) < plan.trials:
         progress("tune", done, plan.trials, _best_so_far(study))
         # A sampler seeded by the trial's number repeats nothing after a resume.
         study.sampler = _sampler(config.seed + len(study.trials))
@@ -138,10 +140,6 @@ def inner_folds(past: Prices, config: Config, plan: SearchPlan) -> list[Fold]:
     return [Fold(i, start, 0, start, start + length - 1) for i, start in enumerate(starts)]
 
 
-def _study_name(past: Prices, config: Config, plan: SearchPlan) -> str:
-    return f"tune-{_identity(past, config, plan)[:12]}"
-
-
 def _identity(past: Prices, config: Config, plan: SearchPlan) -> str:
     decisive = config.model_dump(mode="json", exclude={"store", "data", "device", "leak_check"})
     return json_sha256(
@@ -155,11 +153,11 @@ def _identity(past: Prices, config: Config, plan: SearchPlan) -> str:
     )
 
 
-def _open_study(root: Path, name: str, made_of: tuple[Prices, Config, SearchPlan]) -> optuna.Study:
+def _open_study(root: Path, name: str, identity: str, present: dict[str, Any]) -> optuna.Study:
+    """Open or start a study; the present settings are its first trial, to be beaten."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    identity = _identity(*made_of)
     try:
         root.mkdir(parents=True, exist_ok=True)
         storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
@@ -168,9 +166,9 @@ def _open_study(root: Path, name: str, made_of: tuple[Prices, Config, SearchPlan
         )
         known = study.user_attrs.get("identity")
         if known is None:
+            study.enqueue_trial(present)
             study.set_user_attr("identity", identity)
-            study.enqueue_trial(_present_values(*made_of[1:]))
-    except Exception as error:
+    except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StoreError(
             f"the studies in {root / DATABASE} cannot be used: {error}",
             "check that the folder is writable, or choose another with --runs",
@@ -183,35 +181,43 @@ def _open_study(root: Path, name: str, made_of: tuple[Prices, Config, SearchPlan
     return study
 
 
-def _present_values(config: Config, plan: SearchPlan) -> dict[str, Any]:
-    """The settings the search starts from, as its first trial: what must be beaten."""
-    values: dict[str, Any] = {}
-    for key in plan.keys:
-        value: Any = config.model_dump(mode="json")
-        for part in key.split("."):
-            value = value[part]
-        values[key] = ",".join(map(str, value)) if key == "features.scales" else value
-    return values
-
-
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    import warnings
+
     import optuna
 
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8)
+    with warnings.catch_warnings():  # multivariate TPE is marked experimental, and chosen here
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8)
 
 
-def _objective(
-    past: Prices, config: Config, splits: list[Fold], labels: tuple[tuple[str, ...], str, str]
-) -> Callable[[optuna.Trial], float]:
-    keys, data_sha256, study = labels
+@dataclass(frozen=True)
+class _Objective:
+    """Scores one trial, and enters it in the trial ledger.
 
-    def objective(trial: optuna.Trial) -> float:
-        changed = with_values(config, suggest(trial, keys))
-        gain, net = _judge(past, changed, splits)
-        _count(changed, net, (data_sha256, study, past.bars_per_year))
+    Settings that cannot work on this data, such as scales longer than its history, end a trial
+    without a value; only the present settings have to work.
+    """
+
+    past: Prices
+    config: Config
+    splits: list[Fold]
+    present: dict[str, Any]
+    labels: tuple[str, str]
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        import optuna
+
+        changed = with_values(self.config, suggest(trial, self.present))
+        try:
+            gain, net = _judge(self.past, changed, self.splits)
+        except FingruError as error:
+            if trial.params == self.present:
+                raise
+            trial.set_user_attr("error", str(error))
+            raise optuna.TrialPruned(str(error)) from error
+        _count(changed, net, (*self.labels, self.past.bars_per_year))
         return gain
-
-    return objective
 
 
 def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.Series]:
@@ -262,16 +268,36 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
-def _retry_unfinished(study: optuna.Study) -> None:
-    """Queue again what a killed search left behind, instead of skipping it silently."""
+def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Trials that count: with a value, or with settings that cannot work."""
     import optuna
 
-    states = (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL)
-    for trial in study.get_trials(deepcopy=False, states=states):
-        if trial.state == optuna.trial.TrialState.RUNNING:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        if trial.params:
-            study.enqueue_trial(trial.params, skip_if_exists=True)
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return study.get_trials(deepcopy=False, states=states)
+
+
+def _retry_unfinished(study: optuna.Study) -> None:
+    """Queue again what a stopped search left behind, instead of skipping it silently."""
+    import optuna
+
+    state = optuna.trial.TrialState
+    trials = study.get_trials(deepcopy=False)
+    answered = [
+        _params(trial) for trial in trials if trial.state not in (state.RUNNING, state.FAIL)
+    ]
+    for trial in trials:
+        if trial.state == state.RUNNING:
+            study.tell(trial.number, state=state.FAIL)
+        params = _params(trial)
+        if trial.state in (state.RUNNING, state.FAIL) and params and params not in answered:
+            answered.append(params)
+            study.enqueue_trial(params)
+
+
+def _params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """What a trial tried, or is queued to try."""
+    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return {**fixed, **trial.params}
 
 
 def _best_so_far(study: optuna.Study) -> str:
@@ -282,12 +308,10 @@ def _best_so_far(study: optuna.Study) -> str:
 def _result(study: optuna.Study, past: Prices) -> SearchResult:
     finished = _finished(study)
     rows = [{"number": trial.number, "value": trial.value, **trial.params} for trial in finished]
-    if study.best_value is None:
-        raise FingruError(f"study {study.study_name} has no finished trial")
     return SearchResult(
         study=study.study_name,
         best_value=float(study.best_value),
-        default_value=float(finished[0].value or 0.0),
+        default_value=float(finished[0].values[0]),
         settings=settings_of(study.best_params),
         trials=pd.DataFrame(rows),
         last_session=str(past.index[-1].date()),

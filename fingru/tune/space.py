@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fingru.errors import ConfigError
@@ -10,32 +11,60 @@ from fingru.errors import ConfigError
 if TYPE_CHECKING:
     import optuna
 
-Suggest = Callable[["optuna.Trial"], Any]
 
-SPACE: dict[str, Suggest] = {
-    "model.hidden": lambda trial: trial.suggest_int("model.hidden", 8, 64, step=8),
-    "model.layers": lambda trial: trial.suggest_int("model.layers", 1, 2),
-    "model.likelihood": lambda trial: trial.suggest_categorical(
-        "model.likelihood", ["student_t", "gaussian"]
-    ),
-    "features.scales": lambda trial: trial.suggest_categorical(
-        "features.scales", ["1", "1,5", "1,5,21", "1,10,63"]
-    ),
-    "training.learning_rate": lambda trial: trial.suggest_float(
-        "training.learning_rate", 3e-4, 1e-2, log=True
-    ),
-    "training.weight_decay": lambda trial: trial.suggest_float(
-        "training.weight_decay", 1e-4, 1.0, log=True
-    ),
-    "training.dropout": lambda trial: trial.suggest_float("training.dropout", 0.0, 0.4, step=0.05),
-    "training.sequences": lambda trial: trial.suggest_int("training.sequences", 4, 16, step=4),
-    "training.sequence_bars": lambda trial: trial.suggest_int(
-        "training.sequence_bars", 252, 756, step=84
-    ),
-    "training.steps": lambda trial: trial.suggest_int("training.steps", 120, 600, step=60),
-    "training.mean_penalty": lambda trial: trial.suggest_float(
-        "training.mean_penalty", 0.01, 10.0, log=True
-    ),
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers from ``low`` to ``high`` in equal steps."""
+
+    low: int
+    high: int
+    step: int = 1
+
+    def suggest(self, trial: optuna.Trial, key: str, present: Any) -> int:  # noqa: ANN401
+        """Let the sampler choose; the range is widened until it holds the present value."""
+        step = self.step if (present - self.low) % self.step == 0 else 1
+        return trial.suggest_int(key, min(self.low, present), max(self.high, present), step=step)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Numbers from ``low`` to ``high``, on a logarithmic scale if ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def suggest(self, trial: optuna.Trial, key: str, present: Any) -> float:  # noqa: ANN401
+        """Let the sampler choose; the range is widened until it holds the present value."""
+        return trial.suggest_float(
+            key, min(self.low, present), max(self.high, present), log=self.log
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values; lists are written as text, because a database of trials holds none."""
+
+    options: tuple[str, ...]
+
+    def suggest(self, trial: optuna.Trial, key: str, present: Any) -> str:  # noqa: ANN401
+        """Let the sampler choose; the present value is added if it is not among the options."""
+        options = dict.fromkeys((*self.options, present))
+        return str(trial.suggest_categorical(key, list(options)))
+
+
+SPACE: dict[str, Whole | Real | Choice] = {
+    "model.hidden": Whole(8, 64, 8),
+    "model.layers": Whole(1, 2),
+    "model.likelihood": Choice(("student_t", "gaussian")),
+    "features.scales": Choice(("1", "1,5", "1,5,21", "1,10,63")),
+    "training.learning_rate": Real(3e-4, 1e-2, log=True),
+    "training.weight_decay": Real(1e-4, 1.0, log=True),
+    "training.dropout": Real(0.0, 0.4),
+    "training.sequences": Whole(4, 16, 4),
+    "training.sequence_bars": Whole(252, 756, 84),
+    "training.steps": Whole(80, 640, 40),
+    "training.mean_penalty": Real(0.01, 10.0, log=True),
 }
 """Every setting that can be searched, by dotted key."""
 
@@ -49,7 +78,13 @@ DEFAULT_KEYS = (
 
 
 def check_keys(keys: tuple[str, ...]) -> None:
-    """Refuse a setting that is not in ``SPACE``."""
+    """Refuse a setting that is not in ``SPACE``.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or named twice.
+    """
     unknown = [key for key in keys if key not in SPACE]
     if unknown:
         raise ConfigError(f"{unknown[0]!r} cannot be searched", f"choose from {', '.join(SPACE)}")
@@ -57,18 +92,38 @@ def check_keys(keys: tuple[str, ...]) -> None:
         raise ConfigError("a setting is named twice to search", "keep one of each")
 
 
-def suggest(trial: optuna.Trial, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Let the sampler choose a value for each key."""
-    return {key: _plain(key, SPACE[key](trial)) for key in keys}
+def suggest(trial: optuna.Trial, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the sampler choose a value for each key of ``present``, the settings in use now."""
+    chosen = {key: SPACE[key].suggest(trial, key, value) for key, value in present.items()}
+    return settings_of(chosen)
 
 
-def settings_of(params: dict[str, Any]) -> dict[str, Any]:
+def present_values(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Take the settings in use out of a configuration's plain values, as trials store them.
+
+    Raises
+    ------
+    ConfigError
+        If a logarithmic search would have to start from zero.
+    """
+    found = {}
+    for key in keys:
+        value: Any = values
+        for part in key.split("."):
+            value = value[part]
+        space = SPACE[key]
+        if isinstance(space, Real) and space.log and value <= 0:
+            raise ConfigError(
+                f"{key} is {value}, and cannot be searched on a logarithmic scale",
+                f"set it between {space.low} and {space.high} first, or search other keys",
+            )
+        found[key] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return found
+
+
+def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted key from the parameters of a stored trial."""
-    return {key: _plain(key, value) for key, value in params.items()}
-
-
-def _plain(key: str, value: object) -> object:
-    """Scales are stored as text, because a database of trials holds no lists."""
-    if key == "features.scales":
-        return [int(part) for part in str(value).split(",")]
-    return value
+    return {
+        key: [int(part) for part in str(value).split(",")] if key == "features.scales" else value
+        for key, value in params.items()
+    }

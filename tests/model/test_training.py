@@ -78,11 +78,11 @@ def test_models_of_one_fold_differ_by_member(bank, folds, make_plan):
 
 def test_training_bytes_do_not_depend_on_threads(bank, folds, make_plan):
     before, plan = torch.get_num_threads(), make_plan(steps=3)
-    weights = []
+    tasks, weights = [ModelTask(f, m) for f in folds[:2] for m in range(2)], []
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            weights.append(train_stack(bank, [ModelTask(folds[0], 0)], plan, ignore).weights)
+            weights.append(train_stack(bank, tasks, plan, ignore).weights)
     finally:
         torch.set_num_threads(before)
     for name in weights[0]:

@@ -111,3 +111,18 @@ def test_losses_are_means_over_members_and_mark_what_was_kept(result):
     kept = rows[rows["best"]]
     assert best.x[1] == pytest.approx(kept["step"].mean())
     assert best.y[1] == pytest.approx(kept["validation_loss"].mean(), rel=1e-5)
+
+
+def test_hopeless_baseline_does_not_set_the_scale(result):
+    forecasts = result.metrics["forecasts"]
+    leaf = forecasts["ewma"]["1"]
+    far = {asset: scores | {"log_score": 9.0} for asset, scores in leaf["assets"].items()}
+    changed = {**forecasts, "ewma": {"1": {**leaf, "assets": far}}}
+    figure = forecast_quality.score_gains(
+        replace(result, metrics={**result.metrics, "forecasts": changed})
+    )
+    best = next(trace for trace in figure.data if trace.meta == "best")
+    low, high = figure.layout.xaxis.range
+    assert low < min(0.0, best.x.min())
+    assert best.x.max() < high < 9.0
+    assert "outside" in figure.layout.meta["caption"]

@@ -184,6 +184,8 @@ def test_reproduce_command_repeats_every_setting(result):
         (float("inf"), "ratio", "n/a"),
         (0.0001, "probability", "<0.001"),
         (0.04567, "probability", "0.046"),
+        (0.99999, "probability", ">0.999"),
+        (1.0, "probability", "1.000"),
         (1234567, "count", "1,234,567"),
         (0.00567, "gain", "+0.0057"),
         ([None, None], "interval", "n/a"),

@@ -64,7 +64,9 @@ def test_rows_of_the_index_equal_rows_read_from_the_folders(root, three, monkeyp
         raise StoreError("no database")
 
     monkeypatch.setattr(listing, "_from_index", refuse)
-    assert fresh == indexed == list_runs(root)
+    direct = list_runs(root)
+    assert fresh == indexed == direct
+    assert [list(row) for row in indexed] == [list(row) for row in direct]
 
 
 def test_only_new_and_changed_runs_are_opened(root, three, opened, now):

@@ -53,5 +53,6 @@ def two_sigmoids(a: Lanes, b: Lanes, width: int) -> tuple[Lanes, Lanes]:
 def tanh(x: Lanes, width: int) -> Lanes:
     """(exp(2 x) - 1) / (exp(2 x) + 1)."""
     one = full(ONE, width)
-    growth = exp(x + x, width)
-    return (growth - one) / (growth + one)
+    growth: Lanes = exp(x + x, width)
+    ratio: Lanes = (growth - one) / (growth + one)
+    return ratio

@@ -42,7 +42,7 @@ def tile_groups(n_sequences: int) -> list[TileGroup]:
 
     A processor with AVX-512 holds 16 floats in a register, others 8.
     """
-    from llvmlite.binding import get_host_cpu_features
+    from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]
 
     if not get_host_cpu_features().get("avx512f", False):
         return [TileGroup(8, 0, -(-n_sequences // 8))]
@@ -89,10 +89,10 @@ def kernel(direction: Direction, width: int) -> Callable[..., int]:
     build = forward_run if direction == "forward" else backward_run
     run = build(width, source_revision())
     try:
-        return njit(cache=True, nogil=True)(run)  # type: ignore[no-any-return]
+        return njit(cache=True, nogil=True)(run)
     except RuntimeError as error:  # no directory for the cache can be written
         log.info("kernels are compiled in each process: %s", error)
-        return njit(nogil=True)(run)  # type: ignore[no-any-return]
+        return njit(nogil=True)(run)
 
 
 @cache

@@ -98,7 +98,7 @@ def data_pointers(
 
 def compiled_inside(function: Function) -> Function:
     """Mark a function that is called from compiled code only, and becomes part of it."""
-    inner: Function = njit(function)  # type: ignore[assignment]
+    inner: Function = njit(function)
     return inner
 
 

@@ -42,7 +42,11 @@ def pack_transposed(weights: Tensor, order: list[int]) -> Tensor:
     units = rows // 3
     packed = weights.new_zeros(models, 3, padded(units), padded(inner))
     packed[:, :, :units, :inner] = weights.reshape(models, 3, units, inner)[:, order]
-    return packed.view(models, 3 * padded(units), -1, BLOCK).transpose(1, 2).contiguous()
+    return (
+        packed.view(models, 3 * padded(units), padded(inner) // BLOCK, BLOCK)
+        .transpose(1, 2)
+        .contiguous()
+    )
 
 
 def unpack(gradient: Tensor, order: list[int], units: int, inner: int) -> Tensor:
@@ -53,7 +57,7 @@ def unpack(gradient: Tensor, order: list[int], units: int, inner: int) -> Tensor
 
 def sum_over_tiles(partial: Tensor, tiles: int) -> Tensor:
     """Sum (M * tiles, ...) over tiles to (M, ...), always first to last."""
-    first, *others = partial.view(-1, tiles, *partial.shape[1:]).unbind(1)
+    first, *others = partial.view(len(partial) // tiles, tiles, *partial.shape[1:]).unbind(1)
     total = first.clone()
     for tile in others:
         total += tile

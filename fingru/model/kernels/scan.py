@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from fingru.errors import ModelError
 
@@ -30,6 +30,10 @@ from .packing import (
     sum_over_tiles,
     unpack,
 )
+
+__all__ = ["GRUWeights", "available", "gru_numba", "gru_scan_numba", "warm_up"]
+
+Context = Any  # torch leaves the attributes of its autograd context untyped
 
 
 class GRUWeights(NamedTuple):
@@ -97,8 +101,9 @@ def gru_scan_numba(
         "h0": (h0, (*gates.shape[:2], units)),
     }
     _check(expected, mask, gates.shape[:3])
-    inputs = (gates, None, w_hh, None, b_hh, h0)
-    return _Recurrence.apply(mask, threads or torch.get_num_threads(), *inputs)  # type: ignore[no-any-return, no-untyped-call]
+    # No features: the kernel takes the projections as they are.
+    weights = GRUWeights(w_hh.new_empty(*b_hh.shape, 0), w_hh, torch.zeros_like(b_hh), b_hh)
+    return _recur(gates, weights, h0, mask, threads)
 
 
 def gru_numba(
@@ -146,7 +151,7 @@ def gru_numba(
         "h0": (h0, (*x.shape[:2], units)),
     }
     _check(expected, mask, x.shape[:3])
-    return _Recurrence.apply(mask, threads or torch.get_num_threads(), x, *weights, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _recur(x, weights, h0, mask, threads)
 
 
 def warm_up(hidden: int) -> None:
@@ -183,75 +188,75 @@ def _check(
         )
 
 
+def _recur(
+    source: Tensor, weights: GRUWeights, h0: Tensor, mask: Tensor | None, threads: int | None
+) -> Tensor:
+    flags = torch.empty(0, dtype=torch.bool) if mask is None else mask
+    workers = threads or torch.get_num_threads()
+    states: Tensor = _Recurrence.apply(flags, workers, source, *weights, h0)  # type: ignore[no-untyped-call]
+    return states
+
+
 class _Recurrence(torch.autograd.Function):
     """Both passes; only the inputs and the states are kept between them."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, mask: Tensor | None, threads: int, *tensors: Tensor | None
-    ) -> Tensor:
+    def forward(ctx: Context, mask: Tensor, threads: int, *tensors: Tensor) -> Tensor:
         """States (M, N, L, K) from source, w_ih, w_hh, b_ih, b_hh, h0."""
         source, w_ih, _, _, _, h0 = tensors
         inputs = _forward_inputs(tensors, mask)
         out = fresh(*source.shape[:3], h0.shape[-1])
-        features = 0 if w_ih is None else source.shape[-1]
         for group in tile_groups(source.shape[1]):
-            sizes = (*out.shape[1:], features, group.first, group.tiles)
+            sizes = (*out.shape[1:], w_ih.shape[-1], group.first, group.tiles)
             run_tiles("forward", group, (inputs, flat(out), sizes), len(source), threads)
-        ctx.save_for_backward(*tensors, mask, out)
+        ctx.save_for_backward(mask, out, *tensors)
         ctx.threads = threads
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients in the order of ``forward``'s arguments."""
-        *tensors, mask, out = ctx.saved_tensors
+        mask, out, *tensors = ctx.saved_tensors
         source, w_ih, w_hh, _, _, h0 = tensors
-        features = 0 if w_ih is None else source.shape[-1]
-        back_input = fresh(0) if w_ih is None else pack_transposed(w_ih, [0, 1, 2])
-        back_state = pack_transposed(w_hh, STATE_ORDER)
-        later = (flat(out), flat(d_out), flat(back_input), flat(back_state))
-        inputs = (*_forward_inputs(tensors, mask), *later)
+        features, units = w_ih.shape[-1], h0.shape[-1]
+        back = pack_transposed(w_ih, [0, 1, 2]), pack_transposed(w_hh, STATE_ORDER)
+        inputs = (*_forward_inputs(tensors, mask), *map(flat, (out, d_out, *back)))
+        # Gradients of the projections come for free, those of the features cost a product.
         wanted = features == 0 or ctx.needs_input_grad[2]
         d_source, d_h0 = fresh(*source.shape) if wanted else fresh(0), fresh(*h0.shape)
         sums = []
         for group in tile_groups(source.shape[1]):
-            partial = _partial_sums(len(source) * group.tiles, features, h0.shape[-1])
+            partial = _partial_sums(len(source) * group.tiles, features, units)
             outputs = (flat(d_source), *map(flat, partial), flat(d_h0))
             sizes = (*out.shape[1:], features, group.first, group.tiles)
             run_tiles("backward", group, (inputs, outputs, sizes), len(source), ctx.threads)
             sums.append([sum_over_tiles(part, group.tiles) for part in partial])
         totals = [sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True)]
-        d_weights = _weight_gradients(totals, features, h0.shape[-1])
+        d_weights = _weight_gradients(totals, features, units)
         return None, None, d_source if wanted else None, *d_weights, d_h0
 
 
-def _forward_inputs(
-    tensors: Sequence[Tensor | None], mask: Tensor | None
-) -> tuple[NDArray[Any], ...]:
+def _forward_inputs(tensors: Sequence[Tensor], mask: Tensor) -> tuple[NDArray[Any], ...]:
     source, w_ih, w_hh, b_ih, b_hh, h0 = tensors
-    packed_input = fresh(0) if w_ih is None else pack_affine(w_ih, b_ih)
-    flags = torch.empty(0, dtype=torch.bool) if mask is None else mask
-    return tuple(map(flat, (source, packed_input, pack_affine(w_hh, b_hh), h0, flags)))
+    packed = pack_affine(w_ih, b_ih), pack_affine(w_hh, b_hh)
+    return tuple(map(flat, (source, *packed, h0, mask)))
 
 
-def _partial_sums(items: int, features: int, units: int) -> tuple[Tensor, Tensor, Tensor]:
+def _partial_sums(items: int, features: int, units: int) -> list[Tensor]:
     """Zeros per tile for the gradients of w_ih, w_hh and the biases, in the kernels' order."""
     rows, wide = padded(units), padded(features)
-    shapes = (3, rows, wide), (3, rows, rows), (4, rows, 1)
-    d_input, d_state, d_bias = (torch.zeros(items, *shape) for shape in shapes)
-    return d_input, d_state, d_bias
+    return [
+        torch.zeros(items, *shape) for shape in ((3, rows, wide), (3, rows, rows), (4, rows, 1))
+    ]
 
 
-def _weight_gradients(
-    totals: list[Tensor], features: int, units: int
-) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor]:
+def _weight_gradients(totals: list[Tensor], features: int, units: int) -> list[Tensor]:
     """Gradients of w_ih, w_hh, b_ih, b_hh in torch's order."""
     d_input, d_state, d_bias = totals
-    d_w_hh = unpack(d_state, TORCH_ORDER, units, units)
-    d_b_hh = unpack(d_bias, TORCH_ORDER, units, 1).squeeze(-1)
-    if features == 0:
-        return None, d_w_hh, None, d_b_hh
-    d_w_ih = unpack(d_input, [0, 1, 2], units, features)
-    return d_w_ih, d_w_hh, unpack(d_bias, [1, 2, 3], units, 1).squeeze(-1), d_b_hh
+    return [
+        unpack(d_input, [0, 1, 2], units, features),
+        unpack(d_state, TORCH_ORDER, units, units),
+        unpack(d_bias, [1, 2, 3], units, 1).squeeze(-1),
+        unpack(d_bias, TORCH_ORDER, units, 1).squeeze(-1),
+    ]
