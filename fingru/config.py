@@ -153,7 +153,7 @@ def make_config(values: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(*_explain(error.errors()[0])) from None
+        raise ConfigError(*_explain(error.errors())) from None
 
 
 def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -229,37 +229,49 @@ def _set_dotted(values: dict[str, Any], key: str, value: object) -> None:
     values[last] = value
 
 
-def _explain(error: ErrorDetails) -> tuple[str, str]:
-    """Turn pydantic's first finding into (problem, mend)."""
-    path = ".".join(str(part) for part in error["loc"])
+def _explain(errors: list[ErrorDetails]) -> tuple[str, str]:
+    """Turn pydantic's findings about the first wrong key into (problem, mend)."""
+    error = errors[0]
+    path = _key_of(error)
     if error["type"] == "extra_forbidden":
-        return f"unknown configuration key {path!r}", _suggestion(error["loc"])
+        return f"unknown configuration key {path!r}", _suggestion(path)
     if error["type"] == "value_error":
         message = error["msg"].removeprefix("Value error, ")
-        return f"configuration {path}: {message}" if path else message, ""
+        problem, _, mend = message.partition(": ")
+        return f"configuration {path}: {problem}" if path else problem, mend
     given = repr(error["input"])
     shown = given if len(given) <= 60 else given[:57] + "..."
-    return (
-        f"configuration key {path!r} is {shown}",
-        error["msg"][0].lower() + error["msg"][1:],
-    )
+    # Where several types would do, each has its own finding.
+    wanted = dict.fromkeys(found["msg"] for found in errors if _key_of(found) == path)
+    lowered = [text[0].lower() + text[1:] for text in wanted]
+    return f"configuration key {path!r} is {shown}", ", or ".join(lowered)
 
 
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    known = _known_keys(Config)
-    path = ".".join(str(part) for part in location)
-    close = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
-    if not close:
-        last = str(location[-1])
-        close = [key for key in known if key.split(".")[-1] == last][:1]
-    if close:
-        return f"did you mean {close[0]!r}?"
-    section = location[:-1]
-    siblings = [key for key in known if tuple(key.split(".")[:-1]) == section]
-    return "known keys here: " + ", ".join(siblings or sorted(Config.model_fields))
+def _key_of(error: ErrorDetails) -> str:
+    """Dotted key of a finding, without the types that pydantic tried below it."""
+    path = ""
+    for part in error["loc"]:
+        if path in _known_keys(Config) and isinstance(part, str):
+            break
+        path = f"{path}.{part}" if path else str(part)
+    return path
+
+
+def _suggestion(path: str) -> str:
+    """Suggest the same name elsewhere, a similar one beside it, or a similar path."""
+    known = [*_known_keys(Config), *Config.model_fields]
+    section, _, name = path.rpartition(".")
+    siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
+    found = [key for key in known if key.rpartition(".")[2] == name]
+    found += [siblings[near] for near in difflib.get_close_matches(name, siblings)]
+    found += difflib.get_close_matches(path, _known_keys(Config), cutoff=0.8)
+    if found:
+        return f"did you mean {found[0]!r}?"
+    return "known keys here: " + ", ".join(sorted(siblings.values()))
 
 
 def _known_keys(model: type[Settings], prefix: str = "") -> list[str]:
+    """Every key that holds a value, dotted."""
     keys = []
     for name, field in model.model_fields.items():
         inner = field.annotation

@@ -153,8 +153,11 @@ def perturb_after(prices: Prices, cut: int, rng: np.random.Generator) -> Prices:
 
 def _short_config(config: Config) -> Config:
     """Cut the sizes down; labels need not be more than the short panel can give."""
-    fewest = min(250, config.walk_forward.min_train_bars)
-    return with_values(config, {**_SHORT_JOB, "walk_forward.min_train_bars": fewest})
+    smaller = {
+        "walk_forward.min_train_bars": min(250, config.walk_forward.min_train_bars),
+        "training.refit_steps": min(5, config.training.refit_steps),
+    }
+    return with_values(config, {**_SHORT_JOB, **smaller})
 
 
 def _short_panel(prices: Prices, config: Config) -> Prices:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from fingru.cli.output import plain_table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fingru.market import HealthReport
 
 _MOST_ASSETS = 40
@@ -23,9 +25,8 @@ def health_tables(health: HealthReport) -> list[Table]:
 
 
 def _summary(health: HealthReport) -> Table:
-    table = Table(title=f"{health.source}: {health.verdict}", show_header=False)
-    table.add_column("what")
-    table.add_column("value", justify="right")
+    table = plain_table(f"{health.source}: {health.verdict}", ("",), ("",))
+    table.show_header = False
     for name in ("rows", "sessions", "first", "last", "bars_per_year"):
         value = getattr(health, name)
         text = "n/a" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
@@ -36,11 +37,8 @@ def _summary(health: HealthReport) -> Table:
 def _assets(health: HealthReport) -> Table:
     shown = health.coverage[:_MOST_ASSETS]
     hidden = len(health.coverage) - len(shown)
-    table = Table(
-        title="Assets", caption=f"and {hidden} more (--json shows all)" if hidden else ""
-    )
-    for heading in ("asset", "bars", "first", "last", "missing"):
-        table.add_column(heading, justify="left" if heading == "asset" else "right")
+    table = plain_table("Assets", ("asset",), ("bars", "first", "last", "missing"))
+    table.caption = f"and {hidden} more (--json shows all)" if hidden else None
     for asset in shown:
         table.add_row(
             asset.asset, f"{asset.bars:,}", asset.first, asset.last, f"{asset.missing:,}"
@@ -49,9 +47,7 @@ def _assets(health: HealthReport) -> Table:
 
 
 def _findings(health: HealthReport) -> Table:
-    table = Table(title="Findings")
-    for heading in ("severity", "what", "what to do"):
-        table.add_column(heading)
+    table = plain_table("Findings", ("severity", "what", "what to do"))
     for finding in health.findings:
         table.add_row(finding.severity.value, finding.problem, finding.mend)
     return table

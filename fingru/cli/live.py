@@ -153,22 +153,12 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
 
 
 def _table(trained: TrainedModel, prediction: Prediction) -> Table:
-    from rich.table import Table
+    from fingru.cli.output import plain_table
 
     title = f"From the close of {prediction.origin.date()}, model {trained.model_id}"
-    table = Table(title=title, caption="95 % ranges of the price; weights are of equity")
-    headings = (
-        "asset",
-        "bars ahead",
-        "close",
-        "mean",
-        "volatility / year",
-        "from",
-        "to",
-        "weight",
-    )
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "asset" else "right")
+    numbers = ("bars ahead", "close", "mean", "volatility / year", "from", "to", "weight")
+    table = plain_table(title, ("asset",), numbers)
+    table.caption = "from, to: 95 % range of the price; weight: of equity"
     for row in prediction.table.to_dict(orient="records"):
         weight = "keep"
         if prediction.weights is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
-from fingru.cli.output import print_json, print_tables, progress_bars, say
+from fingru.cli.output import plain_table, print_json, print_tables, progress_bars, say
 
 if TYPE_CHECKING:
     from fingru.config import Config
@@ -116,8 +116,6 @@ def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: boo
 @app.command("list")
 def list_(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
     """All registered models, the newest first."""
-    from rich.table import Table
-
     from fingru.store.registry import list_models
 
     database = opt.existing_database(opt.store_of(config, runs))
@@ -128,9 +126,7 @@ def list_(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json =
     if not records:
         say("no models yet: `fingru retrain --once` makes the first champion")
         return
-    table = Table(title="Models", title_justify="left")
-    for heading in ("model", "status", "created (UTC)", "reason"):
-        table.add_column(heading)
+    table = plain_table("Models", ("model", "status", "created (UTC)", "reason"))
     for record in records:
         created = record.created_at[:19].replace("T", " ")
         table.add_row(record.id, record.status, created, record.reason)

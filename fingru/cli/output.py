@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from fingru.forecast.forecaster import Progress
 
@@ -24,9 +25,28 @@ def print_tables(*renderables: RenderableType) -> None:
     """Print rich renderables on stdout."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     for renderable in renderables:
         console.print(renderable)
+
+
+def plain_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """Make an empty table in the style of the reports: texts to the left, numbers to the right.
+
+    The first column names the row and is never cut.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        caption_justify="left", caption_style="dim",
+    )  # fmt: skip
+    for position, heading in enumerate(texts):
+        table.add_column(heading, no_wrap=position == 0)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def say(message: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingru.cli import options as opt
-from fingru.cli.output import print_json, print_tables, say
+from fingru.cli.output import plain_table, print_json, print_tables, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,8 +124,6 @@ def delete(
 @app.command()
 def ledger(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
     """How often each data set has been tried; deleting runs does not shrink it."""
-    from rich.table import Table
-
     from fingru.store.ledger import summarise
 
     database = opt.existing_database(opt.store_of(config, runs))
@@ -133,14 +131,13 @@ def ledger(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json 
     if json:
         print_json({"ledger": rows})
         return
-    table = Table(title="Trials by data set", title_justify="left")
-    for heading in ("data", "configurations", "entries", "first", "last", "best Sharpe"):
-        table.add_column(heading, justify="left" if heading == "data" else "right")
+    numbers = ("configurations", "entries", "first", "last", "best Sharpe")
+    table = plain_table("Trials by data set", ("data",), numbers)
     for row in rows:
         best = "n/a" if row["best_sharpe"] is None else f"{row['best_sharpe']:.2f}"
+        counts = (str(row["configurations"]), str(row["entries"]))
         days = (row["first"][:10], row["last"][:10])
-        numbers = (str(row["configurations"]), str(row["entries"]))
-        table.add_row(row["data_sha256"][:12], *numbers, *days, best)
+        table.add_row(row["data_sha256"][:12], *counts, *days, best)
     print_tables(table)
 
 
@@ -169,13 +166,8 @@ def report(
 
 
 def _runs_table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(title="Runs", title_justify="left")
-    for heading in ("run", "status", "data", "period", "strategy"):
-        table.add_column(heading)
-    for heading in ("Sharpe", "max drawdown", "log score", "seconds"):
-        table.add_column(heading, justify="right")
+    numbers = ("Sharpe", "max drawdown", "log score", "seconds")
+    table = plain_table("Runs", ("run", "status", "data", "period", "strategy"), numbers)
     for row in rows:
         period = f"{str(row['first'])[:10]} to {str(row['last'])[:10]}" if row["first"] else "n/a"
         table.add_row(

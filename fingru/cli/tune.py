@@ -129,14 +129,14 @@ def _document(result: SearchResult, file: Path) -> dict[str, Any]:
 
 
 def _table(result: SearchResult) -> Table:
-    from rich.table import Table
+    from fingru.cli.output import plain_table
 
-    table = Table(
-        title=f"Study {result.study}: log score minus EWMA's, nats a bar (negative is better)",
-        caption=f"scored on sessions up to {result.last_session}, before the first test origin",
+    title = f"Study {result.study}: log score minus EWMA's, nats a bar (negative is better)"
+    table = plain_table(title, (), [str(name) for name in result.trials.columns])
+    table.caption = (
+        f"The ten best of {len(result.trials)}; trial 0 is the settings before. Scored on "
+        f"sessions up to {result.last_session}, before the first test origin."
     )
-    for heading in result.trials.columns:
-        table.add_column(str(heading), justify="right")
     best = result.trials.sort_values("value").head(10)
     for row in best.itertuples(index=False):
         table.add_row(*(f"{x:.5g}" if isinstance(x, float) else str(x) for x in row))

@@ -6,7 +6,8 @@ scales are as fresh as fast ones. Returns are in units of the asset's own traili
 volatilities are log ratios, RSI, MACD and Bollinger bands (from ``ta``) are centred and scaled:
 one model serves all assets, price levels and markets.
 
-A feature is one function of ``Bars`` under ``@feature``; ``registry`` finds it by name,
+A feature is one function of ``Bars`` under ``@feature``, which may also read ``Bars.market``, the
+whole panel as one market in step with the asset's bars; ``registry`` finds it by name,
 ``build`` runs it. In the flow: prices -> *features* -> sequences.
 """
 
@@ -18,15 +19,24 @@ from fingru.features.feature_set import FeatureSet
 from fingru.features.settings import FeatureSettings
 
 if TYPE_CHECKING:
-    from fingru.features.bars import Bars
+    from fingru.features.bars import Bars, Market
     from fingru.features.build import build_features
     from fingru.features.definition import feature
     from fingru.features.volatility import ewma_variance
 
-__all__ = ["Bars", "FeatureSet", "FeatureSettings", "build_features", "ewma_variance", "feature"]
+__all__ = [
+    "Bars",
+    "FeatureSet",
+    "FeatureSettings",
+    "Market",
+    "build_features",
+    "ewma_variance",
+    "feature",
+]
 
 _HOMES = {
     "Bars": "fingru.features.bars",
+    "Market": "fingru.features.bars",
     "build_features": "fingru.features.build",
     "ewma_variance": "fingru.features.volatility",
     "feature": "fingru.features.definition",

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.features.bars import FIELDS, Bars, Windows, lagged
+from fingru.features.bars import FIELDS, Bars, Market, Windows, lagged
+from fingru.features.market import MarketRows
 from fingru.features.volatility import ewma_mean_square, rolling_mean, start_bars
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +37,10 @@ class Compact:
         Trailing mean of one-bar squared returns, times the bars inside; NaN in its warm-up.
     range_variance
         Sum of one-bar variances estimated from the range.
+    stamp
+        End of the bar in calendar days from any origin.
+    market
+        The market over the same bars.
     """
 
     close: FloatArray
@@ -46,9 +51,22 @@ class Compact:
     low: FloatArray | None = None
     volume: FloatArray | None = None
     range_variance: FloatArray | None = None
+    stamp: FloatArray | None = None
+    market: CompactMarket | None = None
 
 
-def own_bars(raw: Mapping[str, FloatArray], longest: int) -> Compact:
+@dataclass(frozen=True)
+class CompactMarket:
+    """The market over one asset's bars: the equal-risk portfolio, and ``MarketRows``' sums."""
+
+    portfolio: Compact
+    average_variance: FloatArray
+    usual_variance: FloatArray
+
+
+def own_bars(
+    raw: Mapping[str, FloatArray], longest: int, market: MarketRows | None = None
+) -> Compact:
     """Fill single missing fields from what was known, and add the one-bar variances.
 
     A missing open is the close before, a missing high or low the larger or smaller of open and
@@ -57,9 +75,12 @@ def own_bars(raw: Mapping[str, FloatArray], longest: int) -> Compact:
     Parameters
     ----------
     raw
-        ``close`` (N,), finite, and those of ``FIELDS`` that the panel has, (N,), NaN allowed.
+        ``close`` (N,), finite, those of ``FIELDS`` that the panel has, (N,), NaN allowed, and
+        ``stamp`` (N,), the end of each bar in days, if features read it.
     longest
         Window of the slow variance, in bars.
+    market
+        The market at the same N bars, or None if no feature reads it.
 
     Known at: the bar itself.
     """
@@ -82,7 +103,16 @@ def own_bars(raw: Mapping[str, FloatArray], longest: int) -> Compact:
     if opened is not None and high is not None and low is not None:
         ranges = np.log(opened / before) ** 2 + garman_klass_variance(opened, high, low, close)
     slow = rolling_mean(squared, longest)
-    return Compact(close, squared, slow, opened, high, low, volume, ranges)
+    whole = None if market is None else _market_bars(market, longest)
+    stamp = raw.get("stamp")
+    return Compact(close, squared, slow, opened, high, low, volume, ranges, stamp, whole)
+
+
+def _market_bars(market: MarketRows, longest: int) -> CompactMarket:
+    """Level and variances of the market at one asset's own bars; the level starts at 1."""
+    level = np.exp(np.cumsum(np.nan_to_num(market.log_return)))
+    portfolio = Compact(level, market.variance, rolling_mean(market.variance, longest))
+    return CompactMarket(portfolio, market.average_variance, market.usual_variance)
 
 
 def garman_klass_variance(
@@ -127,7 +157,15 @@ def phases(own: Compact, windows: Windows, decay: float) -> Iterator[tuple[slice
     n = own.close.size - s + 1
     if n < 1:
         return
-    rolled = Compact(
+    rolled = _rolled(own, s)
+    for k in range(min(s, n)):
+        yield slice(s - 1 + k, None, s), _phase(rolled, k, windows, decay)
+
+
+def _rolled(own: Compact, s: int) -> Compact:
+    """Bars of s own bars each, one ending at every own bar from the s-th on."""
+    n = own.close.size - s + 1
+    return Compact(
         own.close[s - 1 :],
         summed(own.realized_variance, s),
         s * own.slow_variance[s - 1 :],
@@ -136,9 +174,17 @@ def phases(own: Compact, windows: Windows, decay: float) -> Iterator[tuple[slice
         None if own.low is None else extreme(own.low, s, np.minimum),
         None if own.volume is None else summed(own.volume, s),
         None if own.range_variance is None else summed(own.range_variance, s),
+        None if own.stamp is None else own.stamp[s - 1 :],
+        None if own.market is None else _rolled_market(own.market, s),
     )
-    for k in range(min(s, n)):
-        yield slice(s - 1 + k, None, s), _phase(rolled, k, windows, decay)
+
+
+def _rolled_market(market: CompactMarket, s: int) -> CompactMarket:
+    return CompactMarket(
+        _rolled(market.portfolio, s),
+        summed(market.average_variance, s),
+        summed(market.usual_variance, s),
+    )
 
 
 def _phase(rolled: Compact, k: int, windows: Windows, decay: float) -> Bars:
@@ -148,21 +194,47 @@ def _phase(rolled: Compact, k: int, windows: Windows, decay: float) -> Bars:
     realized = rolled.realized_variance[every].copy()
     log_return = np.full(close.shape, np.nan)
     log_return[1:] = np.diff(np.log(close))
-    span = windows.span((1 + decay) / (1 - decay))
-    variance = ewma_mean_square(realized, 1 - 2 / (span + 1), start_bars(windows.scale))
     return Bars(
         windows=windows,
         close=_closed(close),
         log_return=_closed(log_return),
         realized_variance=_closed(realized),
-        volatility=_closed(np.sqrt(variance)),
+        volatility=_ewma_volatility(realized, windows, decay),
         slow_volatility=_closed(np.sqrt(rolled.slow_variance[every])),
         open=_taken(rolled.open, every),
         high=_taken(rolled.high, every),
         low=_taken(rolled.low, every),
         volume=_taken(rolled.volume, every),
         range_variance=_taken(rolled.range_variance, every),
+        days=None if rolled.stamp is None else _closed(_steps(rolled.stamp[every])),
+        panel=None if rolled.market is None else _market_phase(rolled.market, k, windows, decay),
     )
+
+
+def _market_phase(rolled: CompactMarket, k: int, windows: Windows, decay: float) -> Market:
+    """The market over the bars of one phase."""
+    every = slice(k, None, windows.scale)
+    average = rolled.average_variance[every].copy()
+    usual = rolled.usual_variance[every].copy()
+    return Market(
+        portfolio=_phase(rolled.portfolio, k, windows, decay),
+        average_variance=_closed(average),
+        usual_variance=_closed(usual),
+        average_volatility=_ewma_volatility(average, windows, decay),
+        usual_volatility=_ewma_volatility(usual, windows, decay),
+    )
+
+
+def _ewma_volatility(variances: FloatArray, windows: Windows, decay: float) -> FloatArray:
+    """Square root of the EWMA, which forgets faster where the history is too short for it."""
+    span = windows.span((1 + decay) / (1 - decay))
+    variance = ewma_mean_square(variances, 1 - 2 / (span + 1), start_bars(windows.scale))
+    return _closed(np.sqrt(variance))
+
+
+def _steps(values: FloatArray) -> FloatArray:
+    """Difference to the value before, NaN at the first."""
+    return values - lagged(values)
 
 
 def _taken(values: FloatArray | None, every: slice) -> FloatArray | None:

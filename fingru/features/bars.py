@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 FIELDS = ("open", "high", "low", "volume")
 """Fields of a panel that a feature may need beside the close."""
 
+MARKET = "market"
+"""What a feature needs if it reads ``Bars.market``; every panel has it."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -95,6 +98,12 @@ class Bars:
     range_variance
         Sum over the bar of one-bar variances estimated from the range (Garman-Klass, plus the
         squared overnight return); None without open, high and low.
+    days
+        Calendar days from the previous bar's stamp to this bar's; NaN at the first bar. (The
+        time to the *next* bar is not known at the close.)
+    panel
+        The whole panel in step with these bars; read it as ``market``. None where no feature
+        declared to need it.
 
     Known at: the close of each bar, every field.
     """
@@ -110,6 +119,8 @@ class Bars:
     low: FloatArray | None = None
     volume: FloatArray | None = None
     range_variance: FloatArray | None = None
+    days: FloatArray | None = None
+    panel: Market | None = None
 
     def __len__(self) -> int:
         return self.close.size
@@ -128,6 +139,22 @@ class Bars:
     def standardized_return(self) -> FloatArray:
         """``log_return / previous_volatility``."""
         return self.log_return / self.previous_volatility
+
+    @property
+    def market(self) -> Market:
+        """The whole panel in step with these bars, for a feature that declared to need it.
+
+        Raises
+        ------
+        ConfigError
+            If the feature has not declared it.
+        """
+        if self.panel is None:
+            raise ConfigError(
+                "a feature reads the market without having declared it",
+                f'declare it with @feature(needs=("{MARKET}",))',
+            )
+        return self.panel
 
     def field(self, name: str) -> FloatArray:
         """One field that may be None, for a feature that declared to need it.
@@ -163,6 +190,54 @@ class Bars:
             low=_first(self.low, n),
             volume=_first(self.volume, n),
             range_variance=_first(self.range_variance, n),
+            days=_first(self.days, n),
+            panel=None if self.panel is None else self.panel.first(n),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """The panel as one market, over the same N bars as an asset's; arrays are (N,), read-only.
+
+    Every asset enters scaled to a volatility of 0.01 per bar by its own slow volatility
+    (``fingru.features.market``); with one asset the market is that asset.
+
+    Parameters
+    ----------
+    portfolio
+        Bars of the equal-risk portfolio of all assets, from closes; every feature that reads
+        closes only can be taken of it. Its returns shrink as the assets go separate ways.
+    average_variance
+        Sum over the bar of the mean over assets of squared returns. NaN at the first bar.
+    usual_variance
+        What ``average_variance`` would be if every asset were as volatile as it usually is; 0 as
+        long as no asset has moved.
+    average_volatility, usual_volatility
+        Square roots of the EWMAs of the two, as ``Bars.volatility`` is of ``realized_variance``.
+
+    Known at: the close of each bar.
+    """
+
+    portfolio: Bars
+    average_variance: FloatArray
+    usual_variance: FloatArray
+    average_volatility: FloatArray
+    usual_volatility: FloatArray
+
+    @cached_property
+    def dispersion_variance(self) -> FloatArray:
+        """Sum over the bar of the variance of returns across assets; 0 with one asset."""
+        spread = self.average_variance - self.portfolio.realized_variance
+        return np.asarray(np.maximum(spread, 0.0), dtype=np.float64)
+
+    def first(self, n: int) -> Market:
+        """The first n bars: what was known at the close of bar n - 1."""
+        return Market(
+            self.portfolio.first(n),
+            self.average_variance[:n],
+            self.usual_variance[:n],
+            self.average_volatility[:n],
+            self.usual_volatility[:n],
         )
 
 

@@ -1,4 +1,7 @@
-"""Prices to features: every asset on its own bars, every scale, every column."""
+"""Prices to features: every asset on its own bars, every scale, every column.
+
+Columns that read the market see it summed over the same bars, whatever the asset's calendar.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.errors import ConfigError
-from fingru.features.aggregation import own_bars, phases
-from fingru.features.bars import FIELDS, Windows
+from fingru.features.aggregation import Compact, own_bars, phases
+from fingru.features.bars import FIELDS, MARKET, Windows
 from fingru.features.custom import computed, refuse_look_ahead
 from fingru.features.definition import Feature
 from fingru.features.feature_set import FeatureSet
+from fingru.features.market import (
+    ASSET_VOLATILITY,
+    LISTED_ROWS,
+    MarketRows,
+    at_own_bars,
+    market_rows,
+)
 from fingru.features.registry import resolve_columns
 from fingru.features.settings import FeatureSettings
 from fingru.features.volatility import FLOOR_SHARE, START_BARS, reference_variance
 from fingru.market.prices import Prices
 
 FloatArray = NDArray[np.float64]
+
+MICROSECONDS_PER_DAY = 86_400e6
 
 LOG = logging.getLogger(__name__)
 
@@ -61,13 +73,15 @@ def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
     shape = (prices.n_assets, prices.n_sessions, len(windows), len(features))
     values = np.zeros(shape, dtype=np.float32)
     valid = np.zeros(shape[:2], dtype=np.bool_)
-    _probe(features, prices, settings)
+    reads_market = any(MARKET in f.needs for f in features)
+    market = market_rows(prices, settings.longest_window) if reads_market else None
+    _probe(features, prices, market, settings)
     for a in range(prices.n_assets):
         rows = np.flatnonzero(prices.has_bar[:, a])[warmup_bars:]
         if rows.size == 0:
             continue
         valid[a, rows] = True
-        own = asset_values(prices, a, features, settings)
+        own = asset_values(prices, a, market, features, settings)
         values[a, rows] = own[warmup_bars:]
     return FeatureSet(
         values=values,
@@ -83,14 +97,18 @@ def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
 
 
 def asset_values(
-    prices: Prices, asset: int, features: tuple[Feature, ...], settings: FeatureSettings
+    prices: Prices,
+    asset: int,
+    market: MarketRows | None,
+    features: tuple[Feature, ...],
+    settings: FeatureSettings,
 ) -> NDArray[np.float32]:
     """Features of one asset on its own bars, (n, S, F); 0 where undefined.
 
     Known at: the close of each bar.
     """
     raw = _raw_fields(prices, asset)
-    own = own_bars(raw, settings.longest_window)
+    own = compact(prices, asset, market, settings.longest_window)
     out = np.zeros((own.close.size, len(settings.scales), len(features)), dtype=np.float32)
     for s, scale in enumerate(settings.scales):
         windows = Windows(scale, settings.longest_window)
@@ -112,7 +130,7 @@ def fingerprint(features: tuple[Feature, ...], settings: FeatureSettings) -> str
     """Hash of everything that decides the values besides the prices.
 
     Names and versions of the features, the warm-up and longest window of every scale, decay,
-    clip, and the constants of the reference variance; hexadecimal sha256.
+    clip, and the constants of the reference variance and of the market; hexadecimal sha256.
     """
     decided = {
         "layout": LAYOUT_VERSION,
@@ -126,6 +144,7 @@ def fingerprint(features: tuple[Feature, ...], settings: FeatureSettings) -> str
         "decay": settings.decay,
         "clip": settings.clip,
         "reference": [START_BARS, FLOOR_SHARE],
+        "market": [ASSET_VOLATILITY, LISTED_ROWS],
     }
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
 
@@ -146,6 +165,17 @@ def _usable(features: tuple[Feature, ...], prices: Prices) -> tuple[Feature, ...
     return usable
 
 
+def compact(prices: Prices, asset: int, market: MarketRows | None, longest: int) -> Compact:
+    """One asset's own bars, with the panel's market (T,) summed between them.
+
+    Known at: each bar itself.
+    """
+    rows = np.flatnonzero(prices.has_bar[:, asset])
+    raw = _raw_fields(prices, asset)
+    raw["stamp"] = prices.index.as_unit("us").asi8[rows] / MICROSECONDS_PER_DAY
+    return own_bars(raw, longest, None if market is None else at_own_bars(market, rows))
+
+
 def _raw_fields(prices: Prices, asset: int) -> dict[str, FloatArray]:
     """Close and the fields the panel has, on the asset's own bars."""
     rows = prices.has_bar[:, asset]
@@ -157,6 +187,8 @@ def _first_known(raw: dict[str, FloatArray], needs: tuple[str, ...]) -> int:
     """Own position from which every needed field has had a value; N if one never has."""
     first = 0
     for name in needs:
+        if name == MARKET:
+            continue
         known = np.isfinite(raw[name])
         first = max(first, int(np.argmax(known)) if known.any() else known.size)
     return first
@@ -168,13 +200,18 @@ def _bounded(column: FloatArray, clip: float) -> NDArray[np.float32]:
     return np.where(np.isnan(clipped), 0.0, clipped).astype(np.float32)
 
 
-def _probe(features: tuple[Feature, ...], prices: Prices, settings: FeatureSettings) -> None:
+def _probe(
+    features: tuple[Feature, ...],
+    prices: Prices,
+    market: MarketRows | None,
+    settings: FeatureSettings,
+) -> None:
     """Refuse a user's own feature that reads the future, on the asset with most bars."""
     probed = [f for f in features if f.probed]
     if not probed or prices.n_assets == 0:
         return
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
-    own = own_bars(_raw_fields(prices, asset), settings.longest_window)
+    own = compact(prices, asset, market, settings.longest_window)
     for scale in settings.scales:
         windows = Windows(scale, settings.longest_window)
         for _, bars in list(phases(own, windows, settings.decay))[:1]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.errors import ConfigError
-from fingru.features.bars import FIELDS, Bars, Windows
+from fingru.features.bars import FIELDS, MARKET, Bars, Windows
 
 FeatureFunction = Callable[[Bars], NDArray[np.float64]]
 Warmup = Callable[[Windows], int]
@@ -29,7 +29,7 @@ class Feature:
         Bars of the phase series needed for the first value, that bar included, given the
         windows of the scale.
     needs
-        Fields beside the close: ``open``, ``high``, ``low``, ``volume``.
+        Fields beside the close: ``open``, ``high``, ``low``, ``volume``; and ``market``.
     version
         Raise it whenever the values change; for a user's file the hash of its source. Stored
         models refuse features of another version.
@@ -70,7 +70,8 @@ def feature(
         Bars before the first value, as a function of the windows of the scale; everything
         ``longest_window`` allows by default.
     needs
-        Fields beside the close that the function reads.
+        Fields beside the close that the function reads; ``market`` if it reads ``bars.market``,
+        the whole panel in step with the asset's bars (see ``Market``).
     version
         Raise it whenever the values change.
 
@@ -89,11 +90,18 @@ def feature(
     ...     return out
     >>> momentum.name
     'momentum'
+
+    A feature that compares an asset with the whole panel:
+
+    >>> @feature(needs=("market",))
+    ... def against_market(bars):
+    ...     market = bars.market.portfolio
+    ...     return bars.standardized_return - market.standardized_return
     """
-    if unknown := sorted(set(needs) - set(FIELDS)):
+    if unknown := sorted(set(needs) - {*FIELDS, MARKET}):
         raise ConfigError(
             f"a feature cannot need {', '.join(map(repr, unknown))}",
-            f"choose from {', '.join(FIELDS)}; the close is always there",
+            f"choose from {', '.join((*FIELDS, MARKET))}; the close is always there",
         )
 
     def declare(function: FeatureFunction) -> Feature:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fingru.errors import ConfigError
 from fingru.features import (
     indicator_columns,
+    market_columns,
     return_columns,
     ta_columns,
     volatility_columns,
@@ -16,7 +17,7 @@ from fingru.features.definition import Feature
 
 BUILT_IN: dict[str, Feature] = {
     value.name: value
-    for module in (return_columns, indicator_columns, volatility_columns)
+    for module in (return_columns, indicator_columns, volatility_columns, market_columns)
     for value in vars(module).values()
     if isinstance(value, Feature)
 }

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fingru.features.bars import Bars, Windows
 from fingru.features.definition import feature
+from fingru.features.volatility import rolling_mean
 
 FloatArray = NDArray[np.float64]
 
@@ -60,6 +61,29 @@ def downside(bars: Bars) -> FloatArray:
     volatility of the nominal excess return on stocks, Journal of Finance 48 (1993).
     """
     return np.minimum(bars.standardized_return, 0.0)
+
+
+GAP_BARS = 63
+
+
+@feature()
+def days_since_bar(bars: Bars) -> FloatArray:
+    """Log of the calendar days since the bar before, over their mean of the last 63 bars.
+
+    ``log(d[i] / mean(d[i-n+1 : i+1]))``, n = 63 shortened: positive after week-ends and holidays,
+    0 on a calendar without gaps. Known at: the close of the bar. The time to the *next* bar is
+    not used; but a model that remembers how long ago the last gap was can expect the next one.
+
+    References
+    ----------
+    K. R. French, Stock returns and the weekend effect, Journal of Financial Economics 8 (1980);
+    K. R. French and R. Roll, Stock return variances: the arrival of information and the reaction
+    of traders, Journal of Financial Economics 17 (1986).
+    """
+    if bars.days is None:
+        return np.zeros(len(bars))
+    mean = rolling_mean(bars.days, bars.windows.window(GAP_BARS))
+    return np.log(bars.days / mean)
 
 
 DRAWDOWN_BARS = 126

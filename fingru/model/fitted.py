@@ -15,8 +15,9 @@ from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecaster import Fold, ForecastProblem
 from fingru.model.network import MultiScaleGRU, NetworkShape
+from fingru.model.plan import TrainingPlan
 from fingru.model.settings import ModelSettings, TrainingSettings
-from fingru.model.training import TrainedStack, TrainingPlan
+from fingru.model.training import TrainedStack
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.model.checkpoint import FoldCheckpoints, from_state, to_state
 from fingru.model.fitted import FittedFold, cut_folds, fold_identity
+from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.prediction import choose_device, empty_forecast, forecast_folds
 from fingru.model.sequences import SequenceBank, build_bank
 from fingru.model.settings import ModelSettings, TrainingSettings
 from fingru.model.threads import torch_threads
-from fingru.model.training import HistoryRow, ModelTask, TrainingPlan, train_stack
+from fingru.model.training import HistoryRow, train_stack
 
 
 class GRUForecaster:

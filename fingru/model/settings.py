@@ -43,7 +43,7 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How the network is trained, and how forecasts are warmed up."""
 
-    steps: int = Field(default=320, ge=1, description="Optimiser steps at most.")
+    steps: int = Field(default=240, ge=1, description="Optimiser steps at most.")
     sequences: int = Field(default=8, ge=1, description="Sequences B in the batch of each model.")
     sequence_bars: int = Field(default=420, ge=2, description="Bars L in a training sequence.")
     burn_in: int = Field(default=126, ge=0, description="First bars of a sequence without loss.")
@@ -84,9 +84,11 @@ class TrainingSettings(Settings):
     patience: int = Field(
         default=6, ge=1, description="Validations without progress before stopping."
     )
-    refit: bool = Field(
-        default=False,
-        description="Train again, tail included, for the number of steps found best.",
+    refit_steps: int = Field(
+        default=80,
+        ge=0,
+        description="Steps on all labels, tail included, after the best weights are chosen; "
+        "0 leaves the tail out.",
     )
     input_clip: float = Field(
         default=5.0, gt=0.0, description="Bound on a standardised feature, in standard deviations."

@@ -30,6 +30,7 @@ backend = "torch"
 
 [training]
 steps = 6
+refit_steps = 2
 warmup_steps = 2
 evaluate_every = 3
 sequences = 2
@@ -153,9 +154,7 @@ def price_rows(sessions=400, seed=3):
     low = np.minimum(opened, close) * 0.996
     return [
         [day, f"{o:.4f}", f"{h:.4f}", f"{lo:.4f}", f"{c:.4f}", str(1000 + i)]
-        for i, (day, o, h, lo, c) in enumerate(
-            zip(dates, opened, high, low, close, strict=True)
-        )
+        for i, (day, o, h, lo, c) in enumerate(zip(dates, opened, high, low, close, strict=True))
     ]
 
 

@@ -32,7 +32,7 @@ def long_rows(rows, **assets):
 
 
 BAD_FILES = {
-    "empty file": (lambda rows: "", ["prices.csv", "empty"]),
+    "empty file": (lambda _rows: "", ["prices.csv", "empty"]),
     "no date column": (
         lambda rows: csv([row[1:] for row in rows], "Open,High,Low,Close,Volume"),
         ["prices.csv", "no date column"],
@@ -61,12 +61,12 @@ BAD_FILES = {
     "forty rows of one asset": (lambda rows: csv(rows[:40]), ["40 sessions are too few"]),
     "asset without prices": (
         lambda rows: csv(
-            long_rows(rows, GOOD=str, NONE=lambda close: ""), "date,symbol,close"),
+            long_rows(rows, GOOD=str, NONE=lambda _close: ""), "date,symbol,close"),
         ["no price at all for NONE"],
     ),
     "constant price": (
         lambda rows: csv(
-            long_rows(rows, GOOD=str, FLAT=lambda close: "5.0"), "date,symbol,close"),
+            long_rows(rows, GOOD=str, FLAT=lambda _close: "5.0"), "date,symbol,close"),
         ["FLAT", "never changes"],
     ),
 }  # fmt: skip
@@ -107,7 +107,7 @@ def test_data_check_refuses_the_same_files(fingru, tmp_path, rows, content, part
 
 BAD_COMMANDS = {
     "missing file": (["--data", "nowhere.csv"], ["nowhere.csv"]),
-    "unknown sample": (["--data", "sample:us_stonks"], ["us_stonks", "sample:us_stocks"]),
+    "unknown sample": (["--data", "sample:us_stonks"], ["us_stonks", "us_stocks"]),
     "unknown asset": (["--assets", "SIM1,SIMX"], ["'SIMX'", "SIM1"]),
     "empty asset": (["--assets", "SIM1,,SIM2"], ["empty part", "A,B"]),
     "unknown key": (["--set", "model.hiden=8"], ["'model.hiden'", "did you mean 'model.hidden'?"]),
@@ -151,8 +151,11 @@ BAD_TOML = {
     "no text": ("\x00\xff", ["mine.toml"]),
     "value for section": ("model = 3", ["'model'", "3"]),
     "section for value": ("[seed]\nx = 1", ["'seed'"]),
-    "unknown section": ("[modle]\nhidden = 8", ["'modle", "model"]),
-    "string for number": ('[simulation]\ncost_bps = "cheap"', ["'simulation.cost_bps'", "'cheap'"]),
+    "unknown section": ("[modle]\nhidden = 8", ["'modle'", "did you mean 'model'?"]),
+    "string for number": (
+        '[simulation]\ncost_bps = "cheap"',
+        ["'simulation.cost_bps'", "'cheap'"],
+    ),
 }
 
 
@@ -292,7 +295,9 @@ def test_other_commands_refuse_what_is_not_there_and_write_nothing(fingru, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["backtets"], ["backtest", "--sede", "1"], ["backtest", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["backtets"], ["backtest", "--sede", "1"], ["backtest", "x"]]
+)
 def test_usage_errors_exit_with_2(fingru, arguments):
     answer = fingru(*arguments)
     assert answer.code == 2

@@ -135,7 +135,7 @@ def test_realized_is_the_log_return_to_the_target(stored):
     frame = pd.read_parquet(stored.path / "forecasts.parquet").query("model == 'gru'")
     assert frame["realized"].notna().sum() > 300
     for row in frame.dropna(subset="realized").sample(25, random_state=0).itertuples():
-        moved = close.at[row.target, row.asset] / close.at[row.origin, row.asset]
+        moved = close.loc[row.target, row.asset] / close.loc[row.origin, row.asset]
         assert row.realized == pytest.approx(math.log(moved), rel=1e-9)
         between = close.index[(close.index > row.origin) & (close.index <= row.target)]
         assert len(between) == row.horizon

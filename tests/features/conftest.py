@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingru.features.aggregation import own_bars, phases
+from fingru.features.aggregation import phases
 from fingru.features.bars import Windows
+from fingru.features.build import compact
+from fingru.features.market import market_rows
 
 
 def change_future(prices, row, seed=9):
@@ -33,11 +35,7 @@ def bars_of():
     """One phase of one asset at one scale."""
 
     def make(prices, scale=1, longest=252, asset=0, phase=0):
-        rows = prices.has_bar[:, asset]
-        names = ("close", "open", "high", "low", "volume")
-        fields = {n: getattr(prices, n) for n in names}
-        raw = {n: v[rows, asset] for n, v in fields.items() if v is not None}
-        own = own_bars(raw, longest)
+        own = compact(prices, asset, market_rows(prices, longest), longest)
         return list(phases(own, Windows(scale, longest), 0.94))[phase][1]
 
     return make

@@ -85,5 +85,7 @@ def training_settings() -> TrainingSettings:
         warmup_steps=2,
         evaluate_every=2,
         patience=2,
+        averaging=0.5,
+        refit_steps=0,
         threads=1,
     )

@@ -35,11 +35,10 @@ class DictCheckpoints:
 
 @pytest.fixture
 def make_forecaster(model_settings, training_settings):
-    def make(seed=3, checkpoints=None, **changes):
+    def make(seed=3, checkpoints=None, backend="torch", **changes):
         training = training_settings.model_copy(update=changes)
-        return GRUForecaster(
-            model_settings, training, seed=seed, device="cpu", checkpoints=checkpoints
-        )
+        model = model_settings.model_copy(update={"backend": backend})
+        return GRUForecaster(model, training, seed=seed, device="cpu", checkpoints=checkpoints)
 
     return make
 
@@ -95,11 +94,13 @@ def test_untrained_walk_forward_is_ewma(problem, folds, make_forecaster):
     np.testing.assert_allclose(forecast.df[row, asset], 6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["values", "gaps"])
+@pytest.mark.parametrize(
+    ("kind", "refit_steps", "backend"), [("values", 0, "torch"), ("gaps", 3, "auto")]
+)
 def test_changing_the_future_moves_no_earlier_bit(
-    prices_with_gaps, make_problem, folds, make_forecaster, kind
+    prices_with_gaps, make_problem, folds, make_forecaster, kind, refit_steps, backend
 ):
-    ours, theirs = make_forecaster(), make_forecaster()
+    ours, theirs = (make_forecaster(refit_steps=refit_steps, backend=backend) for _ in range(2))
     first = ours.walk_forward(biased(make_problem(prices_with_gaps)), folds)
     other = with_other_future(prices_with_gaps, kind)
     second = theirs.walk_forward(biased(make_problem(other)), folds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +10,9 @@ import torch
 
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
-from fingru.model.sequences import build_bank, labelled
-from fingru.model.settings import TrainingSettings
-from fingru.model.training import (
-    ModelTask,
-    TrainingPlan,
-    clip_each_model,
-    schedule,
-    split_fold,
-    train_stack,
-)
+from fingru.model.plan import ModelTask, TrainingPlan, split_fold
+from fingru.model.sequences import build_bank
+from fingru.model.training import train_stack
 
 
 def ignore(step, loss):
@@ -95,14 +87,51 @@ def test_bar_steps_count_every_step_of_every_scale(bank, folds, make_plan):
     assert stack.bar_steps == 12 * 3 * 3 * 48 * 2  # steps, models, sequences, bars, scales
 
 
-def test_refit_trains_on_the_tail_too(bank, folds, make_plan):
-    task = [ModelTask(folds[0], 0)]
-    first = train_stack(bank, task, make_plan(patience=100), ignore)
-    again = train_stack(bank, task, make_plan(patience=100, refit=True), ignore)
-    assert np.array_equal(first.best_step, again.best_step)
+def test_refit_goes_on_from_the_best_weights_with_the_tail(bank, folds, make_plan):
+    task, plan = [ModelTask(folds[0], 0)], make_plan(patience=100)
+    first = train_stack(bank, task, plan, ignore)
+    again = train_stack(bank, task, make_plan(patience=100, refit_steps=4), ignore)
+    assert np.array_equal(first.best_loss, again.best_loss)
     assert np.array_equal(first.mean, again.mean)
-    assert not np.allclose(first.weights["fusion.weight"], again.weights["fusion.weight"])
-    assert again.bar_steps == first.bar_steps * (12 + int(first.best_step[0])) // 12
+    assert not np.array_equal(first.weights["heads.weight"], again.weights["heads.weight"])
+    assert again.bar_steps == first.bar_steps * (12 + 4) // 12
+
+
+def test_refit_leaves_a_model_that_no_step_improved(bank, folds, make_plan):
+    task, plan = [ModelTask(folds[0], 0)], make_plan(learning_rate=1e-30)
+    untouched = train_stack(bank, task, plan, ignore).weights
+    harmful = make_plan(learning_rate=30.0, warmup_steps=0, steps=2, averaging=0.0, refit_steps=3)
+    stack = train_stack(bank, task, harmful, lambda *_: None)
+    assert stack.best_step[0] == 0
+    assert np.array_equal(stack.weights["heads.weight"], untouched["heads.weight"])
+
+
+def test_refit_alone_sees_the_tail(bank, folds, make_plan):
+    fold = folds[0]
+    train, _ = split_fold(fold, 30, make_plan().training)
+    targets = bank.targets.copy()
+    targets[bank.known_at > train.last_known] *= 0.5
+    other, task = replace(bank, targets=targets), [ModelTask(fold, 0)]
+    for refit_steps, same in ((0, True), (4, False)):
+        # one step and no choice: the tail cannot act through early stopping
+        plan = make_plan(steps=1, refit_steps=refit_steps)
+        ours, theirs = (train_stack(b, task, plan, ignore) for b in (bank, other))
+        equal = np.array_equal(ours.weights["heads.weight"], theirs.weights["heads.weight"])
+        assert ours.best_step == theirs.best_step
+        assert equal is same
+
+
+def test_kept_weights_are_the_averaged_ones(bank, folds, make_plan):
+    task = [ModelTask(folds[0], 0)]
+    plain, averaged = (
+        train_stack(bank, task, make_plan(steps=2, averaging=a), ignore) for a in (0.0, 0.9)
+    )
+    start = train_stack(bank, task, make_plan(steps=1, learning_rate=1e-30), ignore)
+    moved, damped = (
+        np.abs(s.weights["heads.weight"] - start.weights["heads.weight"]).sum()
+        for s in (plain, averaged)
+    )
+    assert 0 < damped < 0.3 * moved
 
 
 def test_validation_on_some_assets_draws_those_with_labels(bank, make_plan):
@@ -114,37 +143,3 @@ def test_validation_on_some_assets_draws_those_with_labels(bank, make_plan):
 def test_fold_without_labels_is_refused(bank, make_plan):
     with pytest.raises(ModelError, match=r"fold 7 .* no label to train on"):
         train_stack(bank, [ModelTask(Fold(7, 20, 0, 20, 40), 0)], make_plan(), ignore)
-
-
-def test_validation_tail_is_the_latest_part_and_purged(bank):
-    settings = TrainingSettings(validation_fraction=0.2)
-    train, tail = split_fold(Fold(0, 330, 0, 330, 400), 30, settings)
-    assert (train.last_known, tail.first_row, tail.last_known) == (270, 270, 330)  # 20 % of 300
-    trained, held_out = labelled(bank, train), labelled(bank, tail)
-    assert not (trained & held_out).any()
-    assert bank.known_at[trained].max() <= bank.rows[held_out.any(axis=1)].min()
-    assert bank.known_at[held_out].max() <= 330
-
-
-def test_validation_tail_is_capped():
-    settings = TrainingSettings(validation_sessions=25)
-    train, tail = split_fold(Fold(0, 3000, 1000, 3000, 3100), 30, settings)
-    assert (train.first_row, train.last_known, tail.first_row) == (1000, 2975, 2975)
-
-
-def test_clip_acts_on_each_model_by_its_own_norm():
-    p, q = torch.zeros(2, 2, requires_grad=True), torch.zeros(2, 1, requires_grad=True)
-    p.grad, q.grad = torch.tensor([[3.0, 0.0], [0.3, 0.0]]), torch.tensor([[4.0], [0.4]])
-    clip_each_model([p, q], largest=1.0)
-    # norms 5 and 0.5: the first is scaled by 1/5, the second stays
-    torch.testing.assert_close(p.grad, torch.tensor([[0.6, 0.0], [0.3, 0.0]]), atol=1e-6, rtol=0)
-    torch.testing.assert_close(q.grad, torch.tensor([[0.8], [0.4]]), atol=1e-6, rtol=0)
-
-
-def test_schedule_warms_up_then_falls():
-    settings = TrainingSettings(steps=100, warmup_steps=10)
-    factors = [schedule(step, settings) for step in range(1, 101)]
-    assert factors[4] == 0.5
-    assert factors[9] == 1.0
-    assert factors[-1] == pytest.approx(0.02)
-    assert all(b < a for a, b in itertools.pairwise(factors[9:]))

@@ -66,10 +66,15 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, OwnFo
 
 
 def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, OwnForecast]]:
+    from threadpoolctl import ThreadpoolController
+
     from fingru.forecast.baselines.methods import forecast_asset
 
+    controller = ThreadpoolController()
     for task in tasks:
-        yield task, forecast_asset(task.name, task.bars, task.horizons, task.settings)
+        with controller.limit(limits=1):  # as in a worker: the last bits depend on the threads
+            forecast = forecast_asset(task.name, task.bars, task.horizons, task.settings)
+        yield task, forecast
 
 
 def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, OwnForecast]]:

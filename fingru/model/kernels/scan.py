@@ -4,6 +4,9 @@ Threads are plain Python threads that run compiled code without the interpreter 
 the next piece of tiles until none is left. So no second OpenMP pool spins beside torch's, calls
 from several threads and after a fork are safe, and as every tile is computed alone and summed in
 order, the results are the same bits for any number of threads.
+
+On a machine shared with other work, torch is best left with one thread and ``threads`` given here:
+torch's small operations wait, spinning, for a pool whose other threads may not be running.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -22,6 +26,7 @@ from .compiled import available, run_tiles, tile_groups
 from .packing import (
     STATE_ORDER,
     TORCH_ORDER,
+    Floats,
     flat,
     fresh,
     pack_affine,
@@ -221,14 +226,14 @@ class _Recurrence(torch.autograd.Function):
         source, w_ih, w_hh, _, _, h0 = tensors
         features, units = w_ih.shape[-1], h0.shape[-1]
         back = pack_transposed(w_ih, [0, 1, 2]), pack_transposed(w_hh, STATE_ORDER)
-        inputs = (*_forward_inputs(tensors, mask), *map(flat, (out, d_out, *back)))
+        inputs = (*_forward_inputs(tensors, mask), flat(out), flat(d_out), *back)
         # Gradients of the projections come for free, those of the features cost a product.
         wanted = features == 0 or ctx.needs_input_grad[2]
         d_source, d_h0 = fresh(*source.shape) if wanted else fresh(0), fresh(*h0.shape)
         sums = []
         for group in tile_groups(source.shape[1]):
             partial = _partial_sums(len(source) * group.tiles, features, units)
-            outputs = (flat(d_source), *map(flat, partial), flat(d_h0))
+            outputs = (flat(d_source), *(part.reshape(-1) for part in partial), flat(d_h0))
             sizes = (*out.shape[1:], features, group.first, group.tiles)
             run_tiles("backward", group, (inputs, outputs, sizes), len(source), ctx.threads)
             sums.append([sum_over_tiles(part, group.tiles) for part in partial])
@@ -240,23 +245,23 @@ class _Recurrence(torch.autograd.Function):
 def _forward_inputs(tensors: Sequence[Tensor], mask: Tensor) -> tuple[NDArray[Any], ...]:
     source, w_ih, w_hh, b_ih, b_hh, h0 = tensors
     packed = pack_affine(w_ih, b_ih), pack_affine(w_hh, b_hh)
-    return tuple(map(flat, (source, *packed, h0, mask)))
+    return flat(source), *packed, flat(h0), flat(mask)
 
 
-def _partial_sums(items: int, features: int, units: int) -> list[Tensor]:
+def _partial_sums(items: int, features: int, units: int) -> list[Floats]:
     """Zeros per tile for the gradients of w_ih, w_hh and the biases, in the kernels' order."""
     rows, wide = padded(units), padded(features)
-    return [
-        torch.zeros(items, *shape) for shape in ((3, rows, wide), (3, rows, rows), (4, rows, 1))
-    ]
+    shapes = (3, rows, wide), (3, rows, rows), (4, rows, 1)
+    return [np.zeros((items, *shape), np.float32) for shape in shapes]
 
 
-def _weight_gradients(totals: list[Tensor], features: int, units: int) -> list[Tensor]:
+def _weight_gradients(totals: list[Floats], features: int, units: int) -> list[Tensor]:
     """Gradients of w_ih, w_hh, b_ih, b_hh in torch's order."""
     d_input, d_state, d_bias = totals
-    return [
+    gradients = (
         unpack(d_input, [0, 1, 2], units, features),
         unpack(d_state, TORCH_ORDER, units, units),
-        unpack(d_bias, [1, 2, 3], units, 1).squeeze(-1),
-        unpack(d_bias, TORCH_ORDER, units, 1).squeeze(-1),
-    ]
+        unpack(d_bias, [1, 2, 3], units, 1)[..., 0],
+        unpack(d_bias, TORCH_ORDER, units, 1)[..., 0],
+    )
+    return [torch.from_numpy(np.ascontiguousarray(gradient)) for gradient in gradients]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numba import njit
 
+from fingru.model.kernels import packing
 from fingru.model.kernels.activations import exp, tanh, two_sigmoids
 from fingru.model.kernels.lanes import load, store, where
-from fingru.model.kernels.microkernels import accumulate, affine, outer, transpose
+from fingru.model.kernels.microkernels import BLOCK, accumulate, affine, outer, transpose
 
 
 @pytest.fixture
@@ -122,3 +123,7 @@ def test_transpose_turns_a_block_within_larger_arrays():
     expected = np.zeros((8, 12), np.float32)
     expected[:, 2:10] = source[:, 3:11].T
     np.testing.assert_array_equal(target, expected)
+
+
+def test_weights_are_packed_for_the_register_tile():
+    assert packing.BLOCK == BLOCK

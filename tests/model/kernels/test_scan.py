@@ -245,7 +245,7 @@ def test_inputs_that_do_not_fit_are_named():
         gru_scan_numba(gates, w_hh.double(), b_hh, h0)
     with pytest.raises(ModelError, match=r"mask is torch\.float32"):
         gru_scan_numba(gates, w_hh, b_hh, h0, torch.ones(1, 2, 3))
-    with pytest.raises(ModelError, match="w_ih has shape"):
+    with pytest.raises(ModelError, match="x has shape"):
         layer(drawn["x"][..., :3], *[drawn[name] for name in LAYER[1:]])
 
 

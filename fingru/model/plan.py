@@ -1,0 +1,71 @@
+"""What is to be trained: one task per model, what all share, and each fold's label ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from fingru.forecast.forecaster import Fold
+from fingru.model.network import NetworkShape
+from fingru.model.sequences import LabelRange
+from fingru.model.settings import ModelSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class ModelTask:
+    """One model of a stack: a fold and the number of the ensemble member."""
+
+    fold: Fold
+    member: int
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What all models of a stack share.
+
+    Parameters
+    ----------
+    model, training
+        The settings.
+    scales, features, horizons
+        Scales in bars, F and H.
+    warmup_bars
+        Bars before an asset's first valid features.
+    seed
+        Seed of the run; a model's own is (seed, fold number, member).
+    device
+        Where tensors live.
+    """
+
+    model: ModelSettings
+    training: TrainingSettings
+    scales: tuple[int, ...]
+    features: int
+    horizons: int
+    warmup_bars: int
+    seed: int
+    device: torch.device
+
+    def shape(self, models: int) -> NetworkShape:
+        """Shape of a network of this many models."""
+        return NetworkShape(models, self.scales, self.features, self.horizons)
+
+
+def split_fold(
+    fold: Fold, warmup_bars: int, settings: TrainingSettings
+) -> tuple[LabelRange, LabelRange]:
+    """Training labels and the validation tail of a fold.
+
+    The tail holds the latest ``validation_fraction`` of the sessions after the warm-up, at most
+    ``validation_sessions``. Training takes labels known at the tail's first origin: the purge.
+
+    Known at: ``fold.origin``.
+    """
+    sessions = fold.origin - max(fold.train_first, warmup_bars)
+    tail = min(round(settings.validation_fraction * sessions), settings.validation_sessions)
+    start = fold.origin - max(tail, 1)
+    return (
+        LabelRange(fold.train_first, start),
+        LabelRange(max(start, fold.train_first), fold.origin),
+    )

@@ -1,0 +1,209 @@
+"""One training run of a stack: batches, losses, gradients and the optimiser; and the validation.
+
+Models share no parameter, so one backward pass gives every model its own gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fingru.model.network import MultiScaleGRU
+from fingru.model.plan import ModelTask, TrainingPlan
+from fingru.model.sequences import (
+    DeviceBank,
+    LabelRange,
+    SequenceBank,
+    Windows,
+    WindowSampler,
+    fit_standardiser,
+    labelled,
+    tail_windows,
+)
+from fingru.model.settings import TrainingSettings
+
+VALIDATION_BLOCK = 8
+"""Sequences validated at a time; bounds memory."""
+
+
+class StackRun:
+    """A network, its optimiser and its sources of batches, from the first weights on."""
+
+    def __init__(
+        self,
+        bank: SequenceBank,
+        tasks: Sequence[ModelTask],
+        ranges: Sequence[LabelRange],
+        plan: TrainingPlan,
+    ) -> None:
+        self.plan, self.settings, device = plan, plan.training, plan.device
+        self.bank = DeviceBank(bank, device)
+        seeds = [np.random.SeedSequence([plan.seed, t.fold.number, t.member]) for t in tasks]
+        self.rngs = [np.random.default_rng(s) for s in seeds]
+        self._samplers = [
+            WindowSampler(bank, allowed, rng)
+            for allowed, rng in zip(ranges, self.rngs, strict=True)
+        ]
+        standardisers = [fit_standardiser(bank, allowed) for allowed in ranges]
+        self.mean = torch.from_numpy(np.stack([s.mean for s in standardisers])).to(device)
+        self.std = torch.from_numpy(np.stack([s.std for s in standardisers])).to(device)
+        self._first = torch.tensor([r.first_row for r in ranges], device=device)
+        self._last = torch.tensor([r.last_known for r in ranges], device=device)
+        network = MultiScaleGRU(plan.shape(len(tasks)), plan.model)
+        network.reset([_torch_generator(s) for s in seeds])
+        self.network = network.to(device)
+        self.averaged = deepcopy(self.network)  # what is validated, kept and used
+        self._optimiser = _optimiser(self.network, self.settings)
+        self.bar_steps = (
+            len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
+        )
+
+    def step(self, rate: float) -> NDArray[np.float64]:
+        """Take one optimiser step at this share of the peak rate; return the losses, (M,)."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * rate
+        self._optimiser.zero_grad(set_to_none=True)
+        loss, penalty = self._losses()
+        (loss + penalty).sum().backward()  # type: ignore[no-untyped-call]
+        clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
+        self._optimiser.step()
+        self._average()
+        return loss.detach().double().cpu().numpy()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the present ones, ``a += (1 - averaging) (w - a)``."""
+        pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
+        for average, present in pairs:
+            average.lerp_(present, 1 - self.settings.averaging)
+
+    def _losses(self) -> tuple[Tensor, Tensor]:
+        """Negative log-likelihood and mean penalty of a fresh batch, each (M,)."""
+        s = self.settings
+        drawn = [w.draw(s.sequences, s.sequence_bars - s.burn_in) for w in self._samplers]
+        windows = _stack_windows(drawn)
+        at, inside = (
+            torch.from_numpy(x).to(self.plan.device) for x in windows.positions(s.sequence_bars)
+        )
+        x, mask = self.bank.inputs(at, inside, self.mean, self.std, s.input_clip)
+        forecast = self.network(x, mask, skip=s.burn_in, keep=self._dropout())
+        at, mask = at[:, :, s.burn_in :], mask[:, :, s.burn_in :]
+        y, known = self.bank.labels(at, mask, self._first, self._last)
+        nll = _mean_per_model(-forecast.log_prob(y), known)
+        return nll, s.mean_penalty * _mean_per_model(forecast.mean.square(), known)
+
+    def _dropout(self) -> Tensor | None:
+        """Factors of the states, (M, B, S*K), one draw per sequence and model."""
+        rate, width = self.settings.dropout, len(self.plan.scales) * self.plan.model.hidden
+        if rate == 0:
+            return None
+        size = (self.settings.sequences, width)
+        kept = np.stack([rng.random(size) >= rate for rng in self.rngs])
+        return torch.from_numpy(kept).to(self.plan.device, torch.float32) / (1 - rate)
+
+
+class ValidationTail:
+    """The validation windows of every model, (M, V): its assets' latest bars before the origin."""
+
+    def __init__(self, bank: SequenceBank, ranges: Sequence[LabelRange], run: StackRun) -> None:
+        self._run, s = run, run.settings
+        self._bars = s.burn_in + max(r.last_known - r.first_row for r in ranges) + 1
+        width = min(bank.n_assets, s.validation_assets)
+        windows = []
+        for allowed, rng in zip(ranges, run.rngs, strict=True):
+            tail = tail_windows(bank, allowed.last_known, 0, allowed.last_known)
+            # Bars before the model's own burn-in stay out, however long the stack's longest tail.
+            start = tail.last - s.burn_in - (allowed.last_known - allowed.first_row)
+            low = np.maximum(tail.low, start)
+            chosen = _validated_assets(bank, allowed, width, rng)
+            windows.append(Windows(tail.last[chosen], low[chosen], tail.high[chosen]))
+        self._windows = _stack_windows(windows)
+        self._first = torch.tensor([r.first_row for r in ranges], device=run.plan.device)
+        self._last = torch.tensor([r.last_known for r in ranges], device=run.plan.device)
+
+    @torch.no_grad()
+    def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
+        """Mean negative log-likelihood over the tail, (M,)."""
+        run, s = self._run, self._run.settings
+        at_all, inside_all = self._windows.positions(self._bars)
+        total = torch.zeros(len(at_all), dtype=torch.float64, device=run.plan.device)
+        count = torch.zeros_like(total)
+        for first in range(0, at_all.shape[1], VALIDATION_BLOCK):
+            block = slice(first, first + VALIDATION_BLOCK)
+            at = torch.from_numpy(at_all[:, block]).to(run.plan.device)
+            inside = torch.from_numpy(inside_all[:, block]).to(run.plan.device)
+            x, mask = run.bank.inputs(at, inside, run.mean, run.std, s.input_clip)
+            forecast = network(x, mask, skip=s.burn_in)
+            y, known = run.bank.labels(
+                at[:, :, s.burn_in :], mask[:, :, s.burn_in :], self._first, self._last
+            )
+            nll = torch.where(known, -forecast.log_prob(y), 0.0)
+            total += nll.double().flatten(1).sum(1)
+            count += known.double().flatten(1).sum(1)
+        losses: NDArray[np.float64] = (total / count).cpu().numpy()
+        return losses
+
+
+def schedule(step: int, settings: TrainingSettings) -> float:
+    """Factor of the learning rate: linear warm-up, then half a cosine down to 0.02."""
+    if step <= settings.warmup_steps:
+        return step / settings.warmup_steps
+    rest = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
+
+
+@torch.no_grad()
+def clip_each_model(parameters: Sequence[Tensor], largest: float) -> None:
+    """Scale each model's gradients so that their joint norm is at most ``largest``."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squared = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0)
+    factor = (largest / (squared.sqrt() + 1e-6)).clamp(max=1.0)
+    for g in gradients:
+        g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
+
+
+def _optimiser(network: MultiScaleGRU, settings: TrainingSettings) -> torch.optim.AdamW:
+    """AdamW; biases do not decay."""
+    named = list(network.named_parameters())
+    groups = [
+        {"params": [p for n, p in named if "weight" in n], "weight_decay": settings.weight_decay},
+        {"params": [p for n, p in named if "bias" in n], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+
+
+def _mean_per_model(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mean over the chosen entries of each model, (M,); 0 where none is chosen."""
+    summed = torch.where(chosen, values, 0.0).flatten(1).sum(1)
+    return summed / chosen.flatten(1).sum(1).clamp(min=1)
+
+
+def _stack_windows(windows: Sequence[Windows]) -> Windows:
+    return Windows(
+        np.stack([w.last for w in windows]),
+        np.stack([w.low for w in windows]),
+        np.stack([w.high for w in windows]),
+    )
+
+
+def _validated_assets(
+    bank: SequenceBank, allowed: LabelRange, width: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Assets of the tail, (width,): all, or as many drawn among those with labels there."""
+    if width == bank.n_assets:
+        return np.arange(width)
+    known = np.any(labelled(bank, allowed), axis=1)
+    present = np.array([known[a:b].any() for a, b in pairwise(bank.offsets)], dtype=bool)
+    order = rng.permutation(bank.n_assets)
+    return np.sort(order[np.argsort(~present[order], kind="stable")][:width])
+
+
+def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:
+    return torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))

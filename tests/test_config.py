@@ -1,0 +1,212 @@
+"""The configuration: where values come from, and what a wrong one is answered with."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fingru.config import (
+    Config,
+    load_config,
+    make_config,
+    nested,
+    to_toml,
+    to_toml_text,
+    with_values,
+)
+from fingru.errors import ConfigError
+
+
+@pytest.fixture
+def toml(tmp_path):
+    def write(text) -> Path:
+        file = tmp_path / "mine.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def refusal(*arguments, **options) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(*arguments, **options)
+    return str(caught.value)
+
+
+def test_defaults_need_nothing():
+    assert load_config() == Config()
+
+
+def test_file_then_overrides_then_flags(toml):
+    file = toml("seed = 1\n[model]\nhidden = 8\nmembers = 2\n[simulation]\ncost_bps = 1.5\n")
+    config = load_config(file, ["model.hidden=16", "model.members=4"], {"model.members": 5})
+    assert (config.seed, config.simulation.cost_bps) == (1, 1.5)
+    assert (config.model.hidden, config.model.members) == (16, 5)
+
+
+def test_the_last_of_several_overrides_wins():
+    assert load_config(None, ["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("horizons=[1,5]", ("horizons",), (1, 5)),
+        ("data.start=2001-02-03", ("data", "start"), date(2001, 2, 3)),
+        ("data.source=prices of mine.csv", ("data", "source"), "prices of mine.csv"),
+        ('data.source="a.csv"', ("data", "source"), "a.csv"),
+        ("data.assets=['A.B', 'C=F']", ("data", "assets"), ("A.B", "C=F")),
+        ("training.refit=true", ("training", "refit"), True),
+        ("training.learning_rate=1e-2", ("training", "learning_rate"), 0.01),
+        ("walk_forward.refit=63", ("walk_forward", "refit"), 63),
+        ("walk_forward.refit=month", ("walk_forward", "refit"), "month"),
+        (" model.hidden = 12 ", ("model", "hidden"), 12),
+        ("strategy.parameters.volatility=0.2", ("strategy", "parameters"), {"volatility": 0.2}),
+        ("data.source=yahoo:ES=F", ("data", "source"), "yahoo:ES=F"),
+    ],
+)
+def test_override_is_read_as_toml_or_else_as_text(override, path, value):
+    found = load_config(None, [override])
+    for part in path:
+        found = getattr(found, part)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("key", "mend"),
+    [
+        ("sede", "did you mean 'seed'?"),
+        ("model.hiden", "did you mean 'model.hidden'?"),
+        ("walk_forward.refits", "did you mean 'walk_forward.refit'?"),
+        ("modell.hidden", "did you mean 'model"),
+        ("hidden", "did you mean 'model.hidden'?"),
+        ("training.hidden", "did you mean 'model.hidden'?"),
+        ("simulation.zzz", "known keys here: simulation.cash_rate, simulation.cost_bps"),
+        ("zzz", "known keys here: baselines, data"),
+    ],
+)
+def test_unknown_key_suggests_the_nearest(key, mend):
+    message = refusal(None, [f"{key}=1"])
+    assert message.startswith(f"unknown configuration key '{key.split('.')[0]}")
+    assert mend in message
+
+
+def test_unknown_key_of_a_file_is_refused_as_well(toml):
+    assert "did you mean 'training.steps'?" in refusal(toml("[training]\nstep = 3\n"))
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("training.steps=many", ["'training.steps' is 'many'", "integer"]),
+        ("training.steps=1.5", ["'training.steps' is 1.5", "integer"]),
+        ("model.hidden=0", ["'model.hidden' is 0", "greater than or equal to 1"]),
+        ("model.likelihood=cauchy", ["'model.likelihood' is 'cauchy'", "student_t"]),
+        ("walk_forward.refit=weekly", ["'walk_forward.refit' is 'weekly'", "quarter", ", or"]),
+        ("data.start=soon", ["'data.start' is 'soon'", "date"]),
+        ("data.assets=AAPL", ["'data.assets' is 'AAPL'", "tuple"]),
+        ("model=3", ["'model' is 3"]),
+        ("horizons=[]", ["configuration horizons: needs at least one horizon"]),
+        ("horizons=[0, 1]", ["each 1 or more bars"]),
+        ("horizons=[1, 1]", ["ascending without repetition"]),
+        ("horizons=[5, 1]", ["ascending without repetition"]),
+        ("horizons=['a']", ["'horizons.0' is 'a'", "integer"]),
+        ("strategy.forecast=har", ["'har' is not forecast in this run", "gru"]),
+        ("seed.x=1", ["'seed' is {'x': 1}"]),
+        ("seed=-1", ["'seed' is -1"]),
+    ],
+)
+def test_wrong_value_names_key_value_and_what_would_do(override, parts):
+    message = refusal(None, [override])
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("override", ["seed", "=3", " = ", ""])
+def test_override_without_key_or_value_is_refused(override):
+    assert "--set section.key=value" in refusal(None, [override])
+
+
+def test_override_inside_a_value_is_refused(toml):
+    message = refusal(toml("seed = 1\n"), ["seed.x.y=2"])
+    assert "'seed' has no keys inside it" in message
+
+
+def test_swapped_range_is_refused():
+    message = refusal(None, ["data.start=2002-01-01", "data.end=2001-01-01"])
+    assert message == "data.start 2002-01-01 is after data.end 2001-01-01: swap them"
+
+
+def test_missing_file_names_the_path(tmp_path):
+    assert f"{tmp_path / 'none.toml'} does not exist" in refusal(tmp_path / "none.toml")
+
+
+def test_folder_as_file_is_refused(tmp_path):
+    assert "cannot be read" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[model", "seed = ", "seed = 1\nseed = 2", "a b"])
+def test_broken_toml_names_file_and_line(toml, text):
+    message = refusal(toml(text))
+    assert "mine.toml is not valid TOML" in message
+    assert "line 1" in message or "end of document" in message
+
+
+def test_changed_copy_leaves_the_rest_and_the_original():
+    before = Config(seed=3)
+    after = with_values(before, {"model.hidden": 9, "data.end": None})
+    assert (after.model.hidden, after.seed) == (9, 3)
+    assert before.model.hidden == Config().model.hidden
+
+
+def test_plain_values_and_back():
+    config = with_values(Config(), {"data.start": "2001-01-31", "horizons": [1, 5]})
+    assert make_config(config.model_dump(mode="json")) == config
+
+
+def test_every_setting_is_described_and_named_once():
+    def walk(model, path=""):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                yield from walk(inner, f"{path}{name}.")
+            else:
+                yield f"{path}{name}", field.description
+
+    found = dict(walk(Config))
+    assert len(found) > 50
+    assert [key for key, text in found.items() if not text] == []
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    rate=st.floats(1e-6, 1.0),
+    source=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])),
+    start=st.none() | st.dates(),
+    horizons=st.sets(st.integers(1, 60), min_size=1),
+    name=st.text("abc\"'\\=[] #", min_size=1),
+)
+def test_toml_round_trip(tmp_path_factory, seed, rate, source, start, horizons, name):
+    changes = {
+        "seed": seed,
+        "training.learning_rate": rate,
+        "data.source": source,
+        "data.start": start and start.isoformat(),
+        "horizons": sorted(horizons),
+        "strategy.parameters": {name: rate},
+    }
+    config = with_values(Config(), changes)
+    file = tmp_path_factory.getbasetemp() / "round_trip.toml"
+    file.write_text(to_toml(config), encoding="utf-8")
+    assert load_config(file) == config
+
+
+def test_written_comments_come_first_and_are_ignored(toml):
+    text = to_toml_text(nested({"model.hidden": 32, "seed": 7}), ["Best of 3.", "Second line."])
+    assert text.startswith("# Best of 3.\n# Second line.\n")
+    assert load_config(toml(text)) == with_values(Config(), {"model.hidden": 32, "seed": 7})
