@@ -151,8 +151,8 @@ def run_backtest(
     with recording_failure(directory):
         result = _work(job, directory, clock, progress)
         _write(result, directory, clock)
-        directory.drop_units()
         directory.finish("done", clock.timing)
+    directory.drop_units()
     return Run(replace(result, manifest=directory.manifest), directory)
 
 
@@ -243,7 +243,7 @@ def _result(
 def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -> dict[str, Any]:
     """Enter this run in the trial ledger and say how often this data has been tried."""
     if directory is None:
-        return {"count": 1, "recorded": 0, "sharpe_variance": None, "counted": False}
+        return {"count": 1, "sharpe_variance": None, "counted": False}
     from fingru.store.database import open_database
     from fingru.store.ledger import Trial, record_trial, trials_for
 
@@ -267,7 +267,6 @@ def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -
     found: TrialCount = trials_for(database, job.prices.sha256)
     return {
         "count": found.count,
-        "recorded": found.recorded,
         "sharpe_variance": found.sharpe_variance,
         "counted": True,
         "data_sha256": job.prices.sha256,

@@ -60,7 +60,7 @@ def test_the_last_of_several_overrides_wins():
         ("data.source=prices of mine.csv", ("data", "source"), "prices of mine.csv"),
         ('data.source="a.csv"', ("data", "source"), "a.csv"),
         ("data.assets=['A.B', 'C=F']", ("data", "assets"), ("A.B", "C=F")),
-        ("training.refit=true", ("training", "refit"), True),
+        ("leak_check.in_backtest=false", ("leak_check", "in_backtest"), False),
         ("training.learning_rate=1e-2", ("training", "learning_rate"), 0.01),
         ("walk_forward.refit=63", ("walk_forward", "refit"), 63),
         ("walk_forward.refit=month", ("walk_forward", "refit"), "month"),

@@ -39,7 +39,7 @@ def backtest(
         typer.Option(
             "--first-refit",
             metavar="DATE",
-            help="First session forecast out of sample. [after 40 % of the sessions]",
+            help="First session forecast out of sample. [after 30 % of the sessions]",
             rich_help_panel=opt.SETTINGS,
         ),
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fingru.cli.output import plain_table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from fingru.market import HealthReport
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 _MOST_ASSETS = 40
 
 
-def health_tables(health: HealthReport) -> list[Table]:
+def health_tables(health: HealthReport) -> list[RenderableType]:
     """What the source holds, its assets, and what was found."""
-    tables = [_summary(health)]
+    tables: list[RenderableType] = [f"{health.source}: {health.verdict}", _summary(health)]
     if health.coverage:
         tables.append(_assets(health))
     if health.findings:
@@ -25,7 +26,7 @@ def health_tables(health: HealthReport) -> list[Table]:
 
 
 def _summary(health: HealthReport) -> Table:
-    table = plain_table(f"{health.source}: {health.verdict}", ("",), ("",))
+    table = plain_table("", ("",), ("",))
     table.show_header = False
     for name in ("rows", "sessions", "first", "last", "bars_per_year"):
         value = getattr(health, name)

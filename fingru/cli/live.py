@@ -100,12 +100,13 @@ def predict(
     from fingru.config import with_values
     from fingru.live import predict as predict_now
 
+    weights = _holdings(holdings)
     trained = _model(model, opt.store_of(config, runs), models)
     changes: dict[str, str | None] = {"data.end": end}  # unset: the latest session there is
     if data is not None:
         changes["data.source"] = data
     prices = opt.prices_of(with_values(trained.config, changes), quiet)
-    prediction = predict_now(trained, prices, _holdings(holdings))
+    prediction = predict_now(trained, prices, weights)
     for note in prediction.notes:
         say(f"warning: {note}")
     if json:

@@ -22,10 +22,12 @@ def print_json(document: object) -> None:
 
 
 def print_tables(*renderables: RenderableType) -> None:
-    """Print rich renderables on stdout."""
+    """Print rich renderables on stdout; plain text is printed as it is."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    width = None if sys.stdout.isatty() else 140
+    # A symbol or path may hold brackets or colons, which are not markup.
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
     for renderable in renderables:
         console.print(renderable)
 

@@ -166,16 +166,17 @@ def report(
 
 
 def _runs_table(rows: list[dict[str, Any]]) -> Table:
-    numbers = ("Sharpe", "max drawdown", "log score", "seconds")
+    numbers = ("assets", "Sharpe", "max drawdown", "log score", "seconds")
     table = plain_table("Runs", ("run", "status", "data", "period", "strategy"), numbers)
     for row in rows:
         period = f"{str(row['first'])[:10]} to {str(row['last'])[:10]}" if row["first"] else "n/a"
         table.add_row(
             row["id"],
             row["status"],
-            f"{row['source'] or 'n/a'} ({row['assets'] or 0})",
+            row["source"] or "n/a",
             period,
             row["strategy"] or "n/a",
+            _number(row["assets"], "{:.0f}"),
             _number(row["sharpe"], "{:.2f}"),
             _number(row["max_drawdown"], "{:.1%}"),
             _number(row["log_score"], "{:.4f}"),

@@ -80,7 +80,12 @@ def tune(
     if json:
         print_json(_document(result, file))
     else:
-        print_tables(_table(result))
+        print_tables(
+            _table(result),
+            f"The best of {len(result.trials)} trials; trial 0 is the settings before. value: log "
+            "score minus EWMA's, nats a bar, negative is better. Scored on sessions up to "
+            f"{result.last_session}, before the first test origin.",
+        )
         say(f"best settings: {file}  (fingru backtest --config {file})")
 
 
@@ -131,12 +136,7 @@ def _document(result: SearchResult, file: Path) -> dict[str, Any]:
 def _table(result: SearchResult) -> Table:
     from fingru.cli.output import plain_table
 
-    title = f"Study {result.study}: log score minus EWMA's, nats a bar (negative is better)"
-    table = plain_table(title, (), [str(name) for name in result.trials.columns])
-    table.caption = (
-        f"The ten best of {len(result.trials)}; trial 0 is the settings before. Scored on "
-        f"sessions up to {result.last_session}, before the first test origin."
-    )
+    table = plain_table(f"Study {result.study}", (), [str(name) for name in result.trials.columns])
     best = result.trials.sort_values("value").head(10)
     for row in best.itertuples(index=False):
         table.add_row(*(f"{x:.5g}" if isinstance(x, float) else str(x) for x in row))

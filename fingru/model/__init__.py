@@ -10,3 +10,12 @@ A assets; N rows of any flattened batch.
 
 Importing this package alone loads no torch; its modules do, except ``settings``.
 """
+
+from __future__ import annotations
+
+import os
+
+# Idle OpenMP threads shall sleep, not spin: when the cores are shared, spinning made training
+# four to eight times slower, and it gains nothing when they are not. OpenMP reads this once, when
+# torch is loaded; what the user has set stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -62,7 +62,10 @@ class TrainingSettings(Settings):
         default=1.0, ge=0.0, description="Penalty on the squared mean, in squared volatilities."
     )
     dropout: float = Field(
-        default=0.0, ge=0.0, lt=1.0, description="Dropout between GRUs and fusion."
+        default=0.2,
+        ge=0.0,
+        lt=1.0,
+        description="Dropout between GRUs and fusion, one draw per sequence.",
     )
     averaging: float = Field(
         default=0.95,

@@ -52,11 +52,15 @@ def judge(forecasts: pd.DataFrame, horizon: int) -> GateDecision:
     horizon
         Which horizon decides.
     """
-    rows = row_scores(common_rows(forecasts[forecasts["horizon"] == horizon]))
+    rows = common_rows(forecasts[forecasts["horizon"] == horizon])
+    rows = rows.assign(log_score=row_scores(rows)["log_score"])
     means = {
         name: float(rows.loc[rows["model"] == name, "log_score"].mean())
         for name in ("challenger", "champion", "ewma")
     }
+    if not np.isfinite(list(means.values())).all():
+        reason = "there is no session on which champion, challenger and EWMA all have a forecast"
+        return GateDecision("keep", reason, {"n": 0})
     daily = rows.groupby(["model", "origin"])["log_score"].mean().unstack("model")  # noqa: PD010
     p_value = diebold_mariano(daily["challenger"], daily["champion"], horizon).p_value
     scores: dict[str, float | int | None] = {

@@ -33,11 +33,13 @@ def cron_trigger(expression: str, zone: str = "UTC") -> Any:  # noqa: ANN401 - A
     from apscheduler.triggers.cron import CronTrigger
 
     try:
-        return CronTrigger.from_crontab(expression, timezone=ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, OSError) as error:
+        found = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ConfigError(
             f"there is no time zone {zone!r}", "write it like Europe/Berlin"
         ) from error
+    try:
+        return CronTrigger.from_crontab(expression, timezone=found)
     except ValueError as error:
         raise ConfigError(
             f"{expression!r} is not a cron expression: {error}",

@@ -55,12 +55,15 @@ def test_the_whole_pipeline_passes_after_several_cuts(prices, config):
 def test_every_shipped_strategy_and_both_fills_pass(prices, config):
     from fingru.strategy import available_strategies
 
-    for name in available_strategies():
-        for fill in ("next_bar", "same_close"):
-            changes = {"strategy.name": name, "simulation.fill": fill, "strategy.forecast": "ewma",
-                       "baselines.names": ["ewma"], "training.steps": 1,
-                       "training.refit_steps": 0, "model.members": 1}  # fmt: skip
-            assert leak_check(prices, with_values(config, changes))["leaks"] == []
+    quick = {"strategy.forecast": "ewma", "baselines.names": ["ewma"], "model.members": 1,
+             "training.refit_steps": 0, "features.columns": ["log_return"],
+             "features.scales": [1], "leak_check.sessions": 300}  # fmt: skip
+    cases = [(name, "next_bar") for name in available_strategies()]
+    for name, fill in [*cases, ("risk_aware", "same_close")]:
+        changes = {**quick, "strategy.name": name, "simulation.fill": fill}
+        found = leak_check(prices, with_values(config, changes))
+        assert (found["status"], found["leaks"]) == ("passed", [])
+        assert f"fills of {name}" in found["stages"]
 
 
 def test_the_perturbation_leaves_the_past_and_changes_all_of_the_future(prices):

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from fingru.config import Config, make_config, with_values
+from fingru.experiment import run_backtest
 from fingru.market import load_prices
 
 SOURCE = "sample:simulated?assets=2&sessions=640"
@@ -22,7 +23,7 @@ SMALL = {
                  "longest_window": 60},
     "walk_forward": {"refit": 50, "first_refit": "2001-10-01", "min_train_bars": 200},
     "baselines": {"names": ["ewma", "gjr_garch_t"], "workers": 1},
-    "leak_check": {"in_backtest": False},
+    "leak_check": {"in_backtest": False, "assets": 1, "sessions": 400},
 }  # fmt: skip
 
 
@@ -34,6 +35,14 @@ def prices():
 @pytest.fixture
 def config(tmp_path) -> Config:
     return with_values(make_config(SMALL), {"store.runs": str(tmp_path / "runs")})
+
+
+@pytest.fixture(scope="session")
+def pair(prices, tmp_path_factory):
+    """Two runs of that configuration, never interrupted, in two folders; not to be changed."""
+    roots = [tmp_path_factory.mktemp("pair") / "runs" for _ in range(2)]
+    configs = [make_config({**SMALL, "store": {"runs": str(root)}}) for root in roots]
+    return [run_backtest(prices, config) for config in configs]
 
 
 @pytest.fixture

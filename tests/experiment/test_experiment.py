@@ -28,28 +28,6 @@ def files_of(run):
     }
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """Two runs of one configuration in two folders."""
-    from fingru.config import make_config
-    from fingru.market import load_prices
-
-    settings = _small()
-    prices = load_prices(settings["data"]["source"])
-    roots = [tmp_path_factory.mktemp("pair") / "runs" for _ in range(2)]
-    return [
-        run_backtest(prices, make_config({**settings, "store": {"runs": str(root)}}))
-        for root in roots
-    ]
-
-
-def _small():
-    from pathlib import Path
-    from runpy import run_path
-
-    return run_path(str(Path(__file__).with_name("conftest.py")))["SMALL"]
-
-
 def test_same_seed_gives_the_same_bytes(pair):
     one, other = (files_of(run) for run in pair)
     assert len(one) > 8
@@ -111,6 +89,7 @@ def test_unstored_run_touches_no_disk(prices, config, tmp_path, pair):
 
 
 def test_second_try_on_the_same_data_is_counted_and_deflates(prices, config):
+    config = with_values(config, {"baselines.names": ["ewma"], "walk_forward.refit": "year"})
     changed = with_values(config, {"simulation.cost_bps": 20.0})
     first = run_backtest(prices, config)
     second = run_backtest(prices, changed)

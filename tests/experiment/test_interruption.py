@@ -53,10 +53,9 @@ def timeless(manifest):
 
 
 @pytest.fixture
-def whole(prices, config, tmp_path):
+def whole(pair):
     """The same run, never interrupted, in another folder."""
-    run = run_backtest(prices, with_values(config, {"store.runs": str(tmp_path / "whole")}))
-    return run.directory
+    return pair[0].directory
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_resume_refuses_other_settings_and_other_prices(prices, config):
 @pytest.fixture
 def start(config, tmp_path, environment):
     """Start ``fingru backtest`` and wait until it has trained a fold; slow enough to be hit."""
-    slow = with_values(config, {"training.steps": 60, "training.sequences": 8})
+    slow = with_values(config, {"training.steps": 16, "training.sequences": 4})
     file = tmp_path / "slow.toml"
     file.write_text(to_toml(slow))
     started = []

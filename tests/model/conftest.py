@@ -87,5 +87,6 @@ def training_settings() -> TrainingSettings:
         patience=2,
         averaging=0.5,
         refit_steps=0,
+        dropout=0.0,
         threads=1,
     )

@@ -1,20 +1,10 @@
-"""Perturb the future and compare: whatever was decided before must stay bitwise equal.
-
-A short job (few assets, few sessions, a small model) goes through the whole pipeline twice: once
-on the prices as they are, once with everything after a random day changed. Features, labels known
-by then, standardisers, trained weights, forecasts, positions and equity up to that day must not
-differ in a single bit. A difference is named by stage, column and first date.
-
-A position that earns the return of the bar it was decided on needs no later price for that, so it
-is looked for in another way: from a random day on the strategy is made to decide otherwise, and
-no return up to the session after that day may change.
-"""
+"""The short job, the changed future, and the comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,11 +22,16 @@ from fingru.job import (
     simulate_all,
     simulate_strategy,
 )
+from fingru.leakcheck.traces import (
+    Trace,
+    feature_traces,
+    forecast_trace,
+    label_trace,
+    money_traces,
+    training_traces,
+)
 from fingru.market.prices import Prices
 from fingru.strategy import Strategy, View
-
-if TYPE_CHECKING:
-    from fingru.model.forecaster import GRUForecaster
 
 _SHORT_JOB = {
     "model.hidden": 8,
@@ -56,28 +51,6 @@ _SHORT_JOB = {
 
 
 @dataclass(frozen=True)
-class Trace:
-    """What one stage decided, row by row in time.
-
-    Parameters
-    ----------
-    stage
-        Where it was decided, in the words of the pipeline.
-    rows
-        (N,) row of ``Prices.index`` at which each entry was decided.
-    values
-        (N, C) of any type.
-    columns
-        C names.
-    """
-
-    stage: str
-    rows: NDArray[np.intp]
-    values: NDArray[Any]
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Leak:
     """One thing that saw the future: where, which column, when first, and after which cut."""
 
@@ -93,7 +66,8 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
     Parameters
     ----------
     prices
-        Any panel; the latest ``leak_check.sessions`` of its first ``leak_check.assets`` are used.
+        Any panel; its latest ``leak_check.sessions`` sessions are used, and in them the
+        ``leak_check.assets`` assets with the most bars.
     config
         The user's; only sizes are cut down (``_SHORT_JOB``).
     progress
@@ -133,12 +107,13 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
 def perturb_after(prices: Prices, cut: int, rng: np.random.Generator) -> Prices:
     """Change every price and volume after row ``cut``, and let some bars vanish.
 
-    Sessions stay, so that dates do not differ; at least one asset keeps a bar in each.
+    Sessions stay, so that dates do not differ; none loses its only bar.
     """
-    shape = prices.close[cut + 1 :].shape
+    bars = prices.has_bar[cut + 1 :]
+    shape = bars.shape
     factor = np.exp(np.cumsum(rng.normal(0.0, 0.05, shape), axis=0))
     vanished = rng.random(shape) < 0.03
-    vanished &= ~vanished.all(axis=1, keepdims=True)
+    vanished &= (bars & ~vanished).any(axis=1, keepdims=True)
     fields = {}
     for name in ("open", "high", "low", "close", "volume"):
         values = getattr(prices, name)
@@ -193,7 +168,8 @@ class _Decided:
         """
         name, strategy = next(iter(load_strategies(self.job.config).items()))
         if cut is not None:
-            strategy = _Turncoat(strategy, self.job.prices.index[cut])
+            allowed = self.job.config.simulation.max_leverage
+            strategy = _Turncoat(strategy, self.job.prices.index[cut], -min(0.618, allowed / 2))
         equity = simulate_strategy(self.job, (name, strategy), self.forecast).equity
         rows = self.job.prices.index.get_indexer(pd.DatetimeIndex(equity["date"])) - 1
         values = equity[["gross_return"]].to_numpy()
@@ -206,13 +182,14 @@ class _Turncoat:
 
     strategy: Strategy
     last: pd.Timestamp
+    exposure: float
 
     def target_weights(self, view: View) -> NDArray[np.float64] | Any:  # noqa: ANN401 - its own
         """What the strategy wants, or unequal weights of what can be traded."""
         if view.date <= self.last:
             return self.strategy.target_weights(view)
         shares = np.where(view.tradable, np.arange(1.0, len(view.assets) + 1), 0.0)
-        return -0.618 * shares / max(shares.sum(), 1.0)
+        return self.exposure * shares / max(shares.sum(), 1.0)
 
 
 def _decide(prices: Prices, config: Config) -> _Decided:
@@ -222,78 +199,11 @@ def _decide(prices: Prices, config: Config) -> _Decided:
     forecasts = {"gru": gru.walk_forward(job.problem, job.folds)}
     for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
         forecasts[forecast.model] = forecast
-    traces = [*_feature_traces(job), _label_trace(job), *_training_traces(gru, job)]
-    traces += [_forecast_trace(name, forecast) for name, forecast in forecasts.items()]
+    traces = [*feature_traces(job), label_trace(job), *training_traces(gru, job)]
+    traces += [forecast_trace(name, forecast) for name, forecast in forecasts.items()]
     for name, simulation in simulate_all(job, forecasts).items():
-        traces += _money_traces(name, simulation.weights, simulation.equity, prices)
+        traces += money_traces(name, simulation.weights, simulation.equity, prices)
     return _Decided(traces, job, forecasts[config.strategy.forecast])
-
-
-def _training_traces(gru: GRUForecaster, job: Job) -> Iterator[Trace]:
-    origins = np.array([fold.origin for fold in job.folds])
-    for part in ("mean", "std"):
-        stacked = np.stack([getattr(fold, part).ravel() for fold in gru.fitted])
-        yield _numbered(f"standardiser {part}", origins, stacked)
-    for name in gru.fitted[0].weights:
-        stacked = np.stack([fold.weights[name].ravel() for fold in gru.fitted])
-        yield _numbered(f"trained weights {name}", origins, stacked)
-
-
-def _feature_traces(job: Job) -> Iterator[Trace]:
-    features = job.problem.features
-    every_row = np.arange(job.prices.n_sessions)
-    values = features.values.transpose(1, 0, 2, 3).reshape(len(every_row), -1)
-    columns = tuple(
-        f"{name} of {asset} at scale {scale}"
-        for asset in features.assets
-        for scale in features.scales
-        for name in features.names
-    )
-    yield Trace("features", every_row, values, columns)
-    yield Trace("features valid", every_row, features.valid.T, features.assets)
-    yield Trace("reference variance", every_row, features.reference_variance.T, features.assets)
-
-
-def _label_trace(job: Job) -> Trace:
-    """Labels, each at the row at which it is known: what training may use by then."""
-    labels = job.problem.labels
-    t, a, h = np.nonzero(np.isfinite(labels.values))
-    known = labels.known_at[t, a, h].astype(np.intp)
-    order = np.argsort(known, kind="stable")
-    keyed = np.stack([t, a, h, labels.values[t, a, h]], axis=1)[order]
-    return Trace("labels", known[order], keyed, ("row", "asset", "horizon", "log return"))
-
-
-def _forecast_trace(name: str, forecast: Forecast) -> Trace:
-    parts = [forecast.mean, forecast.variance]
-    parts += [part for part in (forecast.df,) if part is not None]
-    values = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-    columns = tuple(
-        f"{kind} of {asset} at horizon {horizon}"
-        for kind in ("mean", "variance", "df")[: len(parts)]
-        for asset in forecast.assets
-        for horizon in forecast.horizons
-    )
-    return Trace(f"forecasts of {name}", np.arange(len(values)), values, columns)
-
-
-def _money_traces(
-    name: str, weights: pd.DataFrame, equity: pd.DataFrame, prices: Prices
-) -> Iterator[Trace]:
-    decided = weights.pivot(index="date", columns="asset", values="weight")  # noqa: PD010
-    yield Trace(
-        f"positions of {name}",
-        prices.index.get_indexer(decided.index),
-        decided.to_numpy(),
-        tuple(decided.columns),
-    )
-    columns = ["net_return", "equity", "turnover", "cost"]
-    rows = prices.index.get_indexer(pd.DatetimeIndex(equity["date"]))
-    yield Trace(f"equity of {name}", rows, equity[columns].to_numpy(), tuple(columns))
-
-
-def _numbered(stage: str, rows: NDArray[np.intp], values: NDArray[Any]) -> Trace:
-    return Trace(stage, rows, values, tuple(f"number {i}" for i in range(values.shape[1])))
 
 
 def _compare(

@@ -1,0 +1,165 @@
+"""Live use says what the backtest said, from the same history."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fingru.backtest.schedule import make_folds
+from fingru.config import with_values
+from fingru.errors import ConfigError, DataError, ModelError, StoreError
+from fingru.experiment import run_backtest
+from fingru.live import JOB_FILE, open_model, predict, train_model
+
+
+@pytest.fixture
+def trained(prices, config, now):
+    """A model of everything up to row 450."""
+    return train_model(prices.until(450), config, now)
+
+
+def test_prediction_equals_the_backtest_of_the_same_origin(prices, config, now):
+    """A model trained at a fold's origin forecasts each later session as the backtest did."""
+    fold = make_folds(prices.index, config.walk_forward, config.horizons)[0]
+    run = run_backtest(prices, config, store=False)
+    model = train_model(prices.until(fold.origin), config, now)
+    backtest = run.forecasts.query("model == 'gru'").set_index(["origin", "asset", "horizon"])
+    for row in (fold.origin, fold.origin + 1, fold.test_last - 5, fold.test_last):
+        said = predict(model, prices.until(row)).table
+        assert len(said) == 4
+        for one in said.itertuples():
+            then = backtest.loc[(prices.index[row], one.asset, one.horizon)]
+            assert one.mean == pytest.approx(then["mean"], rel=1e-4, abs=1e-8)
+            assert one.variance == pytest.approx(then["variance"], rel=1e-5)
+            assert one.df == pytest.approx(then["df"], rel=1e-5)
+
+
+def test_weights_equal_the_first_decision_of_the_backtest(prices, config, now):
+    fold = make_folds(prices.index, config.walk_forward, config.horizons)[0]
+    run = run_backtest(prices, config, store=False)
+    model = train_model(prices.until(fold.origin), config, now)
+    wanted = predict(model, prices.until(fold.origin)).weights
+    then = run.weights[run.weights["date"] == prices.index[fold.origin]]
+    assert wanted == pytest.approx(dict(zip(then["asset"], then["weight"], strict=True)), rel=1e-4)
+
+
+def test_prices_after_the_last_session_cannot_matter(prices, trained):
+    """Cut off or changed: the prediction at a session knows nothing later."""
+    from fingru.leakcheck import perturb_after
+
+    changed = perturb_after(prices, 500, np.random.default_rng(0)).until(500)
+    one, other = (predict(trained, panel) for panel in (prices.until(500), changed))
+    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
+    assert one.weights == other.weights
+
+
+def test_table_holds_ranges_and_prices_that_belong_together(prices, trained):
+    said = predict(trained, prices.until(460))
+    table = said.table
+    assert said.origin == prices.index[460]
+    assert list(table["horizon"]) == [1, 3, 1, 3]
+    np.testing.assert_array_equal(table["close"], np.repeat(prices.close[460], 2))
+    assert (table["lower95"] < table["mean"]).all()
+    np.testing.assert_allclose(table["upper_price"], table["close"] * np.exp(table["upper95"]))
+    annual = np.sqrt(table["variance"] / table["horizon"] * prices.bars_per_year)
+    np.testing.assert_allclose(table["annual_volatility"], annual)
+    assert said.weights.keys() == {"SIM1", "SIM2"}
+    assert said.notes == ()
+
+
+def test_holdings_decide_what_is_kept(prices, trained, config, now, tmp_path):
+    file = tmp_path / "keeper.py"
+    file.write_text(
+        "class Keeper:\n    def target_weights(self, view):\n"
+        "        return None if view.weights.sum() > 0.5 else view.weights * 0 + 0.25\n"
+    )
+    model = train_model(prices.until(450), with_values(config, {"strategy.name": str(file)}), now)
+    assert predict(model, prices).weights == {"SIM1": 0.25, "SIM2": 0.25}
+    assert predict(model, prices, {"SIM2": 0.9}).weights is None
+    with pytest.raises(ConfigError, match="'SIM9'"):
+        predict(model, prices, {"SIM9": 0.9})
+
+
+def test_strategy_that_trades_on_a_baseline_gets_its_forecasts(prices, config, now, tmp_path):
+    file = tmp_path / "teller.py"
+    file.write_text(
+        "class Teller:\n    def target_weights(self, view):\n"
+        "        return view.forecast.variance[:, 0] * 100\n"
+    )
+    changes = {"strategy.name": str(file), "strategy.forecast": "ewma"}
+    changed = with_values(config, changes)
+    model = train_model(prices.until(450), changed, now)
+    wanted = predict(model, prices.until(480)).weights
+    returns = prices.log_returns[1:481]
+    variance = returns[0] ** 2
+    for row in returns[1:]:
+        variance = 0.94 * variance + 0.06 * row**2
+    assert list(wanted.values()) == pytest.approx(list(variance * 100), rel=0.01)
+
+
+def test_short_history_is_told_with_its_length(prices, trained):
+    late = prices.between(prices.index[400], None)
+    said = predict(trained, late)
+    assert len(said.notes) == 2
+    assert "SIM1 has 51 bars up to the model's origin" in said.notes[0]
+    assert predict(trained, prices).notes == ()
+
+
+def test_history_too_short_for_the_features_is_refused(prices, trained):
+    with pytest.raises((DataError, ModelError), match=r"bars"):
+        predict(trained, prices.between(prices.index[-20], None))
+
+
+def test_prices_that_end_before_the_model_are_refused(prices, trained):
+    with pytest.raises(ModelError, match="after the last session"):
+        predict(trained, prices.until(440))
+
+
+def test_models_are_opened_by_id_beginning_path_or_as_the_latest(prices, config, now, trained):
+    later = train_model(prices.until(455), config, now + timedelta(days=1))
+    root = config.store.models
+    assert open_model(root).model_id == later.model_id
+    assert open_model(root, trained.model_id).model_id == trained.model_id
+    assert open_model(root, trained.model_id[:-2]).model_id == trained.model_id
+    assert open_model(root, str(trained.path)).job == trained.job
+    with pytest.raises(ModelError, match="beginning of 2 models"):
+        open_model(root, "2026010")
+    with pytest.raises(ModelError, match=f"choose from .*{later.model_id}"):
+        open_model(root, "nonsense")
+    with pytest.raises(ModelError, match="fingru train"):
+        open_model(root / "elsewhere")
+
+
+def test_same_seed_gives_the_same_model(prices, config, now, trained):
+    again = train_model(prices.until(450), config, now)
+    assert again.model_id != trained.model_id
+    one, other = ((m.path / "model.safetensors").read_bytes() for m in (trained, again))
+    assert one == other
+
+
+def test_a_model_folder_that_cannot_be_finished_is_removed(prices, config, now, monkeypatch):
+    from fingru.store import files
+
+    def full(path, _content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(files, "_write_and_flush", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        train_model(prices.until(450), config, now)
+    assert list(config.store.models.glob(f"*/{JOB_FILE}")) == []
+    assert list(config.store.models.iterdir()) == []
+
+
+def test_a_model_of_other_features_is_refused(prices, trained, tmp_path):
+    import json
+
+    job = json.loads((trained.path / JOB_FILE).read_text())
+    job["config"]["features"]["columns"] = ["log_return", "volatility_3"]
+    (trained.path / JOB_FILE).write_text(json.dumps(job))
+    with pytest.raises(ModelError, match="fitted to features"):
+        predict(open_model(trained.path.parent), prices)
