@@ -45,7 +45,7 @@ def plain_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -
         caption_justify="left", caption_style="dim",
     )  # fmt: skip
     for position, heading in enumerate(texts):
-        table.add_column(heading, no_wrap=position == 0)
+        table.add_column(heading, no_wrap=position == 0, overflow="fold")
     for heading in numbers:
         table.add_column(heading, justify="right")
     return table

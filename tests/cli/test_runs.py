@@ -42,7 +42,7 @@ def test_list_shows_every_run_newest_first(fingru, mine):
     assert rows[0]["created_at"] >= rows[1]["created_at"]
     assert {row["status"] for row in rows} == {"done"}
     told = fingru("runs", "list")
-    for part in (*ids, "sample:simulated", "done", "risk_aware"):
+    for part in (*ids, "sample:simul", "done", "risk_aware"):
         assert part in told.out
 
 
