@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from fingru.forecast.evaluation import compare_models, row_scores
+from fingru.forecast.evaluation import compare_models, loss_table
 from fingru.store.files import write_bytes_atomic
 from fingru.store.runs import RunDirectory
 from fingru.store.strict_json import to_json_bytes
@@ -71,9 +71,8 @@ def summary(run: RunDirectory) -> dict[str, Any]:
 
 
 def _medians(forecasts: pd.DataFrame, horizon: int) -> dict[str, float]:
-    rows = row_scores(forecasts[forecasts["horizon"] == horizon])
-    means = rows.groupby(["model", "asset"])["log_score"].mean()
-    return {str(model): float(values.median()) for model, values in means.groupby("model")}
+    by_asset = loss_table(forecasts, horizon).groupby(level="asset").mean()
+    return {str(model): float(value) for model, value in by_asset.median().items()}
 
 
 def main() -> None:
