@@ -46,9 +46,8 @@ def test_every_command_in_readme_exists():
     from fingru.cli.app import app
 
     known = set(get_command(app).commands)
-    named = set(re.findall(r"`fingru (\w+)", README)) | set(
-        re.findall(r"^fingru (\w+)", README, re.M)
-    )
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    named = set(re.findall(r"`fingru (\w+)", README)) | set(re.findall(r"fingru (\w+)", shell))
     assert named
     assert named <= known
 
