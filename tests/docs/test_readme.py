@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,4 +101,3 @@ def test_python_example_of_readme_runs(tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), namespace)
     assert namespace["run"].metrics["strategies"]["risk_aware"]["periods"] > 100
     assert (tmp_path / "data" / "runs").is_dir()
-    assert "streamlit" not in sys.modules
