@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fingru.backtest.metrics import sharpe_ratio
 from fingru.backtest.result import BacktestResult
 from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import strategy_metrics
@@ -28,20 +26,20 @@ from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simul
 from fingru.leakcheck import leak_check
 from fingru.market.prices import Prices
 from fingru.record import (
+    TrialSource,
     UnitCheckpoints,
     baseline_forecasts,
+    enter_trial,
     first_manifest,
     open_directory,
     recording_failure,
 )
 from fingru.store.runs import RunDirectory
-from fingru.store.strict_json import json_sha256
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from fingru.model.forecaster import GRUForecaster
-    from fingru.store.ledger import TrialCount
 
 
 @dataclass(frozen=True)
@@ -244,27 +242,9 @@ def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -
     """Enter this run in the trial ledger and say how often this data has been tried."""
     if directory is None:
         return {"count": 1, "sharpe_variance": None, "counted": False}
-    from fingru.store.database import open_database
-    from fingru.store.ledger import Trial, record_trial, trials_for
-
     net = chosen.equity["net_return"].to_numpy()
-    per_bar = sharpe_ratio(net, 1.0)
-    database = open_database(job.config.store.runs, job.config.store.url)
-    decisive = job.config.model_dump(mode="json", exclude={"store", "data", "device"})
-    record_trial(
-        database,
-        Trial(
-            kind="backtest",
-            data_sha256=job.prices.sha256,
-            run_or_study=directory.run_id,
-            config_sha256=json_sha256(decisive),
-            sharpe_per_period=per_bar,
-            sharpe_annual=per_bar * job.prices.bars_per_year**0.5,
-            periods=len(net),
-            created_at=datetime.now(UTC),
-        ),
-    )
-    found: TrialCount = trials_for(database, job.prices.sha256)
+    made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
+    found = enter_trial(job.config, net, job.prices.bars_per_year, made_of)
     return {
         "count": found.count,
         "sharpe_variance": found.sharpe_variance,

@@ -8,20 +8,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fingru import __version__
+from fingru.backtest.metrics import sharpe_ratio
+from fingru.config import Config
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.forecast.baselines import forecast_baselines
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
 from fingru.store.database import open_database
+from fingru.store.ledger import Trial, TrialCount, record_trial, trials_for
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
+from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
+
+TrialSource = tuple[Literal["backtest", "tuning"], str, str]
+"""Kind of trial, hash of the prices, id of the run or name of the study."""
 
 _FORECAST_ARRAYS = ("mean", "variance", "df", "epistemic_variance", "fallback")
 
@@ -173,3 +181,43 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
         epistemic_variance=arrays.get("epistemic_variance"),
         fallback=arrays.get("fallback"),
     )
+
+
+def enter_trial(
+    config: Config,
+    net_returns: NDArray[np.float64],
+    bars_per_year: float,
+    made_of: TrialSource,
+) -> TrialCount:
+    """Enter a judged configuration in the trial ledger and count what its data has seen.
+
+    Parameters
+    ----------
+    config
+        What was tried.
+    net_returns
+        (N,) returns of its strategy, net of costs.
+    bars_per_year
+        For the annualised Sharpe ratio.
+    made_of
+        Where the trial comes from.
+    """
+    kind, data_sha256, run_or_study = made_of
+    per_bar = sharpe_ratio(net_returns, 1.0)
+    decisive = config.model_dump(mode="json", exclude={"store", "data", "device"})
+    database = open_database(config.store.runs, config.store.url)
+    record_trial(
+        database,
+        Trial(
+            kind=kind,
+            data_sha256=data_sha256,
+            run_or_study=run_or_study,
+            # A setting judged on inner splits is another trial than the same one on the test days.
+            config_sha256=json_sha256(decisive if kind == "backtest" else {"tuned": decisive}),
+            sharpe_per_period=per_bar,
+            sharpe_annual=per_bar * bars_per_year**0.5,
+            periods=len(net_returns),
+            created_at=datetime.now(UTC),
+        ),
+    )
+    return trials_for(database, data_sha256)

@@ -65,10 +65,7 @@ def backtest(
     2 bad input, 3 the leak check found a leak (the run is stored and says so), 4 interrupted.
     """
     flags = {
-        "data.source": data,
-        "data.assets": opt.split(assets),
-        "data.start": start,
-        "data.end": end,
+        **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "store.runs": None if runs is None else str(runs),
         "strategy.name": strategy,

@@ -37,10 +37,7 @@ def leakcheck(
     from fingru.leakcheck import leak_check
 
     flags = {
-        "data.source": data,
-        "data.assets": opt.split(assets),
-        "data.start": start,
-        "data.end": end,
+        **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "strategy.name": strategy,
         "horizons": opt.whole_numbers(horizons, "--horizons"),

@@ -42,10 +42,7 @@ def train(
     from fingru.live import train_model
 
     flags = {
-        "data.source": data,
-        "data.assets": opt.split(assets),
-        "data.start": start,
-        "data.end": end,
+        **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "strategy.name": strategy,
         "model.members": members,

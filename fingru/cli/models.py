@@ -63,10 +63,7 @@ def retrain(
             "fingru retrain was not told when", "give --once or --schedule CRON, one of them"
         )
     flags = {
-        "data.source": data,
-        "data.assets": opt.split(assets),
-        "data.start": start,
-        "data.end": end,
+        **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "strategy.name": strategy,
         "store.runs": None if runs is None else str(runs),

@@ -157,6 +157,18 @@ def whole_numbers(text: str | None, option: str) -> list[int] | None:
         ) from None
 
 
+def data_flags(
+    source: str | None, assets: str | None, start: str | None, end: str | None
+) -> dict[str, Any]:
+    """Which prices were asked for, by dotted key."""
+    return {
+        "data.source": source,
+        "data.assets": split(assets),
+        "data.start": start,
+        "data.end": end,
+    }
+
+
 def configuration(
     file: Path | None, overrides: list[str] | None, flags: Mapping[str, Any]
 ) -> Config:

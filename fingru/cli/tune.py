@@ -62,10 +62,7 @@ def tune(
     from fingru.tune.space import DEFAULT_KEYS
 
     flags = {
-        "data.source": data,
-        "data.assets": opt.split(assets),
-        "data.start": start,
-        "data.end": end,
+        **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "store.runs": None if runs is None else str(runs),
         "model.members": members,

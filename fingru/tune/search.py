@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.exc import SQLAlchemyError
 
-from fingru.backtest.metrics import sharpe_ratio
 from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
 from fingru.errors import ConfigError, FingruError, StoreError
@@ -21,7 +19,7 @@ from fingru.forecast.forecaster import Fold, Progress, silent
 from fingru.forecast.scores import log_score
 from fingru.job import Job, make_gru, make_problem, simulate_all
 from fingru.market.prices import Prices
-from fingru.store.ledger import Trial, record_trial
+from fingru.record import TrialSource, enter_trial
 from fingru.store.strict_json import json_sha256
 from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
 
@@ -216,7 +214,9 @@ class _Objective:
                 raise
             trial.set_user_attr("error", str(error))
             raise optuna.TrialPruned(str(error)) from error
-        _count(changed, net, (*self.labels, self.past.bars_per_year))
+        data_sha256, study = self.labels
+        made_of: TrialSource = ("tuning", data_sha256, study)
+        enter_trial(changed, net.to_numpy(), self.past.bars_per_year, made_of)
         return gain
 
 
@@ -239,27 +239,6 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     )
     simulations = simulate_all(Job(spoken, job.problem, splits, 0.0), forecasts)
     return gain, next(iter(simulations.values())).equity["net_return"]
-
-
-def _count(config: Config, net: pd.Series, labels: tuple[str, str, float]) -> None:
-    from fingru.store.database import open_database
-
-    data_sha256, study, bars_per_year = labels
-    per_bar = sharpe_ratio(net.to_numpy(), 1.0)
-    decisive = config.model_dump(mode="json", exclude={"store", "data", "device"})
-    record_trial(
-        open_database(config.store.runs, config.store.url),
-        Trial(
-            kind="tuning",
-            data_sha256=data_sha256,
-            run_or_study=study,
-            config_sha256=json_sha256({"tuned": decisive}),
-            sharpe_per_period=per_bar,
-            sharpe_annual=per_bar * bars_per_year**0.5,
-            periods=len(net),
-            created_at=datetime.now(UTC),
-        ),
-    )
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

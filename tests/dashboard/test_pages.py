@@ -19,9 +19,9 @@ TABS = ("Summary", "Returns & risk", "Forecast quality", "Trades & costs", "Fold
 
 
 @pytest.fixture(autouse=True)
-def quiet_and_unshared(monkeypatch):
+def quiet_and_unshared(monkeypatch, caplog):
     monkeypatch.setattr("sys.argv", ["app.py"])
-    logging.getLogger("fingru.store").setLevel(logging.ERROR)
+    caplog.set_level(logging.ERROR, logger="fingru.store")  # set back after the test
 
 
 @pytest.fixture
