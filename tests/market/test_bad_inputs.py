@@ -134,11 +134,12 @@ def test_unknown_ending_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("x.csv.gz", gzip.compress(one(*GOOD).encode())[:-12], "damaged gzip"),
+        ("x.csv.gz", gzip.compress(one(*GOOD).encode(), mtime=0)[:-12], "damaged gzip"),
         ("x.parquet", b"PAR1 nonsense", "not a readable Parquet"),
         ("x.csv", one(*GOOD).encode("utf-16"), "not plain text"),
         ("x.csv", "Date,Schlußkurs\n".encode("latin-1"), "line 1 is not UTF-8"),
     ],
+    ids=["gzip", "parquet", "utf-16", "latin-1"],
 )
 def test_damaged_bytes_refused(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
