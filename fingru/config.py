@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from fingru.backtest.settings import SimulationSettings, WalkForwardSettings
 from fingru.errors import ConfigError
 from fingru.features.settings import FeatureSettings
-from fingru.forecast.settings import BaselineSettings
+from fingru.forecast.settings import BaselineSettings, RecalibrationSettings
 from fingru.model.settings import ModelSettings, TrainingSettings
 from fingru.settings import Settings
 from fingru.store.settings import StoreSettings
@@ -85,6 +85,7 @@ class Config(Settings):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     walk_forward: WalkForwardSettings = WalkForwardSettings()
+    recalibration: RecalibrationSettings = RecalibrationSettings()
     baselines: BaselineSettings = BaselineSettings()
     strategy: StrategySettings = StrategySettings()
     simulation: SimulationSettings = SimulationSettings()

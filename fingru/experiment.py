@@ -22,7 +22,7 @@ from fingru.errors import FingruError, LeakFoundError
 from fingru.forecast.evaluation import common_rows, score_forecasts
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
-from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simulate_all
+from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simulate_all, walk_gru
 from fingru.leakcheck import leak_check
 from fingru.market.prices import Prices
 from fingru.record import (
@@ -158,7 +158,7 @@ def _work(
     job: Job, directory: RunDirectory | None, clock: _Clock, progress: Progress
 ) -> BacktestResult:
     gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
-    forecasts = {"gru": gru.walk_forward(job.problem, job.folds, progress)}
+    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
     clock.stages |= {
         "train_s": gru.train_seconds,
         "forecast_s": gru.forecast_seconds,

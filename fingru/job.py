@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.forecast.labels import make_labels
+from fingru.forecast.recalibration import recalibrate
 from fingru.market.prices import Prices
 from fingru.strategy import Strategy, load_strategy
 
@@ -83,6 +84,22 @@ def make_gru(config: Config, checkpoints: FoldCheckpoints | None = None) -> GRUF
         device=config.device,
         checkpoints=checkpoints,
     )
+
+
+def walk_gru(
+    gru: GRUForecaster,
+    problem: ForecastProblem,
+    folds: Sequence[Fold],
+    config: Config,
+    progress: Progress = silent,
+) -> Forecast:
+    """Fit and forecast fold by fold, and follow each fold's misses with the width.
+
+    Known at: row t at its own close, with weights fitted at the origin of its fold.
+    """
+    raw = gru.walk_forward(problem, folds, progress)
+    starts = [fold.test_first for fold in folds]
+    return recalibrate(raw, problem.labels, starts, config.recalibration)
 
 
 def load_strategies(config: Config) -> dict[str, Strategy]:

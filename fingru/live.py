@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from fingru import __version__
 from fingru.backtest.decisions import decide
+from fingru.backtest.schedule import make_folds
 from fingru.backtest.views import ViewFactory
 from fingru.config import Config, make_config
-from fingru.errors import ConfigError, ModelError, StoreError
+from fingru.errors import ConfigError, FingruError, ModelError, StoreError
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.recalibration import recalibrate
 from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
 from fingru.market.prices import Prices
@@ -106,9 +108,29 @@ def fit_at(
     Known at: ``origin``.
     """
     gru = make_gru(config)
-    fold = Fold(0, origin, train_first(config, origin), origin, origin)
-    gru.walk_forward(problem, [fold], progress)
-    return gru.fitted[0]
+    gru.walk_forward(problem, fit_folds(problem.prices, config, origin, origin), progress)
+    return gru.fitted[-1]
+
+
+def fit_folds(prices: Prices, config: Config, origin: int, last: int) -> list[Fold]:
+    """Folds to fit for forecasts from ``origin`` to ``last``; the last one is what is wanted.
+
+    As in the backtest, it goes on from a first fold's weights: that of the walk-forward over the
+    sessions up to the origin, if they are enough for one.
+
+    Known at: ``origin``.
+    """
+    wanted = Fold(0, origin, train_first(config, origin), origin, last)
+    if config.training.start == "random":
+        return [wanted]
+    try:
+        past = prices.index[: origin + 1]
+        first = make_folds(past, config.walk_forward, config.horizons)[0]
+    except FingruError:  # too short for a fold before this one
+        return [wanted]
+    if first.origin >= origin:
+        return [wanted]
+    return [replace(first, test_last=first.test_first), replace(wanted, number=1)]
 
 
 def train_first(config: Config, origin: int) -> int:
@@ -165,7 +187,9 @@ def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
     from fingru.model.prediction import predict_since
 
     fitted = load_model(model.path, problem.features)
-    return predict_since(fitted, problem, model.config.device)
+    raw = predict_since(fitted, problem, model.config.device)
+    first = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
+    return recalibrate(raw, problem.labels, [first], model.config.recalibration)
 
 
 def predict(

@@ -40,6 +40,8 @@ class Forecast:
         Variance of the ensemble members' means, part of ``variance``; None without an ensemble.
     fallback
         (T, A) True where the model's fit failed and a simpler one answered; None if it cannot.
+    scale
+        Factor by which recalibration changed the standard deviation; None without it.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Forecast:
     df: FloatArray | None = None
     epistemic_variance: FloatArray | None = None
     fallback: NDArray[np.bool_] | None = None
+    scale: FloatArray | None = None
 
     def horizon_position(self, horizon: int) -> int:
         """Position of ``horizon`` on the last axis."""
@@ -78,5 +81,6 @@ class Forecast:
                 np.nan if self.epistemic_variance is None else self.epistemic_variance[t, a, h]
             ),
             "fallback": False if self.fallback is None else self.fallback[t, a],
+            "scale": np.nan if self.scale is None else self.scale[t, a, h],
         }
         return pd.DataFrame(columns).astype({"asset": "str", "model": "str"})

@@ -56,3 +56,42 @@ class BaselineSettings(Settings):
         if len(set(names)) < len(names):
             raise ValueError("baselines named twice; keep one of each")
         return names
+
+
+class RecalibrationSettings(Settings):
+    """How fast the width of the model's forecasts follows their misses."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Scale the model's variance by the misses known so far.",
+    )
+    asset_rate: float = Field(
+        default=0.01,
+        ge=0.0,
+        le=1.0,
+        description="Step of an asset's own correction per outcome, in log variance.",
+    )
+    market_rate: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="Step of the correction common to all assets per session, in log variance.",
+    )
+    pull: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="How strongly a correction is drawn back to none, beside a step of 1.",
+    )
+    forgetting: float = Field(
+        default=0.99,
+        gt=0.0,
+        le=1.0,
+        description="What is left per outcome of what the experts' past scores say.",
+    )
+    share: float = Field(
+        default=0.01,
+        ge=0.0,
+        lt=1.0,
+        description="Weight that returns to the starting weights at every outcome.",
+    )

@@ -76,7 +76,7 @@ def from_state(
     """
     manifest = json.loads(state["manifest"].tobytes())
     for key, value in identity.items():
-        if manifest[key] != value:
+        if manifest.get(key) != value:
             raise ModelError(
                 f"the checkpoint of fold {identity['fold']} was made with other {key}",
                 "resume with the configuration and data of the run, or start a new run",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
@@ -87,12 +89,13 @@ class GRUForecaster:
         )
         fitted: list[FittedFold] = []
         history: list[HistoryRow] = []
-        chunks = chunk_folds(folds, self._model.members, self._training.stack_models)
+        chunks = self._chunks(folds)
         with torch_threads(self._training.threads):
             for number, chunk in enumerate(chunks):
                 started = time.perf_counter()
-                report = _ChunkProgress(progress, number, len(chunks), self._training.steps)
-                models, rows = self._fit_chunk(problem, bank, chunk, plan, report)
+                report = _ChunkProgress(progress, number, len(chunks), self._training)
+                first = fitted[0] if fitted and self._continues else None
+                models, rows = self._fit_chunk((problem, bank, plan), chunk, first, report)
                 trained = time.perf_counter()
                 forecast_folds(bank, models, chunk, out, plan.device)
                 progress("forecast", number + 1, len(chunks))
@@ -102,6 +105,18 @@ class GRUForecaster:
                 history += rows
         self.fitted, self.history = tuple(fitted), history_frame(history, fitted)
         return out
+
+    @property
+    def _continues(self) -> bool:
+        """Whether later folds go on from the first one's weights."""
+        return self._training.start == "first_fold"
+
+    def _chunks(self, folds: Sequence[Fold]) -> list[list[Fold]]:
+        """Folds that are trained together; the first alone if the others go on from it."""
+        size = self._training.stack_models
+        if not self._continues or len(folds) < 2:
+            return chunk_folds(folds, self._model.members, size)
+        return [[folds[0]], *chunk_folds(folds[1:], self._model.members, size)]
 
     def _plan(self, problem: ForecastProblem) -> TrainingPlan:
         features = problem.features
@@ -118,21 +133,25 @@ class GRUForecaster:
 
     def _fit_chunk(
         self,
-        problem: ForecastProblem,
-        bank: SequenceBank,
+        given: tuple[ForecastProblem, SequenceBank, TrainingPlan],
         chunk: Sequence[Fold],
-        plan: TrainingPlan,
+        first: FittedFold | None,
         report: _ChunkProgress,
     ) -> tuple[list[FittedFold], list[HistoryRow]]:
         """Resume the chunk if all its folds are kept, else train it and keep them."""
-        identities = [fold_identity(problem, fold, plan) for fold in chunk]
+        problem, bank, plan = given
+        origin = None if first is None else first.manifest["origin"]
+        identities = [
+            {**fold_identity(problem, fold, plan), "started_from": origin} for fold in chunk
+        ]
         kept = [self._checkpoints.load(f.number) for f in chunk] if self._checkpoints else []
         states = [state for state in kept if state is not None]
         if len(states) == len(chunk):
             resumed = [from_state(s, i) for s, i in zip(states, identities, strict=True)]
             return [f for f, _ in resumed], [row for _, rows in resumed for row in rows]
         tasks = [ModelTask(f, member) for f in chunk for member in range(plan.model.members)]
-        stack = train_stack(bank, tasks, plan, report)
+        start = None if first is None else _repeated(first.weights, len(chunk))
+        stack = train_stack(bank, tasks, plan, report, start)
         self.bar_steps += stack.bar_steps
         fitted = cut_folds(stack, identities)
         for fold, models in zip(chunk, fitted, strict=True):
@@ -145,13 +164,24 @@ class GRUForecaster:
 class _ChunkProgress:
     """Turns a chunk's steps into progress of the whole training."""
 
-    def __init__(self, progress: Progress, chunk: int, chunks: int, steps: int) -> None:
-        self._progress, self._steps = progress, steps
-        self._before, self._total = chunk * steps, chunks * steps
+    def __init__(
+        self, progress: Progress, chunk: int, chunks: int, settings: TrainingSettings
+    ) -> None:
+        later = settings.continued_steps if settings.start == "first_fold" else settings.steps
+        self._progress = progress
+        self._before = 0 if chunk == 0 else settings.steps + (chunk - 1) * later
+        self._total = settings.steps + (chunks - 1) * later
 
     def __call__(self, step: int, loss: float) -> None:
         """Report a finished step and its mean loss."""
         self._progress("train", self._before + step, self._total, f"loss {loss:.4f}")
+
+
+def _repeated(
+    weights: dict[str, NDArray[np.float32]], folds: int
+) -> dict[str, NDArray[np.float32]]:
+    """One fold's weights, (members, ...), once for each of several folds."""
+    return {name: np.concatenate([values] * folds) for name, values in weights.items()}
 
 
 def chunk_folds(folds: Sequence[Fold], members: int, stack_models: int) -> list[list[Fold]]:

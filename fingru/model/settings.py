@@ -44,6 +44,16 @@ class TrainingSettings(Settings):
     """How the network is trained, and how forecasts are warmed up."""
 
     steps: int = Field(default=240, ge=1, description="Optimiser steps at most.")
+    start: Literal["first_fold", "random"] = Field(
+        default="first_fold",
+        description="Where later folds' models start: from the first fold's trained weights of "
+        "the same member, which knew still less, or from random ones.",
+    )
+    continued_steps: int = Field(
+        default=80,
+        ge=1,
+        description="Optimiser steps at most of a model that starts from trained weights.",
+    )
     sequences: int = Field(default=8, ge=1, description="Sequences B in the batch of each model.")
     sequence_bars: int = Field(default=420, ge=2, description="Bars L in a training sequence.")
     burn_in: int = Field(default=126, ge=0, description="First bars of a sequence without loss.")

@@ -6,7 +6,7 @@ Models share no parameter, so one backward pass gives every model its own gradie
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
 
@@ -64,6 +64,12 @@ class StackRun:
         self.bar_steps = (
             len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
         )
+
+    def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace the random first weights, (M, ...) by parameter name."""
+        state = {name: torch.from_numpy(values) for name, values in weights.items()}
+        for network in (self.network, self.averaged):
+            network.load_state_dict(state)
 
     def step(self, rate: float) -> NDArray[np.float64]:
         """Take one optimiser step at this share of the peak rate; return the losses, (M,)."""
@@ -151,11 +157,11 @@ class ValidationTail:
         return losses
 
 
-def schedule(step: int, settings: TrainingSettings) -> float:
+def schedule(step: int, steps: int, warmup_steps: int) -> float:
     """Factor of the learning rate: linear warm-up, then half a cosine down to 0.02."""
-    if step <= settings.warmup_steps:
-        return step / settings.warmup_steps
-    rest = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
+    if step <= warmup_steps:
+        return step / warmup_steps
+    rest = (step - warmup_steps) / max(steps - warmup_steps, 1)
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
 
 

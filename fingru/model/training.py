@@ -8,7 +8,7 @@ calendar alone, so later data cannot move an earlier fold's weights by a single 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,7 @@ def train_stack(
     tasks: Sequence[ModelTask],
     plan: TrainingPlan,
     on_step: Callable[[int, float], None],
+    start: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> TrainedStack:
     """Train all models of ``tasks`` together; keep each one's best weights, refitted on its tail.
 
@@ -78,6 +79,9 @@ def train_stack(
         What they share.
     on_step
         Called after each optimiser step with the step and the mean training loss.
+    start
+        Weights to go on from, by parameter name with leading dimension M, for
+        ``training.continued_steps``; None starts from random ones, for ``training.steps``.
 
     Raises
     ------
@@ -88,16 +92,19 @@ def train_stack(
     for task, (train, tail) in zip(tasks, splits, strict=True):
         _check_labels(bank, task.fold, train, tail)
     run = StackRun(bank, tasks, [train for train, _ in splits], plan)
+    if start is not None:
+        run.start_from(start)
+    steps = plan.training.steps if start is None else plan.training.continued_steps
     validation = ValidationTail(bank, [tail for _, tail in splits], run)
     stopping = EarlyStopping(len(tasks), plan.training.patience)
     kept, history, done = KeptWeights(run.averaged), [], 0
     stopping.offer(0, validation.losses(run.averaged))
     recent: list[NDArray[np.float64]] = []
-    for step in range(1, plan.training.steps + 1):
-        recent.append(run.step(schedule(step, plan.training)))
+    for step in range(1, steps + 1):
+        recent.append(run.step(schedule(step, steps, plan.training.warmup_steps)))
         on_step(step, float(recent[-1].mean()))
         done = step
-        if step % plan.training.evaluate_every and step != plan.training.steps:
+        if step % plan.training.evaluate_every and step != steps:
             continue
         active, losses = stopping.active.copy(), validation.losses(run.averaged)
         kept.take(run.averaged, stopping.offer(step, losses))
@@ -106,7 +113,8 @@ def train_stack(
         if not stopping.active.any():
             break
     if plan.training.refit_steps:
-        _learn_tail(bank, tasks, run, kept, stopping.best_step > 0)
+        trained = stopping.best_step > 0 if start is None else np.isfinite(stopping.best_loss)
+        _learn_tail(bank, tasks, run, kept, trained)
         done += plan.training.refit_steps
     return TrainedStack(
         weights=kept.arrays(),

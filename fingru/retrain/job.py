@@ -16,13 +16,13 @@ from fingru.errors import ConfigError, StoreError
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
-from fingru.job import make_gru, make_problem
+from fingru.job import make_gru, make_problem, walk_gru
 from fingru.live import (
     TrainedModel,
+    fit_folds,
     forecast_since,
     open_model,
     store_model,
-    train_first,
     train_model,
 )
 from fingru.market.prices import Prices
@@ -127,16 +127,17 @@ def _compare(
             f"not {horizon}",
             "retrain with one of those first, or promote another model by hand",
         )
-    fold = Fold(0, origin, train_first(config, origin), origin, prices.n_sessions - 2)
+    folds = fit_folds(prices, config, origin, prices.n_sessions - 2)
+    fold = folds[-1]
     problem = make_problem(prices, config, progress)
     gru = make_gru(config)
     forecasts = {
-        "challenger": gru.walk_forward(problem, [fold], progress),
+        "challenger": walk_gru(gru, problem, folds, config, progress),
         "champion": forecast_since(current, make_problem(prices, current.config)),
         "ewma": make_baseline("ewma", config.baselines).walk_forward(problem, [fold]),
     }
     gate = judge(_same_rows(forecasts, problem, fold, horizon), horizon)
-    return gate, gru.fitted[0]
+    return gate, gru.fitted[-1]
 
 
 def _same_rows(

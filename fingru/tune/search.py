@@ -17,7 +17,7 @@ from fingru.forecast.baselines import make_baseline
 from fingru.forecast.evaluation import common_rows
 from fingru.forecast.forecaster import Fold, Progress, silent
 from fingru.forecast.scores import log_score
-from fingru.job import Job, make_gru, make_problem, simulate_all
+from fingru.job import Job, make_gru, make_problem, simulate_all, walk_gru
 from fingru.market.prices import Prices
 from fingru.record import TrialSource, enter_trial
 from fingru.store.strict_json import json_sha256
@@ -224,7 +224,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     """Mean difference in log score to EWMA over the inner splits, and the strategy's returns."""
     job = Job(config, make_problem(past, config), splits, 0.0)
     forecasts = {
-        "gru": make_gru(config).walk_forward(job.problem, splits),
+        "gru": walk_gru(make_gru(config), job.problem, splits, config),
         _REFERENCE: make_baseline(_REFERENCE, config.baselines).walk_forward(job.problem, splits),
     }
     frames = [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()]

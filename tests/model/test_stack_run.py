@@ -7,7 +7,6 @@ import itertools
 import pytest
 import torch
 
-from fingru.model.settings import TrainingSettings
 from fingru.model.stack_run import clip_each_model, schedule
 
 
@@ -21,8 +20,7 @@ def test_clip_acts_on_each_model_by_its_own_norm():
 
 
 def test_schedule_warms_up_then_falls():
-    settings = TrainingSettings(steps=100, warmup_steps=10)
-    factors = [schedule(step, settings) for step in range(1, 101)]
+    factors = [schedule(step, steps=100, warmup_steps=10) for step in range(1, 101)]
     assert factors[4] == 0.5
     assert factors[9] == 1.0
     assert factors[-1] == pytest.approx(0.02)

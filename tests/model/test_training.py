@@ -143,3 +143,21 @@ def test_validation_on_some_assets_draws_those_with_labels(bank, make_plan):
 def test_fold_without_labels_is_refused(bank, make_plan):
     with pytest.raises(ModelError, match=r"fold 7 .* no label to train on"):
         train_stack(bank, [ModelTask(Fold(7, 20, 0, 20, 40), 0)], make_plan(), ignore)
+
+
+def test_training_goes_on_from_given_weights_stacked_as_alone(bank, folds, make_plan):
+    plan = make_plan(patience=100, continued_steps=4)
+    tasks = [ModelTask(folds[0], m) for m in range(2)]
+    start = train_stack(bank, tasks, plan, ignore).weights
+    later = [ModelTask(folds[1], m) for m in range(2)]
+    together = train_stack(bank, later, plan, ignore, start)
+    assert together.bar_steps * 3 == train_stack(bank, later, plan, ignore).bar_steps
+    for m, task in enumerate(later):
+        own = {name: w[m : m + 1] for name, w in start.items()}
+        alone = train_stack(bank, [task], plan, ignore, own)
+        for name, w in alone.weights.items():
+            np.testing.assert_allclose(w[0], together.weights[name][m], atol=1e-5, err_msg=name)
+    unmoved = train_stack(bank, later, make_plan(learning_rate=1e-30), ignore, start).weights
+    for name, w in start.items():
+        np.testing.assert_array_equal(unmoved[name], w, err_msg=name)
+    assert not np.array_equal(together.weights["heads.weight"], start["heads.weight"])
