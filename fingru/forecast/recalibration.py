@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
@@ -45,8 +46,9 @@ def recalibrate(
     ``c_k <- c_k + rate_k (s - pull c_k)``, ``s = ((nu + 1) z**2 / (nu - 2 + z**2) - 1``,
 
     twice the slope of the log density in the log variance (of the asset, or its mean over the
-    assets), with ``rate_k / horizon`` because outcomes overlap, and ``w_k <- w_k**forgetting exp(-log score / horizon)``, mixed with a small share of
-    the starting weights.
+    assets), with ``rate_k / horizon`` because outcomes overlap, and
+    ``w_k <- w_k**forgetting exp(-log score / horizon)``, mixed with a small share of the starting
+    weights.
 
     Parameters
     ----------
@@ -92,6 +94,20 @@ def recalibrate(
         epistemic_variance=None if epistemic is None else epistemic * factor,
         scale=np.sqrt(factor),
     )
+
+
+def without_recalibration(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """The recalibrated rows of a long table as the model itself forecast them.
+
+    ``variance / scale**2``; rows without a ``scale`` are left out, as is the column.
+    """
+    if "scale" not in forecasts:
+        return forecasts.iloc[:0]
+    rows = forecasts[forecasts["scale"].notna()]
+    factor = rows["scale"] ** 2
+    return rows.assign(
+        variance=rows["variance"] / factor, epistemic_variance=rows["epistemic_variance"] / factor
+    ).drop(columns="scale")
 
 
 def _terms(settings: RecalibrationSettings, horizon: int) -> tuple[float, ...]:

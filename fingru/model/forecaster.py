@@ -125,7 +125,7 @@ class GRUForecaster:
             training=self._training,
             scales=features.scales,
             features=len(features.names),
-            horizons=len(problem.labels.horizons),
+            horizons=problem.labels.horizons,
             warmup_bars=features.warmup_bars,
             seed=self._seed,
             device=choose_device(self._device),

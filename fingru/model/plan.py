@@ -29,7 +29,7 @@ class TrainingPlan:
     model, training
         The settings.
     scales, features, horizons
-        Scales in bars, F and H.
+        Scales in bars, F, and horizons in bars.
     warmup_bars
         Bars before an asset's first valid features.
     seed
@@ -42,14 +42,14 @@ class TrainingPlan:
     training: TrainingSettings
     scales: tuple[int, ...]
     features: int
-    horizons: int
+    horizons: tuple[int, ...]
     warmup_bars: int
     seed: int
     device: torch.device
 
     def shape(self, models: int) -> NetworkShape:
         """Shape of a network of this many models."""
-        return NetworkShape(models, self.scales, self.features, self.horizons)
+        return NetworkShape(models, self.scales, self.features, len(self.horizons))
 
 
 def split_fold(

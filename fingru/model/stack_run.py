@@ -61,6 +61,9 @@ class StackRun:
         self.network = network.to(device)
         self.averaged = deepcopy(self.network)  # what is validated, kept and used
         self._optimiser = _optimiser(self.network, self.settings)
+        # Labels of horizon h overlap: h of them say about as much as one that stands alone.
+        first = plan.horizons[0]
+        self.weights = torch.tensor([first / h for h in plan.horizons], device=device)
         self.bar_steps = (
             len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
         )
@@ -102,8 +105,9 @@ class StackRun:
         forecast = self.network(x, mask, skip=s.burn_in, keep=self._dropout())
         at, mask = at[:, :, s.burn_in :], mask[:, :, s.burn_in :]
         y, known = self.bank.labels(at, mask, self._first, self._last)
-        nll = _mean_per_model(-forecast.log_prob(y), known)
-        return nll, s.mean_penalty * _mean_per_model(forecast.mean.square(), known)
+        nll = sum_per_model(-forecast.log_prob(y), known, self.weights)
+        penalty = sum_per_model(forecast.mean.square(), known, self.weights)
+        return nll, s.mean_penalty * penalty
 
     def _dropout(self) -> Tensor | None:
         """Factors of the states, (M, B, S*K), one draw per sequence and model."""
@@ -136,10 +140,11 @@ class ValidationTail:
 
     @torch.no_grad()
     def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
-        """Mean negative log-likelihood over the tail, (M,)."""
+        """Negative log-likelihood over the tail, weighed over the horizons as in training, (M,)."""
         run, s = self._run, self._run.settings
         at_all, inside_all = self._windows.positions(self._bars)
-        total = torch.zeros(len(at_all), dtype=torch.float64, device=run.plan.device)
+        shape = len(at_all), len(run.plan.horizons)
+        total = torch.zeros(shape, dtype=torch.float64, device=run.plan.device)
         count = torch.zeros_like(total)
         for first in range(0, at_all.shape[1], VALIDATION_BLOCK):
             block = slice(first, first + VALIDATION_BLOCK)
@@ -151,9 +156,10 @@ class ValidationTail:
                 at[:, :, s.burn_in :], mask[:, :, s.burn_in :], self._first, self._last
             )
             nll = torch.where(known, -forecast.log_prob(y), 0.0)
-            total += nll.double().flatten(1).sum(1)
-            count += known.double().flatten(1).sum(1)
-        losses: NDArray[np.float64] = (total / count).cpu().numpy()
+            total += nll.double().sum((1, 2))
+            count += known.double().sum((1, 2))
+        mean = total / count.clamp(min=1)
+        losses: NDArray[np.float64] = (mean * run.weights).sum(1).cpu().numpy()
         return losses
 
 
@@ -185,10 +191,13 @@ def _optimiser(network: MultiScaleGRU, settings: TrainingSettings) -> torch.opti
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
 
 
-def _mean_per_model(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mean over the chosen entries of each model, (M,); 0 where none is chosen."""
-    summed = torch.where(chosen, values, 0.0).flatten(1).sum(1)
-    return summed / chosen.flatten(1).sum(1).clamp(min=1)
+def sum_per_model(values: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+    """Each model's mean over its chosen entries (M, B, L, H), weighed over the horizons, (M,).
+
+    ``sum over h of weights_h mean_h``; a horizon without a chosen entry counts 0.
+    """
+    means = torch.where(chosen, values, 0.0).sum((1, 2)) / chosen.sum((1, 2)).clamp(min=1)
+    return (means * weights).sum(1)
 
 
 def _stack_windows(windows: Sequence[Windows]) -> Windows:

@@ -8,6 +8,7 @@ import pandas as pd
 from fingru.backtest.result import BacktestResult
 from fingru.forecast.calibration import POOLED, calibration_table
 from fingru.forecast.evaluation import compare_models
+from fingru.forecast.recalibration import without_recalibration
 from fingru.report.catalogue import FORECAST_FIELDS, is_missing, label_of
 from fingru.report.forecast_quality import first_horizon, fold_scores
 from fingru.report.selection import (
@@ -97,6 +98,16 @@ def _significance(result: BacktestResult, horizon: int) -> dict[str, float]:
     return {str(asset): float(value) for asset, value in p.items()}
 
 
+def _before_recalibration(forecasts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The pooled row as it would be without recalibration; no row where there was none."""
+    raw = without_recalibration(forecasts)
+    if raw.empty:
+        return pd.DataFrame(columns=names)
+    frame = calibration_table(raw)
+    frame = frame[frame["asset"] == POOLED].reindex(columns=names)
+    return frame.assign(asset="All assets, before recalibration")
+
+
 def calibration_by_asset(result: BacktestResult, horizon: int | None = None) -> Table:
     """Coverage and value-at-risk violations of the chosen model, pooled and per asset."""
     chosen = first_horizon(result) if horizon is None else horizon
@@ -108,6 +119,7 @@ def calibration_by_asset(result: BacktestResult, horizon: int | None = None) -> 
     if keep.any():
         frame = calibration_table(table[keep]).reindex(columns=names)
         frame["asset"] = frame["asset"].replace({POOLED: "All assets"})
+        frame = pd.concat([_before_recalibration(table[keep], names), frame], ignore_index=True)
     else:
         frame = pd.DataFrame(columns=names, dtype=object)
     undefined = "tests are per asset, because assets fall together"

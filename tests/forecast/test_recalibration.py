@@ -10,7 +10,7 @@ import pytest
 
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels, make_labels
-from fingru.forecast.recalibration import recalibrate
+from fingru.forecast.recalibration import recalibrate, without_recalibration
 from fingru.forecast.scores import log_score
 from fingru.forecast.settings import RecalibrationSettings
 
@@ -167,3 +167,12 @@ def test_the_table_shows_the_scale(prices_small):
     table = recalibrate(forecast, labels, [0]).to_frame(labels)
     assert table["scale"].gt(0).all()
     assert forecast.to_frame(labels)["scale"].isna().all()
+
+
+def test_the_table_can_be_taken_back():
+    forecast, labels = known_world(factor=4.0)
+    mended = recalibrate(forecast, labels, [FIRST]).to_frame(labels)
+    raw, before = without_recalibration(mended), forecast.to_frame(labels)
+    np.testing.assert_allclose(raw["variance"], before["variance"])
+    np.testing.assert_allclose(raw["epistemic_variance"], before["epistemic_variance"])
+    assert without_recalibration(before).empty

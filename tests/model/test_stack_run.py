@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from fingru.model.stack_run import clip_each_model, schedule
+from fingru.model.stack_run import clip_each_model, schedule, sum_per_model
 
 
 def test_clip_acts_on_each_model_by_its_own_norm():
@@ -25,3 +25,12 @@ def test_schedule_warms_up_then_falls():
     assert factors[9] == 1.0
     assert factors[-1] == pytest.approx(0.02)
     assert all(b < a for a, b in itertools.pairwise(factors[9:]))
+
+
+def test_horizons_weigh_by_what_their_labels_say():
+    values = torch.tensor([[[[1.0, 10.0], [3.0, 20.0]]]])  # one model, one sequence, two bars
+    chosen = torch.tensor([[[[True, True], [True, False]]]])
+    found = sum_per_model(values, chosen, torch.tensor([1.0, 0.2]))
+    torch.testing.assert_close(found, torch.tensor([2.0 + 0.2 * 10.0]))
+    nothing = sum_per_model(values, torch.zeros_like(chosen), torch.tensor([1.0, 0.2]))
+    torch.testing.assert_close(nothing, torch.zeros(1))

@@ -27,7 +27,7 @@ def make_plan(problem, model_settings, training_settings):
             training=training_settings.model_copy(update=changes),
             scales=problem.features.scales,
             features=len(problem.features.names),
-            horizons=len(problem.labels.horizons),
+            horizons=problem.labels.horizons,
             warmup_bars=problem.features.warmup_bars,
             seed=4,
             device=torch.device("cpu"),
