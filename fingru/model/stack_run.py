@@ -140,7 +140,7 @@ class ValidationTail:
 
     @torch.no_grad()
     def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
-        """Negative log-likelihood over the tail, weighed over the horizons as in training, (M,)."""
+        """Negative log-likelihood over the tail, (M,), horizons weighed as in training."""
         run, s = self._run, self._run.settings
         at_all, inside_all = self._windows.positions(self._bars)
         shape = len(at_all), len(run.plan.horizons)
