@@ -24,12 +24,18 @@ class EarlyStopping:
         self._waited = np.zeros(models, dtype=np.int64)
         self._patience = patience
 
-    def offer(self, step: int, losses: NDArray[np.float64]) -> BoolArray:
-        """Take the losses (M,) of a step; return which models improved and must be kept."""
-        better = self.active & (losses < self.best_loss)
+    def offer(
+        self, step: int, losses: NDArray[np.float64], due: BoolArray | None = None
+    ) -> BoolArray:
+        """Take the losses (M,) of a step; return which models improved and must be kept.
+
+        Models that are not ``due`` (None: all are) take no part.
+        """
+        asked = self.active if due is None else self.active & due
+        better = asked & (losses < self.best_loss)
         self.best_loss = np.where(better, losses, self.best_loss)
         self.best_step = np.where(better, step, self.best_step)
-        self._waited = np.where(better, 0, self._waited + self.active)
+        self._waited = np.where(better, 0, self._waited + asked)
         self.active = self.active & (self._waited < self._patience)
         return better
 

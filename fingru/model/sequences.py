@@ -125,17 +125,30 @@ class Windows:
 class WindowSampler:
     """Draws training windows so that every allowed label is about equally often under the loss.
 
-    A label is drawn uniformly, then the window's end uniformly among those that put the label
-    after the burn-in; an end after the asset's last allowed label is moved back to it.
+    A label is drawn, uniformly or the likelier the later it is, then the window's end uniformly
+    among those that put the label after the burn-in; an end after the asset's last allowed label
+    is moved back to it. With a half-life, a label that is so many sessions older is drawn half as
+    often.
     """
 
-    def __init__(self, bank: SequenceBank, allowed: LabelRange, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        bank: SequenceBank,
+        allowed: LabelRange,
+        rng: np.random.Generator,
+        half_life: int | None = None,
+    ) -> None:
         self._choices = np.flatnonzero(labelled(bank, allowed).any(axis=1))
         self._asset = np.searchsorted(bank.offsets, self._choices, side="right") - 1
         self._offsets = bank.offsets
         self._last = np.full(bank.n_assets, -1, dtype=np.int64)
         np.maximum.at(self._last, self._asset, self._choices)
         self._rng = rng
+        self._share = None
+        if half_life is not None:
+            age = allowed.last_known - bank.rows[self._choices]
+            weight = np.cumsum(np.exp2(-age / half_life))
+            self._share = weight / weight[-1]
 
     @property
     def n_labels(self) -> int:
@@ -144,7 +157,10 @@ class WindowSampler:
 
     def draw(self, sequences: int, loss_bars: int) -> Windows:
         """Draw windows, (B,), whose last ``loss_bars`` bars are under the loss."""
-        pick = self._rng.integers(len(self._choices), size=sequences)
+        if self._share is None:
+            pick = self._rng.integers(len(self._choices), size=sequences)
+        else:
+            pick = np.searchsorted(self._share, self._rng.random(sequences), side="right")
         shift = self._rng.integers(loss_bars, size=sequences)
         asset = self._asset[pick]
         last = np.minimum(self._choices[pick] + shift, self._last[asset])

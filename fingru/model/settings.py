@@ -103,6 +103,18 @@ class TrainingSettings(Settings):
         description="Steps on all labels, tail included, after the best weights are chosen; "
         "0 leaves the tail out.",
     )
+    enough_labels: int = Field(
+        default=20_000,
+        ge=1,
+        description="Labels from which on a model trains its full steps; with fewer, all numbers "
+        "of steps shrink with their square root.",
+    )
+    half_life: int | None = Field(
+        default=1260,
+        ge=1,
+        description="Sessions after which a training label is drawn half as often; unset: all "
+        "labels alike.",
+    )
     input_clip: float = Field(
         default=5.0, gt=0.0, description="Bound on a standardised feature, in standard deviations."
     )

@@ -5,7 +5,6 @@ Models share no parameter, so one backward pass gives every model its own gradie
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
@@ -48,7 +47,7 @@ class StackRun:
         seeds = [np.random.SeedSequence([plan.seed, t.fold.number, t.member]) for t in tasks]
         self.rngs = [np.random.default_rng(s) for s in seeds]
         self._samplers = [
-            WindowSampler(bank, allowed, rng)
+            WindowSampler(bank, allowed, rng, plan.training.half_life)
             for allowed, rng in zip(ranges, self.rngs, strict=True)
         ]
         standardisers = [fit_standardiser(bank, allowed) for allowed in ranges]
@@ -74,24 +73,43 @@ class StackRun:
         for network in (self.network, self.averaged):
             network.load_state_dict(state)
 
-    def step(self, rate: float) -> NDArray[np.float64]:
-        """Take one optimiser step at this share of the peak rate; return the losses, (M,)."""
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Bars with a label that each model may draw, (M,)."""
+        return np.array([sampler.n_labels for sampler in self._samplers], dtype=np.int64)
+
+    def step(self, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take one optimiser step at these shares of the peak rate; return the losses, (M,).
+
+        A model with rate 0 stays as it is.
+        """
         for group in self._optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * rate
+            group["lr"] = self.settings.learning_rate * float(rates.max())
         self._optimiser.zero_grad(set_to_none=True)
         loss, penalty = self._losses()
         (loss + penalty).sum().backward()  # type: ignore[no-untyped-call]
         clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
-        self._optimiser.step()
-        self._average()
+        self._move(rates)
         return loss.detach().double().cpu().numpy()
 
     @torch.no_grad()
-    def _average(self) -> None:
-        """Move the averaged weights towards the present ones, ``a += (1 - averaging) (w - a)``."""
-        pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
-        for average, present in pairs:
-            average.lerp_(present, 1 - self.settings.averaging)
+    def _move(self, rates: NDArray[np.float64]) -> None:
+        """Let every model go its share of the step, and its averaged weights follow it.
+
+        ``average += (1 - averaging) (weights - average)``. AdamW's step is proportional to its
+        learning rate, so a share of the step is a step at that share of the rate.
+        """
+        present = list(self.network.parameters())
+        share = torch.from_numpy(rates / rates.max()).to(present[0])
+        uneven = bool((share != 1.0).any())
+        before = [p.clone() for p in present] if uneven else present
+        self._optimiser.step()
+        follow = (share > 0.0).to(share) * (1 - self.settings.averaging)
+        for average, old, p in zip(self.averaged.parameters(), before, present, strict=True):
+            each = (-1, *[1] * (p.ndim - 1))
+            if uneven:
+                p.copy_(torch.lerp(old, p, share.view(each)))
+            average.lerp_(p, follow.view(each))
 
     def _losses(self) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood and mean penalty of a fresh batch, each (M,)."""
@@ -161,14 +179,6 @@ class ValidationTail:
         mean = total / count.clamp(min=1)
         losses: NDArray[np.float64] = (mean * run.weights).sum(1).cpu().numpy()
         return losses
-
-
-def schedule(step: int, steps: int, warmup_steps: int) -> float:
-    """Factor of the learning rate: linear warm-up, then half a cosine down to 0.02."""
-    if step <= warmup_steps:
-        return step / warmup_steps
-    rest = (step - warmup_steps) / max(steps - warmup_steps, 1)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))
 
 
 @torch.no_grad()

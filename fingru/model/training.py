@@ -7,7 +7,6 @@ calendar alone, so later data cannot move an earlier fold's weights by a single 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
+from fingru.model.budget import Budget, make_budget
 from fingru.model.plan import ModelTask, TrainingPlan, split_fold
 from fingru.model.selection import EarlyStopping, KeptWeights
 from fingru.model.sequences import LabelRange, SequenceBank, labelled
-from fingru.model.stack_run import StackRun, ValidationTail, schedule
+from fingru.model.stack_run import StackRun, ValidationTail
 
 
 @dataclass(frozen=True)
@@ -95,27 +95,25 @@ def train_stack(
     if start is not None:
         run.start_from(start)
     steps = plan.training.steps if start is None else plan.training.continued_steps
+    budget = make_budget(run.labels, steps, plan.training)
     validation = ValidationTail(bank, [tail for _, tail in splits], run)
     stopping = EarlyStopping(len(tasks), plan.training.patience)
     kept, history, done = KeptWeights(run.averaged), [], 0
     stopping.offer(0, validation.losses(run.averaged))
     recent: list[NDArray[np.float64]] = []
-    for step in range(1, steps + 1):
-        recent.append(run.step(schedule(step, steps, plan.training.warmup_steps)))
+    for step in range(1, budget.longest + 1):
+        recent.append(run.step(budget.rising_and_falling(step)))
         on_step(step, float(recent[-1].mean()))
-        done = step
-        if step % plan.training.evaluate_every and step != steps:
-            continue
-        active, losses = stopping.active.copy(), validation.losses(run.averaged)
-        kept.take(run.averaged, stopping.offer(step, losses))
-        history += _history(tasks, active, step, np.mean(recent, axis=0), losses)
-        recent = []
-        if not stopping.active.any():
+        done, due = step, budget.due(step) & stopping.active
+        if due.any():
+            losses = validation.losses(run.averaged)
+            kept.take(run.averaged, stopping.offer(step, losses, due))
+            history += _history(tasks, due, step, _recent_mean(recent, budget), losses)
+        if not (stopping.active & (budget.steps > step)).any():
             break
     if plan.training.refit_steps:
         trained = stopping.best_step > 0 if start is None else np.isfinite(stopping.best_loss)
-        _learn_tail(bank, tasks, run, kept, trained)
-        done += plan.training.refit_steps
+        done += _learn_tail(bank, tasks, run, kept, trained)
     return TrainedStack(
         weights=kept.arrays(),
         mean=run.mean.cpu().numpy(),
@@ -133,23 +131,30 @@ def _learn_tail(
     first: StackRun,
     kept: KeptWeights,
     chosen: NDArray[np.bool_],
-) -> None:
+) -> int:
     """Train the kept weights of the chosen models on, with all labels known at the origin.
 
     The learning rate falls from its peak along half a cosine; the standardiser stays. The weights
     that result have no validation loss of their own: ``best_loss`` is that before the refit. A
-    model that no step improved, or that diverges, keeps its weights.
+    model that no step improved, or that diverges, keeps its weights. Returns the steps taken.
     """
     whole = [LabelRange(t.fold.train_first, t.fold.origin) for t in tasks]
     run = StackRun(bank, tasks, whole, first.plan)
     run.mean, run.std = first.mean, first.std
     for network in (run.network, run.averaged):
         network.load_state_dict(kept.weights)
-    steps = first.settings.refit_steps
-    for step in range(steps):
-        loss = run.step(0.5 * (1 + math.cos(math.pi * step / steps)))
+    budget = make_budget(first.labels, first.settings.refit_steps, first.settings)
+    for step in range(1, budget.longest + 1):
+        loss = run.step(budget.falling(step))
         chosen = chosen & np.isfinite(loss)
     kept.take(run.averaged, chosen)
+    return budget.longest
+
+
+def _recent_mean(losses: Sequence[NDArray[np.float64]], budget: Budget) -> NDArray[np.float64]:
+    """Mean training loss of each model since its last regular validation, (M,)."""
+    table = np.array(losses)
+    return np.array([table[-every:, m].mean() for m, every in enumerate(budget.every)])
 
 
 def _check_labels(bank: SequenceBank, fold: Fold, train: LabelRange, tail: LabelRange) -> None:

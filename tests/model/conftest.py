@@ -77,6 +77,7 @@ def model_settings() -> ModelSettings:
 def training_settings() -> TrainingSettings:
     return TrainingSettings(
         steps=12,
+        enough_labels=1,
         sequences=3,
         sequence_bars=48,
         burn_in=12,

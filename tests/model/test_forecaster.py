@@ -111,9 +111,9 @@ def test_changing_the_future_moves_no_earlier_bit(
             getattr(second, name)[CHANGED_FROM + 3 :],
             equal_nan=True,
         ), name
+    assert min(ours.fitted[0].manifest["scores"]["best_step"]) > 0
     for before, after in zip(ours.fitted[:2], theirs.fitted[:2], strict=True):
         assert before.manifest == after.manifest
-        assert max(before.manifest["scores"]["best_step"]) > 0
         for name, w in before.weights.items():
             assert w.tobytes() == after.weights[name].tobytes(), name
     kept = ours.history.fold < 2

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
-import pytest
 import torch
 
-from fingru.model.stack_run import clip_each_model, schedule, sum_per_model
+from fingru.model.stack_run import clip_each_model, sum_per_model
 
 
 def test_clip_acts_on_each_model_by_its_own_norm():
@@ -17,14 +14,6 @@ def test_clip_acts_on_each_model_by_its_own_norm():
     # norms 5 and 0.5: the first is scaled by 1/5, the second stays
     torch.testing.assert_close(p.grad, torch.tensor([[0.6, 0.0], [0.3, 0.0]]), atol=1e-6, rtol=0)
     torch.testing.assert_close(q.grad, torch.tensor([[0.8], [0.4]]), atol=1e-6, rtol=0)
-
-
-def test_schedule_warms_up_then_falls():
-    factors = [schedule(step, steps=100, warmup_steps=10) for step in range(1, 101)]
-    assert factors[4] == 0.5
-    assert factors[9] == 1.0
-    assert factors[-1] == pytest.approx(0.02)
-    assert all(b < a for a, b in itertools.pairwise(factors[9:]))
 
 
 def test_horizons_weigh_by_what_their_labels_say():

@@ -124,7 +124,8 @@ def test_refit_alone_sees_the_tail(bank, folds, make_plan):
 def test_kept_weights_are_the_averaged_ones(bank, folds, make_plan):
     task = [ModelTask(folds[0], 0)]
     plain, averaged = (
-        train_stack(bank, task, make_plan(steps=2, averaging=a), ignore) for a in (0.0, 0.9)
+        train_stack(bank, task, make_plan(steps=2, averaging=a, learning_rate=0.005), ignore)
+        for a in (0.0, 0.9)
     )
     start = train_stack(bank, task, make_plan(steps=1, learning_rate=1e-30), ignore)
     moved, damped = (
@@ -161,3 +162,18 @@ def test_training_goes_on_from_given_weights_stacked_as_alone(bank, folds, make_
     for name, w in start.items():
         np.testing.assert_array_equal(unmoved[name], w, err_msg=name)
     assert not np.array_equal(together.weights["heads.weight"], start["heads.weight"])
+
+
+def test_short_and_long_histories_train_stacked_as_alone(bank, folds, make_plan):
+    plan = make_plan(patience=100, enough_labels=700, refit_steps=6, steps=12)
+    tasks = [ModelTask(folds[0], 0), ModelTask(folds[2], 0)]
+    together = train_stack(bank, tasks, plan, ignore)
+    ends = {row.fold: row.step for row in together.history}
+    assert ends[0] < ends[2] == 12  # fewer labels, fewer steps
+    for i, task in enumerate(tasks):
+        alone = train_stack(bank, [task], plan, ignore)
+        assert alone.best_step[0] == together.best_step[i]
+        own = [row for row in together.history if row.fold == task.fold.number]
+        assert [row.step for row in alone.history] == [row.step for row in own]
+        for name, w in alone.weights.items():
+            np.testing.assert_allclose(w[0], together.weights[name][i], atol=1e-5, err_msg=name)
