@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fingru.backtest.attribution import Attribution, attribute
+from fingru.backtest.evidence import Terms, evidence
 from fingru.backtest.result import BacktestResult
 from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import strategy_metrics
@@ -34,7 +36,10 @@ from fingru.record import (
     open_directory,
     recording_failure,
 )
+from fingru.store.database import open_database
 from fingru.store.runs import RunDirectory
+from fingru.strategy import load_strategy
+from fingru.trials import overfitting
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -174,6 +179,16 @@ def _work(
     with clock.stage("metrics_s"):
         result = _result(job, gru, forecasts, simulations, directory)
         result.metrics["leak_check"] = leak
+    with clock.stage("attribution_s"):
+        progress("attribution", 0, 1)
+        profit = _attribute(job, forecasts, next(iter(simulations.values())))
+        progress("attribution", 1, 1)
+    result.metrics["attribution"] = profit.summary
+    with clock.stage("evidence_s"):
+        progress("evidence", 0, 1)
+        result.metrics["evidence"] = _weigh(job, simulations, result.metrics["trials"])
+        progress("evidence", 1, 1)
+    result = replace(result, attribution=profit.parts)
     if directory is not None:
         _save_models(gru, directory)
     return result
@@ -188,6 +203,29 @@ def _leak_check(job: Job, progress: Progress) -> dict[str, Any]:
         raise
     except FingruError as error:  # such as a short job that is too short for the settings
         return {"status": "not run", "reason": str(error)}
+
+
+def _attribute(job: Job, forecasts: Mapping[str, Forecast], chosen: Simulation) -> Attribution:
+    """Where the chosen strategy's profit came from."""
+    config = job.config
+    return attribute(
+        job.prices,
+        lambda: load_strategy(config.strategy.name, config.strategy.parameters)[1],
+        forecasts[config.strategy.forecast],
+        chosen,
+        settings=config.simulation,
+        folds=job.folds,
+    )
+
+
+def _weigh(
+    job: Job, simulations: Mapping[str, Simulation], trials: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How much of the result may be luck, and how it bears cost, delay and size."""
+    terms = Terms(
+        job.config.simulation, trials["count"], trials["sharpe_variance"] or 0.0, job.config.seed
+    )
+    return evidence(job.prices, simulations, terms)
 
 
 def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:
@@ -243,11 +281,15 @@ def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -
     if directory is None:
         return {"count": 1, "sharpe_variance": None, "counted": False}
     net = chosen.equity["net_return"].to_numpy()
+    dates = pd.DatetimeIndex(chosen.equity["date"])
     made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
-    found = enter_trial(job.config, net, job.prices.bars_per_year, made_of)
+    found = enter_trial(job.config, net, job.prices.bars_per_year, made_of, dates)
+    database = open_database(job.config.store.runs, job.config.store.url)
     return {
         "count": found.count,
+        "independent": found.independent,
         "sharpe_variance": found.sharpe_variance,
+        "overfitting": overfitting(database, job.prices.sha256),
         "counted": True,
         "data_sha256": job.prices.sha256,
     }
@@ -257,7 +299,7 @@ def _write(result: BacktestResult, directory: RunDirectory, clock: _Clock) -> No
     """Write every file of the run besides the models; the manifest is sealed after them."""
     from fingru.report.html import render_html
 
-    for name in ("forecasts", "weights", "trades", "equity", "training"):
+    for name in ("forecasts", "weights", "trades", "equity", "training", "attribution"):
         directory.write_frame(name, getattr(result, name))
     directory.write_json("metrics", result.metrics)
     manifest = {**directory.manifest, "status": "done", "timing": clock.timing}

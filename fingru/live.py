@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fingru import __version__
 from fingru.backtest.decisions import decide
+from fingru.backtest.limits import accepted_leverage, within_limits
 from fingru.backtest.schedule import make_folds
 from fingru.backtest.views import ViewFactory
 from fingru.config import Config, make_config
@@ -223,7 +224,8 @@ def predict(
     name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
     traded = _traded_on(model, problem, forecast)
     view = ViewFactory(prices, traded, last).at(last, _as_weights(prices, holdings or {}))
-    weights = decide(strategy, view, name, config.simulation.max_leverage)
+    asked = decide(strategy, view, name, accepted_leverage(config.simulation))
+    weights = None if asked is None else within_limits(asked, config.simulation)
     wanted = None if weights is None else dict(zip(prices.assets, weights.tolist(), strict=True))
     notes = tuple(_short_histories(model, prices))
     return Prediction(prices.index[last], _table(forecast, prices), wanted, notes)

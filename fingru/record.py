@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fingru import __version__
@@ -22,11 +23,13 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
 from fingru.store.database import open_database
-from fingru.store.ledger import Trial, TrialCount, record_trial, trials_for
+from fingru.store.ledger import Trial, record_trial
+from fingru.store.returns import TrialReturns
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
+from fingru.trials import Deflation, deflation
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
@@ -188,8 +191,11 @@ def enter_trial(
     net_returns: NDArray[np.float64],
     bars_per_year: float,
     made_of: TrialSource,
-) -> TrialCount:
+    dates: pd.DatetimeIndex | None = None,
+) -> Deflation:
     """Enter a judged configuration in the trial ledger and count what its data has seen.
+
+    The Sharpe ratio is over the cash of the configuration, as in ``strategy_metrics``.
 
     Parameters
     ----------
@@ -201,9 +207,19 @@ def enter_trial(
         For the annualised Sharpe ratio.
     made_of
         Where the trial comes from.
+    dates
+        (N,) bars of the returns, which are then kept for as long as the ledger; None counts the
+        trial without them, as one that has nothing in common with any other.
+
+    Returns
+    -------
+    Deflation
+        Its ``count`` and ``sharpe_variance`` are what the deflated Sharpe ratio takes.
     """
     kind, data_sha256, run_or_study = made_of
-    per_bar = sharpe_ratio(net_returns, 1.0)
+    net = np.asarray(net_returns, dtype=np.float64)
+    cash = (1.0 + config.simulation.cash_rate) ** (1.0 / bars_per_year) - 1.0
+    per_bar = sharpe_ratio(net, 1.0, cash)
     decisive = config.model_dump(mode="json", exclude={"store", "data", "device"})
     database = open_database(config.store.runs, config.store.url)
     record_trial(
@@ -216,8 +232,9 @@ def enter_trial(
             config_sha256=json_sha256(decisive if kind == "backtest" else {"tuned": decisive}),
             sharpe_per_period=per_bar,
             sharpe_annual=per_bar * bars_per_year**0.5,
-            periods=len(net_returns),
+            periods=len(net),
             created_at=datetime.now(UTC),
         ),
+        None if dates is None or not len(net) else TrialReturns(dates, net, bars_per_year),
     )
-    return trials_for(database, data_sha256)
+    return deflation(database, data_sha256)

@@ -95,7 +95,8 @@ SMALL = {
     "horizons": [1, 3],
     "model": {"hidden": 8, "fusion": 8, "members": 1, "backend": "torch"},
     "training": {
-        "steps": 5, "refit_steps": 2, "warmup_steps": 2, "evaluate_every": 5, "sequences": 2,
+        "steps": 5, "continued_steps": 5, "refit_steps": 2, "enough_labels": 1,
+        "warmup_steps": 2, "evaluate_every": 5, "sequences": 2,
         "sequence_bars": 80, "burn_in": 20, "context_bars": 40, "threads": 1,
     },
     "features": {"columns": ["log_return", "volatility_10"], "scales": [1, 5],

@@ -85,7 +85,7 @@ def test_override_is_read_as_toml_or_else_as_text(override, path, value):
         ("modell.hidden", "did you mean 'model"),
         ("hidden", "did you mean 'model.hidden'?"),
         ("training.hidden", "did you mean 'model.hidden'?"),
-        ("simulation.zzz", "known keys here: simulation.cash_rate, simulation.cost_bps"),
+        ("simulation.zzz", "known keys here: simulation.asset_costs, simulation.borrow_bps"),
         ("zzz", "known keys here: baselines, data"),
     ],
 )

@@ -5,7 +5,8 @@ Holdings are kept in units of value and drift with prices; what is not held is c
 both a strategy asked day by day and a whole matrix of weights, so there is one accounting.
 
 Each session, with E the equity at the previous close:
-``equity = E + sum(pnl) + interest - cost + forgiven`` and ``equity = cash + sum(holdings)``.
+``equity = E + sum(pnl) + interest - cost - sum(borrow) + forgiven`` and
+``equity = cash + sum(holdings)``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,23 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+CodeArray = NDArray[np.int8]
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2
 """When a decision is filled, relative to the close it was made at."""
 
+FILLED, NO_BAR, NO_PRICE, NO_VOLUME = 0, 1, 2, 3
+"""Why an order was not filled."""
+
+COMMISSION, SPREAD, SLIPPAGE, IMPACT = 0, 1, 2, 3
+"""Columns of ``Book.cost_parts``."""
+
 _ROUNDING = 1e-14
 """Trades below this fraction of equity are rounding errors, not trades."""
+
+_part = njit(cache=True, error_model="numpy", inline="always")
+"""For the parts of a session: a call that hands over all books takes longer than what it does."""
 
 
 class Market(NamedTuple):
@@ -39,21 +51,55 @@ class Market(NamedTuple):
         The asset has a bar in the session.
     delisted
         A holding is turned into cash at ``mark`` in this session.
+    impact
+        Cost of a trade as a fraction of its value is this times the root of its value, for
+        decisions made at the close of the row; NaN where the liquidity is not known. Without any
+        rows where trades have no impact.
     """
 
     mark: FloatArray
     fill: FloatArray
     has_bar: BoolArray
     delisted: BoolArray
+    impact: FloatArray
 
 
 class Rules(NamedTuple):
-    """Scalars of the simulation: rates as fractions, interest per bar, timing of fills."""
+    """Terms of the simulation: rates as fractions, interest per bar, timing of fills.
+
+    Parameters
+    ----------
+    timing
+        ``SAME_CLOSE``, ``NEXT_OPEN`` or ``NEXT_CLOSE``.
+    commission, spread, slippage
+        (A,) costs as fractions of the traded value.
+    fee
+        (A,) fixed cost of each trade, in units of equity.
+    borrow_rate
+        (A,) per bar, on the value of a short holding.
+    interest_rate, debit_rate
+        Per bar, on cash held and on cash owed.
+    no_trade_band, minimum_trade
+        Smallest trade as a fraction of equity, and in units of equity.
+    delisting_loss
+        Fraction of the last price that is lost at a delisting.
+    max_drawdown, pause
+        Fall from the peak that closes all positions (infinite: never), and for how many sessions.
+    """
 
     timing: int
-    cost_rate: float
+    commission: FloatArray
+    spread: FloatArray
+    slippage: FloatArray
+    fee: FloatArray
+    borrow_rate: FloatArray
     interest_rate: float
+    debit_rate: float
     no_trade_band: float
+    minimum_trade: float
+    delisting_loss: float
+    max_drawdown: float
+    pause: int
 
 
 class Book(NamedTuple):
@@ -64,15 +110,30 @@ class Book(NamedTuple):
     equity, cash, holdings
         State at the close; ``equity = cash + sum(holdings)``.
     pnl
-        Profit of each asset during the session.
+        Profit of each asset during the session, with what a delisting took.
     interest, cost
-        Interest received (negative: paid) on cash, and costs paid.
+        Interest received (negative: paid) on cash, and costs paid for trades.
     forgiven
         Loss beyond the equity at ruin, which the account cannot pay; 0 otherwise.
     traded
         Value bought (negative: sold) by trades of the session; proceeds of a delisting apart.
     closed
-        Value of holdings turned into cash because their asset was delisted, with negative sign.
+        Value, at the last price, of holdings turned into cash because their asset was delisted,
+        with negative sign; what the delisting took of it is in ``pnl``.
+    cost_by_asset
+        Costs of the trades of each asset; they add up to ``cost``.
+    borrow
+        Fee paid for borrowing each asset held short.
+    cost_parts
+        (N + 1, 4) commission (fixed fees with it), spread, slippage and impact; they add up to
+        ``cost``.
+    unfilled
+        Why an order was not filled: ``NO_BAR``, ``NO_PRICE``, ``NO_VOLUME``; ``FILLED`` where
+        there was no order or it was filled.
+    peak
+        Largest equity so far, or since the last pause ended.
+    pause_left
+        Sessions from here on in which the drawdown limit keeps the account in cash.
     """
 
     equity: FloatArray
@@ -84,61 +145,123 @@ class Book(NamedTuple):
     forgiven: FloatArray
     traded: FloatArray
     closed: FloatArray
+    cost_by_asset: FloatArray
+    borrow: FloatArray
+    cost_parts: FloatArray
+    unfilled: CodeArray
+    peak: FloatArray
+    pause_left: IntArray
+
+    @property
+    def stopped(self) -> BoolArray:
+        """Sessions, (N + 1,), whose orders were replaced by the drawdown limit."""
+        return np.concatenate([[False], (self.pause_left[:-1] > 0) & (self.equity[:-1] > 0.0)])
 
 
 def open_book(n_periods: int, n_assets: int, initial_equity: float) -> Book:
     """Start empty books with all equity in cash."""
-    flat = [np.zeros(n_periods + 1) for _ in range(5)]
-    wide = [np.zeros((n_periods + 1, n_assets)) for _ in range(4)]
-    equity, cash, interest, cost, forgiven = flat
-    holdings, pnl, traded, closed = wide
-    equity[0] = cash[0] = initial_equity
-    return Book(equity, cash, holdings, pnl, interest, cost, forgiven, traded, closed)
+    flat = [np.zeros(n_periods + 1) for _ in range(6)]
+    wide = [np.zeros((n_periods + 1, n_assets)) for _ in range(6)]
+    equity, cash, interest, cost, forgiven, peak = flat
+    holdings, pnl, traded, closed, cost_by_asset, borrow = wide
+    equity[0] = cash[0] = peak[0] = initial_equity
+    return Book(
+        equity, cash, holdings, pnl, interest, cost, forgiven, traded, closed, cost_by_asset,
+        borrow,
+        cost_parts=np.zeros((n_periods + 1, 4)),
+        unfilled=np.zeros((n_periods + 1, n_assets), dtype=np.int8),
+        peak=peak,
+        pause_left=np.zeros(n_periods + 1, dtype=np.int64),
+    )  # fmt: skip
 
 
-@njit(cache=True)
+@_part
 def _earn(row: int, start: FloatArray, end: FloatArray, market: Market, book: Book) -> None:
     """Move holdings from the prices ``start`` to ``end`` and book the profit."""
+    holdings, pnl, has_bar = book.holdings[row], book.pnl[row], market.has_bar[row]
     for a in range(start.size):
-        held = book.holdings[row, a]
-        if held != 0.0 and market.has_bar[row, a] and np.isfinite(end[a]):
+        held = holdings[a]
+        if held != 0.0 and has_bar[a] and np.isfinite(end[a]):
             moved = held * (end[a] / start[a])
-            book.pnl[row, a] += moved - held
-            book.holdings[row, a] = moved
+            pnl[a] += moved - held
+            holdings[a] = moved
 
 
-@njit(cache=True)
-def _trade(row: int, target: FloatArray, fill: FloatArray, rules: Rules, book: Book) -> None:
+@_part
+def _trade(
+    row: int, target: FloatArray, filled_in: int, market: Market, rules: Rules, book: Book
+) -> None:
     """Bring holdings to ``target`` times the equity before costs; pay costs from cash."""
     equity = book.cash[row] + book.holdings[row].sum()
     if equity <= 0.0:
         return
+    # Rows are taken out of the books, and sums kept apart, for speed alone.
+    holdings, traded, cost_by_asset = book.holdings[row], book.traded[row], book.cost_by_asset[row]
+    unfilled, fill, has_bar = book.unfilled[row], market.fill[filled_in], market.has_bar[filled_in]
+    commission_rate, fee = rules.commission, rules.fee
+    spread_rate, slippage_rate = rules.spread, rules.slippage
+    pushes = market.impact.shape[0] > 0
+    push = market.impact[row - 1] if pushes else fill
+    smallest = max(max(rules.no_trade_band, _ROUNDING) * equity, rules.minimum_trade)
+    cash, paid, commission, spread, slippage, impact = book.cash[row], 0.0, 0.0, 0.0, 0.0, 0.0
     for a in range(target.size):
-        if np.isnan(target[a]) or np.isnan(fill[a]):
+        if np.isnan(target[a]):
             continue
         wanted = target[a] * equity
-        value = wanted - book.holdings[row, a]
-        small = abs(value) < max(rules.no_trade_band, _ROUNDING) * equity
-        if value == 0.0 or (small and target[a] != 0.0):
+        value = wanted - holdings[a]
+        size = abs(value)
+        if value == 0.0 or (size < smallest and target[a] != 0.0):
             continue
-        cost = abs(value) * rules.cost_rate
-        book.holdings[row, a] = wanted
-        book.traded[row, a] = value
-        book.cost[row] += cost
-        book.cash[row] -= value + cost
+        if np.isnan(fill[a]) or (pushes and np.isnan(push[a])):
+            missing = NO_PRICE if has_bar[a] else NO_BAR
+            unfilled[a] = missing if np.isnan(fill[a]) else NO_VOLUME
+            continue
+        fixed = size * commission_rate[a] + fee[a]
+        crossed, slipped, pushed = size * spread_rate[a], size * slippage_rate[a], 0.0
+        if pushes:
+            pushed = size * push[a] * np.sqrt(size)
+        cost = fixed + crossed + slipped + pushed
+        commission += fixed
+        spread += crossed
+        slippage += slipped
+        impact += pushed
+        paid += cost
+        cash -= value + cost
+        holdings[a], traded[a], cost_by_asset[a] = wanted, value, cost
+    book.cash[row], book.cost[row] = cash, paid
+    parts = book.cost_parts[row]
+    parts[COMMISSION], parts[SPREAD], parts[SLIPPAGE], parts[IMPACT] = (
+        commission, spread, slippage, impact
+    )  # fmt: skip
 
 
-@njit(cache=True)
-def _close_delisted(row: int, market: Market, book: Book) -> None:
+@_part
+def _close_delisted(row: int, market: Market, rules: Rules, book: Book) -> None:
     for a in range(market.mark.shape[1]):
-        if market.delisted[row, a] and book.holdings[row, a] != 0.0:
-            book.cash[row] += book.holdings[row, a]
-            book.closed[row, a] = -book.holdings[row, a]
+        held = book.holdings[row, a]
+        if market.delisted[row, a] and held != 0.0:
+            left = held * (1.0 - rules.delisting_loss)
+            book.pnl[row, a] += left - held
+            book.cash[row] += left
+            book.closed[row, a] = -held
             book.holdings[row, a] = 0.0
 
 
-@njit(cache=True)
-def _strike_balance(row: int, book: Book) -> None:
+@_part
+def _accrue(row: int, rules: Rules, book: Book) -> None:
+    """Interest on the cash and fees on the short holdings there are."""
+    cash = book.cash[row]
+    book.interest[row] = cash * (rules.interest_rate if cash >= 0.0 else rules.debit_rate)
+    book.cash[row] += book.interest[row]
+    holdings = book.holdings[row]
+    for a in range(holdings.size):
+        if holdings[a] < 0.0 and rules.borrow_rate[a] > 0.0:
+            book.borrow[row, a] = -holdings[a] * rules.borrow_rate[a]
+            book.cash[row] -= book.borrow[row, a]
+
+
+@_part
+def _strike_balance(row: int, rules: Rules, book: Book) -> None:
     """Add up the equity; at or below zero the account is closed and stays at zero."""
     equity = book.cash[row] + book.holdings[row].sum()
     if equity <= 0.0:
@@ -147,15 +270,22 @@ def _strike_balance(row: int, book: Book) -> None:
         book.cash[row] = 0.0
         equity = 0.0
     book.equity[row] = equity
+    left = book.pause_left[row - 1]
+    book.pause_left[row] = max(left - 1, 0)
+    book.peak[row] = equity if left == 1 else max(book.peak[row - 1], equity)
+    if left == 0 and equity < (1.0 - rules.max_drawdown) * book.peak[row]:
+        book.pause_left[row] = rules.pause
 
 
-@njit(cache=True)
+@_part
 def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, book: Book) -> None:
     """Book one session: interest, price moves, the fill of the last decision, costs.
 
-    Interest is earned on the cash held at the previous close (after a ``SAME_CLOSE`` fill).
+    Interest is earned on the cash held at the previous close, and the fee for short holdings
+    paid on their value then (after a ``SAME_CLOSE`` fill).
     An order for an asset that cannot be filled in the session lapses and its holding is carried
-    at the last price. An account ruined at the close stays at zero.
+    at the last price. An account ruined at the close stays at zero. While the drawdown limit
+    keeps the account in cash, all targets are zero.
 
     Parameters
     ----------
@@ -169,27 +299,28 @@ def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, b
     """
     if book.equity[row - 1] <= 0.0:
         return
+    if book.pause_left[row - 1] > 0:
+        target = np.zeros(target.size)
     book.cash[row] = book.cash[row - 1]
     book.holdings[row] = book.holdings[row - 1]
     before = market.mark[row - 1]
     if rules.timing == SAME_CLOSE:
-        _trade(row, target, market.fill[row - 1], rules, book)
-    book.interest[row] = book.cash[row] * rules.interest_rate
-    book.cash[row] += book.interest[row]
-    _close_delisted(row, market, book)
+        _trade(row, target, row - 1, market, rules, book)
+    _accrue(row, rules, book)
+    _close_delisted(row, market, rules, book)
     if rules.timing == NEXT_OPEN:
         opens = market.fill[row]
         _earn(row, before, opens, market, book)
-        _trade(row, target, opens, rules, book)
+        _trade(row, target, row, market, rules, book)
         _earn(row, np.where(np.isnan(opens), before, opens), market.mark[row], market, book)
     else:
         _earn(row, before, market.mark[row], market, book)
     if rules.timing == NEXT_CLOSE:
-        _trade(row, target, market.fill[row], rules, book)
-    _strike_balance(row, book)
+        _trade(row, target, row, market, rules, book)
+    _strike_balance(row, rules, book)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def settle_sessions(targets: FloatArray, market: Market, rules: Rules, book: Book) -> None:
     """Book all sessions; row i of ``targets`` was decided at row i and is filled after it."""
     for row in range(1, book.equity.size):

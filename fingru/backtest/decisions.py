@@ -45,7 +45,8 @@ def decide(strategy: Strategy, view: View, name: str, max_leverage: float) -> Fl
         return None
     weights = _as_array(returned, view, name)
     # One NaN makes the sum NaN, which no comparison accepts: one pass checks both laws.
-    if not np.abs(weights).sum() <= max_leverage * (1.0 + 1e-9):
+    gross = np.abs(weights).sum()
+    if not gross <= max_leverage * (1.0 + 1e-9) or gross == np.inf:
         _refuse(weights, view, name, max_leverage)
     return weights
 
@@ -99,5 +100,5 @@ def _refuse(weights: FloatArray, view: View, name: str, max_leverage: float) -> 
     raise StrategyError(
         f"strategy {name} wants {np.abs(weights).sum():.4g} of absolute weights on "
         f"{view.date.date()}, over the {max_leverage:g} allowed",
-        "scale them down or raise simulation.max_leverage",
+        "scale them down, raise simulation.max_leverage, or set simulation.over_leverage to scale",
     )

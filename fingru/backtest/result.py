@@ -30,6 +30,9 @@ class BacktestResult:
         block for the chosen strategy and for each benchmark.
     training
         fold, member, step, train_loss, validation_loss, best (bool): ``training.parquet``.
+    attribution
+        date, market, variance_timing, mean_alpha, interaction, cost, net, regime: parts of the
+        chosen strategy's return; None for runs stored before there was one.
     """
 
     manifest: dict[str, Any]
@@ -39,6 +42,7 @@ class BacktestResult:
     trades: pd.DataFrame
     equity: pd.DataFrame
     training: pd.DataFrame
+    attribution: pd.DataFrame | None = None
 
     @property
     def strategy(self) -> str:

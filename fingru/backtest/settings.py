@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -52,19 +53,98 @@ class WalkForwardSettings(Settings):
         return self
 
 
+class AssetCosts(Settings):
+    """Costs of one asset, where they differ from those of all the others."""
+
+    cost_bps: float | None = Field(
+        default=None, ge=0.0, le=10_000.0, description="As simulation.cost_bps; unset: that."
+    )
+    half_spread_bps: float | None = Field(
+        default=None, ge=0.0, le=10_000.0, description="As simulation.half_spread_bps."
+    )
+    slippage_bps: float | None = Field(
+        default=None, ge=0.0, le=10_000.0, description="As simulation.slippage_bps."
+    )
+    commission_per_trade: float | None = Field(
+        default=None, ge=0.0, description="As simulation.commission_per_trade."
+    )
+    borrow_bps: float | None = Field(
+        default=None, ge=0.0, le=100_000.0, description="As simulation.borrow_bps."
+    )
+
+
 class SimulationSettings(Settings):
-    """Costs, fills and limits of the simulated broker."""
+    """Costs, fills and limits of the simulated broker; all costs are positive when paid."""
 
     cost_bps: float = Field(
         default=5.0,
         ge=0.0,
         le=10_000.0,
-        description="Cost of a trade in basis points of its value.",
+        description=(
+            "Cost of a trade in basis points of its value: the commission, or everything "
+            "together where the other costs are left at 0."
+        ),
     )
-    fill: Literal["next_bar", "same_close"] = Field(
+    commission_per_trade: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Fixed fee of every trade of one asset in money, see capital.",
+    )
+    half_spread_bps: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10_000.0,
+        description="Half of the bid-ask spread, in basis points of the traded value.",
+    )
+    slippage_bps: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10_000.0,
+        description="Further loss between decision and fill, in basis points of the traded value.",
+    )
+    impact_coefficient: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description=(
+            "Market impact: a trade costs this x volatility per bar x root of (its money / "
+            "average money traded in the asset per bar) of its value; 0: none. Needs volume."
+        ),
+    )
+    impact_bars: int = Field(
+        default=21,
+        ge=2,
+        description=(
+            "Sessions up to the decision whose bars give volatility and volume for market impact."
+        ),
+    )
+    borrow_bps: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=100_000.0,
+        description="Fee per year on the value of short holdings, in basis points.",
+    )
+    asset_costs: dict[str, float | AssetCosts] | Path | None = Field(
+        default=None,
+        description=(
+            "Costs by asset: a table of asset to cost_bps or to several costs, or a CSV file with "
+            "the columns asset and any of cost_bps, half_spread_bps, slippage_bps, "
+            "commission_per_trade, borrow_bps; what is missing there is as for all."
+        ),
+    )
+    capital: float = Field(
+        default=1_000_000.0,
+        gt=0.0,
+        description=(
+            "Money of the account at the start, in the currency of the prices; gives "
+            "commission_per_trade, minimum_trade and market impact their size."
+        ),
+    )
+    fill: Literal["next_bar", "next_close", "same_close"] = Field(
         default="next_bar",
         description=(
             "next_bar fills at the next session's open (its close where there are no opens); "
+            "next_close fills at the next session's close; "
             "same_close fills at the close that was just decided on, which nobody can do."
         ),
     )
@@ -72,10 +152,47 @@ class SimulationSettings(Settings):
         default=0.0,
         gt=-1.0,
         le=1.0,
-        description="Interest per year on cash, also paid on borrowed cash.",
+        description=(
+            "Interest per year on cash, also paid on borrowed cash unless debit_rate is set."
+        ),
+    )
+    debit_rate: float | None = Field(
+        default=None,
+        gt=-1.0,
+        le=10.0,
+        description="Interest per year paid on borrowed cash; unset: cash_rate.",
     )
     max_leverage: float = Field(
         default=3.0, gt=0.0, description="Largest sum of absolute target weights that is accepted."
+    )
+    over_leverage: Literal["refuse", "scale"] = Field(
+        default="refuse",
+        description="Stop at target weights over max_leverage, or scale them down to it.",
+    )
+    max_weight: float | None = Field(
+        default=None,
+        gt=0.0,
+        description="Target weights of one asset are cut to this size, long and short.",
+    )
+    long_only: bool = Field(
+        default=False, description="Negative target weights are cut to 0: no short positions."
+    )
+    max_drawdown: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description=(
+            "Fall of equity from its peak, as a fraction, after which all positions are closed at "
+            "the next fill."
+        ),
+    )
+    drawdown_pause: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Sessions in cash after max_drawdown was passed; then the peak starts anew. "
+            "Unset: to the end."
+        ),
     )
     initial_equity: float = Field(
         default=1.0, gt=0.0, description="Equity before the first period."
@@ -88,6 +205,14 @@ class SimulationSettings(Settings):
             "Trades of an asset below this fraction of equity are not made; full exits always are."
         ),
     )
+    minimum_trade: float = Field(
+        default=0.0,
+        ge=0.0,
+        description=(
+            "Trades of an asset below this much money are not made, see capital; "
+            "full exits always are."
+        ),
+    )
     delisted_after_days: int = Field(
         default=30,
         ge=1,
@@ -96,3 +221,27 @@ class SimulationSettings(Settings):
             "and turns into cash at its last price."
         ),
     )
+    delisting_loss: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Fraction of the last price that is lost at a delisting; a short position gains it."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _pause_has_a_limit(self) -> Self:
+        if self.drawdown_pause is not None and self.max_drawdown is None:
+            raise ValueError("drawdown_pause needs max_drawdown: set it too, or leave both unset")
+        return self
+
+    @model_validator(mode="after")
+    def _fixed_money_fits_capital(self) -> Self:
+        for name in ("commission_per_trade", "minimum_trade"):
+            if getattr(self, name) >= self.capital:
+                raise ValueError(
+                    f"{name} {getattr(self, name):g} is not below the capital of "
+                    f"{self.capital:g}: both are money; lower {name} or raise capital"
+                )
+        return self

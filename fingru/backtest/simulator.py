@@ -6,8 +6,9 @@ have opens, else at its close. The strategy sees arrays that hold nothing after 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,17 @@ from fingru.backtest.accounting import (
     settle_sessions,
 )
 from fingru.backtest.decisions import decide
-from fingru.backtest.frames import equity_frame, trades_frame, weights_frame
+from fingru.backtest.frames import (
+    Ledger,
+    costs_frame,
+    equity_frame,
+    trades_frame,
+    unfilled_frame,
+    weights_frame,
+)
+from fingru.backtest.limits import accepted_leverage, is_over, limit_notes, within_limits
 from fingru.backtest.settings import SimulationSettings
+from fingru.backtest.terms import market_of, rules_of
 from fingru.backtest.views import ViewFactory
 from fingru.errors import ConfigError, StrategyError
 from fingru.forecast.forecast import Forecast
@@ -55,26 +65,52 @@ class Simulation:
         ``gross_return - net_return = cost``. ``drawdown`` starts from the initial equity.
         ``leverage`` is the sum of absolute holdings over equity at the close.
     weights
-        date (decision session), asset, weight: the targets of every decision, all assets; no rows
-        for a session in which the strategy left its holdings untouched.
+        date (decision session), asset, weight: the targets of every decision as the limits let
+        them be carried out, all assets; no rows for a session in which the strategy left its
+        holdings untouched.
     trades
         date (fill session), asset, weight (traded value over equity at the start of the period),
-        price, cost (same unit), reason (``decision``, or ``delisted``: turned into cash).
+        price, cost (same unit), reason (``decision``, ``drawdown_limit``, or ``delisted``: turned
+        into cash).
+    unfilled
+        date (session in which it should have been filled), asset, weight (wanted), reason
+        (``no_bar``, ``no_price``, ``no_volume``): orders that lapsed, their holdings carried.
+    costs
+        date, commission, spread, slippage, impact, borrow, interest: per period, fractions of the
+        equity at its start; the first four add up to ``cost`` of ``equity``.
     book
         The books themselves, row 0 the start; read-only.
     fill
         When decisions were filled: ``next_open``, ``next_close`` or ``same_close``.
     notes
-        What the reader of the result must know (ruin, same-close fills), one sentence each.
+        What the reader of the result must know (ruin, same-close fills, limits that took hold,
+        orders that could not be filled), one sentence each.
+    ledger
+        What the other tables are made of, once they are asked for.
     """
 
     name: str
     equity: pd.DataFrame
     weights: pd.DataFrame
-    trades: pd.DataFrame
     book: Book
     fill: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    ledger: Ledger = field(repr=False, compare=False)
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Every trade and every delisting."""
+        return trades_frame(self.ledger)
+
+    @cached_property
+    def unfilled(self) -> pd.DataFrame:
+        """Orders that could not be filled."""
+        return unfilled_frame(self.ledger)
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """What was paid for what."""
+        return costs_frame(self.ledger)
 
 
 def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to where
@@ -114,17 +150,20 @@ def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to w
     """
     settings = settings or SimulationSettings()
     rows = _period_rows(prices, first_row, last_row)
-    market, rules = _market(prices, settings, rows), _rules(prices, settings)
+    market, rules = market_of(prices, settings, rows), rules_of(prices, settings)
     book = open_book(len(rows) - 1, prices.n_assets, settings.initial_equity)
-    targets = np.full((len(rows) - 1, prices.n_assets), np.nan)
+    asked = np.full((len(rows) - 1, prices.n_assets), np.nan)
+    targets = asked.copy()
+    most = accepted_leverage(settings)
     views = ViewFactory(prices, forecast, first_row)
     for i in range(len(rows) - 1):
         view = views.at(rows[i], _weights(book, i))
-        decision = decide(strategy, view, name, settings.max_leverage)
+        decision = decide(strategy, view, name, most)
         if decision is not None:
-            targets[i] = decision
+            asked[i], targets[i] = decision, within_limits(decision, settings)
         settle_session(i + 1, targets[i], market, rules, book)
-    return _simulation(prices, name, (rows, targets), (market, rules), book)
+    notes = limit_notes(name, asked, settings)
+    return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
 
 
 def simulate_weights(
@@ -160,12 +199,14 @@ def simulate_weights(
             f"{name}: target weights have shape {given.shape}, not {prices.close.shape}",
             "give one row per session and one column per asset",
         )
-    targets = np.ascontiguousarray(given[rows.start : rows.stop - 1])
-    _check_matrix(prices, targets, name, settings.max_leverage, rows)
-    market, rules = _market(prices, settings, rows), _rules(prices, settings)
+    asked = given[rows.start : rows.stop - 1]
+    _check_matrix(prices, asked, name, accepted_leverage(settings), rows)
+    targets = np.array(within_limits(asked, settings), order="C")
+    market, rules = market_of(prices, settings, rows), rules_of(prices, settings)
     book = open_book(len(rows) - 1, prices.n_assets, settings.initial_equity)
     settle_sessions(targets, market, rules, book)
-    return _simulation(prices, name, (rows, targets), (market, rules), book)
+    notes = limit_notes(name, asked, settings)
+    return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
 
 
 def _period_rows(prices: Prices, first_row: int, last_row: int | None) -> range:
@@ -192,7 +233,7 @@ def _check_matrix(
     missing = ~np.isfinite(targets)
     bad = missing.any(axis=1) & ~np.isnan(targets).all(axis=1)
     gross = np.abs(np.where(missing, 0.0, targets)).sum(axis=1)
-    over = gross > max_leverage * (1.0 + 1e-9)
+    over = is_over(gross, max_leverage)
     if bad.any():
         row = rows[int(np.argmax(bad))]
         raise StrategyError(
@@ -208,67 +249,51 @@ def _check_matrix(
         )
 
 
-def _rules(prices: Prices, settings: SimulationSettings) -> Rules:
-    if settings.fill == "same_close":
-        timing = SAME_CLOSE
-    else:
-        timing = NEXT_CLOSE if prices.open is None else NEXT_OPEN
-    return Rules(
-        timing,
-        settings.cost_bps / 1e4,
-        float((1.0 + settings.cash_rate) ** (1.0 / prices.bars_per_year) - 1.0),
-        settings.no_trade_band,
-    )
-
-
-def _market(prices: Prices, settings: SimulationSettings, rows: range) -> Market:
-    session = np.arange(prices.n_sessions)[:, None]
-    last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
-    mark = np.take_along_axis(prices.close, np.maximum(last_bar, 0), axis=0)
-    dates = prices.index.as_unit("ns").asi8
-    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
-    limit = pd.Timedelta(days=settings.delisted_after_days).value
-    fill = prices.close
-    if prices.open is not None and settings.fill == "next_bar":
-        fill = np.where(prices.has_bar & (prices.open > 0), prices.open, np.nan)
-    cut = slice(rows.start, rows.stop)
-    return Market(
-        np.ascontiguousarray(mark[cut]),
-        np.array(fill[cut]),
-        np.array(prices.has_bar[cut]),
-        np.ascontiguousarray(((last_bar >= 0) & (silence > limit))[cut]),
-    )
-
-
 def _simulation(
-    prices: Prices,
     name: str,
+    prices: Prices,
     decided: tuple[range, FloatArray],
-    terms: tuple[Market, Rules],
-    book: Book,
+    terms: tuple[Market, Rules, Book],
+    notes: Iterable[str],
 ) -> Simulation:
     rows, targets = decided
-    market, rules = terms
+    market, rules, book = terms
     for array in book:
         array.flags.writeable = False
+    targets[book.stopped[1:]] = 0.0
     dates = prices.index[rows.start : rows.stop]
+    ledger = Ledger(prices, dates, targets, market, rules, book)
     return Simulation(
         name=name,
         equity=equity_frame(name, dates, book),
-        weights=weights_frame(prices, dates, targets),
-        trades=trades_frame(prices, dates, market, rules, book),
+        weights=weights_frame(ledger),
         book=book,
         fill=_FILL_NAMES[rules.timing],
-        notes=tuple(_notes(name, dates, rules, book)),
+        notes=(*_notes(name, ledger), *notes),
+        ledger=ledger,
     )
 
 
-def _notes(name: str, dates: pd.DatetimeIndex, rules: Rules, book: Book) -> Iterator[str]:
+def _notes(name: str, ledger: Ledger) -> Iterator[str]:
+    book, dates = ledger.book, ledger.dates
     ruined = np.flatnonzero(book.equity <= 0.0)
     if ruined.size:
         yield f"{name} lost all its equity on {dates[ruined[0]].date()} and stays at zero"
-    if rules.timing == SAME_CLOSE:
+    if ledger.rules.timing == SAME_CLOSE:
         yield (
             f"{name} was filled at the close it decided on (same_close), which is not possible "
             "in practice"
+        )
+    stopped = np.flatnonzero(book.stopped)
+    if stopped.size:
+        yield (
+            f"the drawdown limit closed all positions of {name} after "
+            f"{dates[stopped[0] - 1].date()} and kept it in cash for {stopped.size} sessions"
+        )
+    rows, assets = np.nonzero(book.unfilled)
+    if rows.size:
+        first = f"{ledger.prices.assets[assets[0]]} on {dates[ledger.filled_in(rows)[0]].date()}"
+        yield (
+            f"{rows.size} orders of {name} could not be filled and the holdings were carried "
+            f"(the first: {first})"
         )

@@ -7,6 +7,7 @@ Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribu
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -85,6 +86,107 @@ def sharpe_difference_ci(
         return sharpe_ratio(ours, bars_per_year) - sharpe_ratio(theirs, bars_per_year)
 
     return _central95(_draw(resamples, difference))
+
+
+@dataclass(frozen=True)
+class PairedDraws:
+    """Resampled differences of two strategies, (R,) each: Sharpe ratio and mean, annualised."""
+
+    sharpe: FloatArray
+    mean: FloatArray
+
+
+def paired_draws(
+    ours: FloatArray, theirs: FloatArray, bars_per_year: float, draws: tuple[int, int]
+) -> PairedDraws:
+    """Differences of annualised Sharpe ratio and mean return over stationary block resamples.
+
+    Both series are resampled with the same blocks; the mean block length is the longer of the two
+    series' (Politis and White). Empty with fewer than 20 rows or without volatility.
+
+    Parameters
+    ----------
+    ours, theirs
+        (n,) returns over cash of the same bars, without NaN.
+    draws
+        Seed and number of resamples R.
+    """
+    if ours.size < _FEWEST_ROWS or _is_flat(ours) or _is_flat(theirs):
+        return PairedDraws(np.array([]), np.array([]))
+    from arch.bootstrap import StationaryBootstrap
+
+    seed, repetitions = draws
+    length: Any = max(_block_length(ours), _block_length(theirs))
+    both = np.stack([ours, theirs])
+    sharpe, mean = np.empty(repetitions), np.empty(repetitions)
+    blocks = StationaryBootstrap(length, np.arange(ours.size), seed=seed)
+    for i, ((rows,), _) in enumerate(blocks.bootstrap(repetitions)):
+        drawn = both[:, rows]
+        means = drawn.mean(axis=1)
+        ratios = means / drawn.std(axis=1, ddof=1)
+        sharpe[i] = (ratios[0] - ratios[1]) * np.sqrt(bars_per_year)
+        mean[i] = (means[0] - means[1]) * bars_per_year
+    return PairedDraws(sharpe, mean)
+
+
+def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> float:
+    """p-value of "the mean return is not above the benchmark's", by Hansen's test.
+
+    NaN with fewer than 20 rows or where the two never differ.
+
+    References
+    ----------
+    Hansen (2005), "A test for superior predictive ability", the consistent p-value.
+    """
+    difference = ours - benchmark
+    if ours.size < _FEWEST_ROWS or _is_flat(difference):
+        return np.nan
+    from arch.bootstrap import SPA
+
+    block = max(1, round(_block_length(difference)))
+    test = SPA(-benchmark, -ours[:, None], block_size=block, reps=_REPETITIONS, seed=seed)
+    test.compute()
+    return float(test.pvalues["consistent"])
+
+
+def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:
+    """Standard error of the annualised Sharpe ratio of independent returns.
+
+    ``sqrt((1 + sharpe**2 / 2) / n)`` per bar, times the square root of the bars in a year.
+
+    References
+    ----------
+    Lo (2002), "The statistics of Sharpe ratios", equation 9.
+    """
+    if excess_returns.size < 2 or _is_flat(excess_returns):
+        return np.nan
+    per_bar = sharpe_ratio(excess_returns, 1.0)
+    return float(np.sqrt((1.0 + 0.5 * per_bar**2) / excess_returns.size * bars_per_year))
+
+
+def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
+    """Standard error of the annualised Sharpe ratio of dependent returns with any tails.
+
+    The delta method on mean and variance: with ``u = (r - m) / s - sharpe / 2 ((r - m)**2 / s**2
+    - 1)``, the long-run variance of u (Bartlett weights, ``floor(4 (n / 100)**(2 / 9))`` lags)
+    over n, annualised.
+
+    References
+    ----------
+    Lo (2002), "The statistics of Sharpe ratios", appendix; Newey and West (1987, 1994).
+    """
+    n = excess_returns.size
+    if n < _FEWEST_ROWS or _is_flat(excess_returns):
+        return np.nan
+    z = (excess_returns - excess_returns.mean()) / excess_returns.std()
+    influence = z - 0.5 * sharpe_ratio(excess_returns, 1.0) * (z**2 - 1.0)
+    influence = influence - influence.mean()
+    lags = int(4.0 * (n / 100.0) ** (2.0 / 9.0))
+    variance = float(influence @ influence) / n
+    for lag in range(1, lags + 1):
+        weight = 1.0 - lag / (lags + 1.0)
+        variance += 2.0 * weight * float(influence[lag:] @ influence[:-lag]) / n
+    return float(np.sqrt(max(variance, 0.0) / n * bars_per_year))
 
 
 def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fingru.cli import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def leakcheck(
@@ -21,7 +24,9 @@ def leakcheck(
     horizons: opt.Horizons = None,
     cuts: Annotated[
         int,
-        typer.Option(min=1, max=50, metavar="N", help="Random days after which prices change."),
+        typer.Option(
+            min=1, max=50, metavar="N", help="Random days after which the future changes."
+        ),
     ] = 3,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -32,9 +37,9 @@ def leakcheck(
     baseline and strategy is the one given here.
     """
     from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import print_json, progress_bars, say
+    from fingru.cli.output import print_json, print_tables, progress_bars, say
     from fingru.errors import LeakFoundError
-    from fingru.leakcheck import leak_check
+    from fingru.leakcheck import leak_check, render
 
     flags = {
         **opt.data_flags(data, assets, start, end),
@@ -47,9 +52,13 @@ def leakcheck(
     prices = opt.prices_of(settings, quiet)
     with interruptible(), progress_bars(quiet) as progress:
         found = leak_check(prices, settings, progress)
+    rows, sentence = render(found)
     if json:
         print_json(found)
-    for leak in found["leaks"]:
+    elif rows and (found["leaks"] or not quiet):
+        print_tables(_table(rows, found["cuts"]))
+    first_of = {leak["stage"]: leak for leak in reversed(found["leaks"])}
+    for leak in reversed(first_of.values()):
         say(f"leak: {leak['stage']}, {leak['column']}, first on {leak['first_date']}")
     if found["leaks"]:
         first = found["leaks"][0]
@@ -59,8 +68,17 @@ def leakcheck(
             "look at that stage first: the ones after it may only have inherited it",
         )
     if not json:
-        typer.echo(
-            f"no leak: {len(found['stages'])} stages stayed bitwise equal up to "
-            f"{', '.join(found['cuts'])} ({len(found['assets'])} assets, "
-            f"{found['sessions']} sessions)"
-        )
+        typer.echo(sentence)
+
+
+def _table(rows: list[tuple[str, str, str, str]], cuts: list[str]) -> Table:
+    """Stages in the order of the pipeline; where something differs, what and since when."""
+    from fingru.cli.output import plain_table
+
+    title = f"What was decided up to {', '.join(cuts)}"
+    leaks = any(difference for *_, difference in rows)
+    texts = ("stage", "verdict", *(("first difference",) if leaks else ()))
+    table = plain_table(title, texts, ("values",))
+    for stage, verdict, values, difference in rows:
+        table.add_row(stage, verdict, *((difference,) if leaks else ()), values)
+    return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.ledger import ledger
 from fingru.cli.output import plain_table, print_json, print_tables, say
 
 if TYPE_CHECKING:
@@ -121,24 +122,7 @@ def delete(
         say(f"deleted run {delete_run(root, full_id)}")
 
 
-@app.command()
-def ledger(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
-    """How often each data set has been tried; deleting runs does not shrink it."""
-    from fingru.store.ledger import summarise
-
-    database = opt.existing_database(opt.store_of(config, runs))
-    rows = [] if database is None else summarise(database)
-    if json:
-        print_json({"ledger": rows})
-        return
-    numbers = ("configurations", "entries", "first", "last", "best Sharpe")
-    table = plain_table("Trials by data set", ("data",), numbers)
-    for row in rows:
-        best = "n/a" if row["best_sharpe"] is None else f"{row['best_sharpe']:.2f}"
-        counts = (str(row["configurations"]), str(row["entries"]))
-        days = (row["first"][:10], row["last"][:10])
-        table.add_row(row["data_sha256"][:12], *counts, *days, best)
-    print_tables(table)
+app.command()(ledger)
 
 
 def report(

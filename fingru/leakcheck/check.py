@@ -1,16 +1,19 @@
-"""The short job, the changed future, and the comparison."""
+"""The short job, the changed futures, and what they may not change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
+from fingru.errors import DataError, LeakFoundError
 from fingru.forecast.baselines import forecast_baselines
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
@@ -21,47 +24,58 @@ from fingru.job import (
     prepare,
     simulate_all,
     simulate_strategy,
+    walk_gru,
+)
+from fingru.leakcheck.certificate import certificate
+from fingru.leakcheck.columns import peeking_columns
+from fingru.leakcheck.comparison import Comparison
+from fingru.leakcheck.futures import (
+    CHANGED,
+    KINDS,
+    TRUNCATED,
+    as_loaded,
+    changed_after,
+    truncated_after,
 )
 from fingru.leakcheck.traces import (
     Trace,
+    calibrator_trace,
+    data_trace,
     feature_traces,
     forecast_trace,
     label_trace,
     money_traces,
+    network_forecast,
+    training_rows_trace,
     training_traces,
 )
 from fingru.market.prices import Prices
 from fingru.strategy import Strategy, View
 
-_SHORT_JOB = {
-    "model.hidden": 8,
-    "model.members": 1,
-    "training.steps": 20,
-    "training.warmup_steps": 2,
-    "training.evaluate_every": 10,
-    "training.sequences": 2,
-    "training.sequence_bars": 120,
-    "training.burn_in": 40,
-    "training.context_bars": 60,
-    "baselines.workers": 1,
-    "walk_forward.refit": "quarter",
-    "walk_forward.first_refit": None,
-}
-"""Sizes only: every column, scale, horizon and rule stays the user's."""
+_SIZES = {
+    "model": {"hidden": 8, "members": 1},
+    "training": {
+        "steps": 12, "continued_steps": 6, "refit_steps": 5, "warmup_steps": 2,
+        "evaluate_every": 6, "sequences": 2, "sequence_bars": 120, "burn_in": 40,
+        "context_bars": 60, "stack_models": 1,
+    },
+    "walk_forward": {"min_train_bars": 250},
+    "baselines": {"workers": 1},
+}  # fmt: skip
+"""At most so large; every column, scale, horizon and rule stays the user's."""
 
+_FOLDS = 3
+"""Models of the short job: enough that some are trained before a cut and some after it."""
 
-@dataclass(frozen=True)
-class Leak:
-    """One thing that saw the future: where, which column, when first, and after which cut."""
-
-    stage: str
-    column: str
-    first_date: str
-    cut: str
+_OTHER_DECISIONS = "other decisions"
 
 
 def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> dict[str, Any]:
     """Push random changes of the future through the whole pipeline.
+
+    After each of ``leak_check.cuts`` days, one future in which prices change, bars vanish, single
+    prices are extreme and an asset is delisted, and one in which the history just ends. What was
+    decided up to that day must be the same as with the prices as they are.
 
     Parameters
     ----------
@@ -69,70 +83,67 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
         Any panel; its latest ``leak_check.sessions`` sessions are used, and in them the
         ``leak_check.assets`` assets with the most bars.
     config
-        The user's; only sizes are cut down (``_SHORT_JOB``).
+        The user's; only sizes are cut down.
     progress
-        Told about each cut.
+        Told about each future.
 
     Returns
     -------
     dict
-        ``status`` (``passed`` or ``leak``), ``cuts`` (dates after which prices were changed),
-        ``stages`` (compared), ``leaks`` (stage, column, first_date, cut), ``assets``,
-        ``sessions``; JSON-safe.
+        The certificate: see ``certificate``.
     """
-    small = _short_config(config)
     sample = _short_panel(prices, config)
+    small, cuts = _short_config(config, sample)
     rng = np.random.default_rng(config.seed)
-    cuts = _cut_rows(prepare(sample, small), config.leak_check.cuts, rng)
-    progress("leak check", 0, len(cuts) + 1)
-    before = _decide(sample, small)
-    leaks: list[Leak] = []
-    for number, cut in enumerate(cuts, start=1):
-        progress("leak check", number, len(cuts) + 1)
-        after = _decide(perturb_after(sample, cut, rng), small)
-        leaks += _compare(before.traces, after.traces, sample.index, cut)
-        leaks += _compare([before.earned()], [before.earned(cut)], sample.index, cut)
-    progress("leak check", len(cuts) + 1, len(cuts) + 1)
-    stages = [trace.stage for trace in (*before.traces, before.earned())]
-    return {
-        "status": "leak" if leaks else "passed",
-        "cuts": [_day(sample.index, cut) for cut in cuts],
-        "stages": list(dict.fromkeys(stages)),
-        "leaks": [vars(leak) for leak in leaks],
-        "assets": list(sample.assets),
-        "sessions": sample.n_sessions,
-    }
+    rows = _cut_rows(*cuts, config.leak_check.cuts, rng)
+    loads = _comes_back(sample)
+    steps, done = 1 + 2 * len(rows), 0
+    progress("leak check", done, steps)
+    compared = Comparison(sample.index)
+    cut_days = [compared.day(cut) for cut in rows]
+    try:
+        before = _decide(sample, small, loads)
+    except LeakFoundError:  # a column of the user's own, refused before anything is built
+        for place in peeking_columns(sample, small.features, rows[-1]):
+            compared.refuse("features", place, rows[-1], TRUNCATED)
+        if not compared.leaks:
+            raise
+        return certificate(compared, cut_days[-1:], [TRUNCATED], sample, prices.sha256)
+    for origin, label in _late_labels(before.job, before.traces):
+        compared.refuse("training rows", (origin, label), origin, "a label of a later day")
+    for cut in rows:
+        futures = ((CHANGED, changed_after(sample, cut, rng)),
+                   (TRUNCATED, truncated_after(sample, cut)))  # fmt: skip
+        for kind, future in futures:
+            done += 1
+            progress("leak check", done, steps)
+            compared.add(before.traces, _decide(future, small, loads).traces, cut, kind)
+        compared.add([before.earned()], [before.earned(cut)], cut, _OTHER_DECISIONS)
+    progress("leak check", steps, steps)
+    kinds = (*_kinds(sample), _OTHER_DECISIONS)
+    return certificate(compared, cut_days, kinds, sample, prices.sha256)
 
 
-def perturb_after(prices: Prices, cut: int, rng: np.random.Generator) -> Prices:
-    """Change every price and volume after row ``cut``, and let some bars vanish.
+def _short_config(config: Config, sample: Prices) -> tuple[Config, tuple[int, int]]:
+    """Cut the sizes down, and fix the days of the refits, which depend on the data's length.
 
-    Sessions stay, so that dates do not differ; none loses its only bar.
+    Also returns the first and last row that are forecast.
     """
-    bars = prices.has_bar[cut + 1 :]
-    shape = bars.shape
-    factor = np.exp(np.cumsum(rng.normal(0.0, 0.05, shape), axis=0))
-    vanished = rng.random(shape) < 0.03
-    vanished &= (bars & ~vanished).any(axis=1, keepdims=True)
-    fields = {}
-    for name in ("open", "high", "low", "close", "volume"):
-        values = getattr(prices, name)
-        if values is None:
-            continue
-        changed = values.copy()
-        scale = rng.lognormal(0.0, 1.0, shape) if name == "volume" else factor
-        changed[cut + 1 :] = np.where(vanished, np.nan, changed[cut + 1 :] * scale)
-        fields[name] = changed
-    return replace(prices, **fields)
-
-
-def _short_config(config: Config) -> Config:
-    """Cut the sizes down; labels need not be more than the short panel can give."""
-    smaller = {
-        "walk_forward.min_train_bars": min(250, config.walk_forward.min_train_bars),
-        "training.refit_steps": min(5, config.training.refit_steps),
+    given = config.model_dump()
+    smaller: dict[str, Any] = {
+        f"{section}.{key}": min(size, given[section][key])
+        for section, sizes in _SIZES.items()
+        for key, size in sizes.items()
     }
-    return with_values(config, {**_SHORT_JOB, **smaller})
+    first_guess = {"walk_forward.first_refit": None, "walk_forward.refit": 1}
+    small = with_values(config, smaller | first_guess)
+    folds = make_folds(sample.index, small.walk_forward, small.horizons)
+    first, last = folds[0].test_first, folds[-1].test_last
+    fixed = {
+        "walk_forward.first_refit": str(sample.index[first + 1].date()),
+        "walk_forward.refit": -(-(last - first + 1) // _FOLDS),
+    }
+    return with_values(small, fixed), (first, last)
 
 
 def _short_panel(prices: Prices, config: Config) -> Prices:
@@ -145,11 +156,38 @@ def _short_panel(prices: Prices, config: Config) -> Prices:
     return panel.between(panel.index[-min(size, panel.n_sessions)], None)
 
 
-def _cut_rows(job: Job, cuts: int, rng: np.random.Generator) -> list[int]:
-    """Random rows inside the test ranges, so that every stage has decided something by then."""
-    first, last = job.folds[0].test_first, job.folds[-1].test_last
+def _cut_rows(first: int, last: int, cuts: int, rng: np.random.Generator) -> list[int]:
+    """One random row in each of ``cuts`` equal parts of what is forecast, without its ends.
+
+    So every stage has decided something by then, and something comes after.
+    """
     margin = max(1, (last - first) // 5)
-    return sorted(int(row) for row in rng.integers(first + margin, last - margin + 1, size=cuts))
+    edges = np.linspace(first + margin, last - margin + 1, cuts + 1).astype(int)
+    rows = {int(rng.integers(low, max(low + 1, high))) for low, high in pairwise(edges)}
+    return sorted(rows)
+
+
+def _kinds(sample: Prices) -> tuple[str, ...]:
+    """What can happen to the future: a single asset keeps its bars, or sessions would go."""
+    alone = ("vanished bars", "delisting") if sample.n_assets == 1 else ()
+    return tuple(kind for kind in KINDS if kind not in alone)
+
+
+def _comes_back(sample: Prices) -> bool:
+    """Whether the loader takes such a panel; not one of unusual stamps that Python code made."""
+    try:
+        return as_loaded(sample).index.equals(sample.index)
+    except DataError:
+        return False
+
+
+def _late_labels(job: Job, traces: list[Trace]) -> Iterator[tuple[int, str]]:
+    """The first label of any fold that is known only after the fold's origin."""
+    (rows,) = (trace for trace in traces if trace.stage == "training rows")
+    late = np.flatnonzero(rows.values[:, 3] > rows.rows)
+    if late.size:
+        asset = job.prices.assets[int(rows.values[late[0], 1])]
+        yield int(rows.rows[late[0]]), f"label of {asset} that is not known yet"
 
 
 @dataclass(frozen=True)
@@ -192,41 +230,21 @@ class _Turncoat:
         return self.exposure * shares / max(shares.sum(), 1.0)
 
 
-def _decide(prices: Prices, config: Config) -> _Decided:
-    """Run the whole pipeline and lay open what each stage decided and when."""
-    job = prepare(prices, config)
+def _decide(prices: Prices, config: Config, loads: bool) -> _Decided:
+    """Run the whole pipeline and lay open what each stage decided and when, in its order."""
+    panel = as_loaded(prices) if loads else prices
+    job = prepare(panel, config)
     gru = make_gru(config)
-    forecasts = {"gru": gru.walk_forward(job.problem, job.folds)}
+    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
     for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
         forecasts[forecast.model] = forecast
-    traces = [*feature_traces(job), label_trace(job), *training_traces(gru, job)]
-    traces += [forecast_trace(name, forecast) for name, forecast in forecasts.items()]
+    raw = network_forecast(gru, job)
+    traces = [data_trace(panel), *feature_traces(job), label_trace(job)]
+    traces += [training_rows_trace(job), *training_traces(gru, job)]
+    traces += [forecast_trace("the networks", raw, from_tensors=True)]
+    traces += [calibrator_trace(raw, forecasts["gru"])]
+    for name, forecast in forecasts.items():
+        traces += [forecast_trace(name, forecast, from_tensors=name == "gru")]
     for name, simulation in simulate_all(job, forecasts).items():
-        traces += money_traces(name, simulation.weights, simulation.equity, prices)
+        traces += money_traces(name, simulation.weights, simulation.equity, panel)
     return _Decided(traces, job, forecasts[config.strategy.forecast])
-
-
-def _compare(
-    before: list[Trace], after: list[Trace], index: pd.DatetimeIndex, cut: int
-) -> Iterator[Leak]:
-    """Compare what was decided at or before the cut, stage by stage in pipeline order."""
-    for one, other in zip(before, after, strict=True):
-        early, late = one.rows <= cut, other.rows <= cut
-        a, b = one.values[early], other.values[late]
-        if a.shape != b.shape:
-            first = index[int(min(one.rows.min(), other.rows.min()))]
-            yield Leak(one.stage, "number of rows", str(first.date()), _day(index, cut))
-            continue
-        differs = ~((a == b) | (_missing(a) & _missing(b)))
-        if differs.any():
-            row = int(np.argmax(differs.any(axis=1)))
-            column = one.columns[int(np.argmax(differs[row]))]
-            yield Leak(one.stage, column, _day(index, int(one.rows[early][row])), _day(index, cut))
-
-
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
-
-
-def _day(index: pd.DatetimeIndex, row: int) -> str:
-    return str(index[row].date()) if index.tz is None else index[row].isoformat()

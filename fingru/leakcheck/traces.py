@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fingru.forecast.forecast import Forecast
 from fingru.job import Job
+from fingru.leakcheck.futures import FIELDS
 from fingru.market.prices import Prices
 
 if TYPE_CHECKING:
@@ -32,12 +33,24 @@ class Trace:
         (N, C) of any type.
     columns
         C names.
+    from_tensors
+        Whether a tensor program made it, whose shapes depend on the length of the history.
     """
 
     stage: str
     rows: NDArray[np.intp]
     values: NDArray[Any]
     columns: tuple[str, ...]
+    from_tensors: bool = False
+
+
+def data_trace(prices: Prices) -> Trace:
+    """Sessions and every field of the panel, as the loader made them."""
+    present = [name for name in FIELDS if getattr(prices, name) is not None]
+    stamps = prices.index.as_unit("us").asi8.astype(np.float64)[:, None]  # exact up to year 2255
+    values = np.hstack([stamps, *(getattr(prices, name) for name in present)])
+    columns = ("session", *(f"{name} of {asset}" for name in present for asset in prices.assets))
+    return Trace("data", np.arange(prices.n_sessions), values, columns)
 
 
 def feature_traces(job: Job) -> Iterator[Trace]:
@@ -66,29 +79,93 @@ def label_trace(job: Job) -> Trace:
     return Trace("labels", known[order], keyed, ("row", "asset", "horizon", "log return"))
 
 
+def training_rows_trace(job: Job) -> Trace:
+    """Labels that each fold trains on and validates on, decided at its origin.
+
+    By the functions that the training itself uses, on its own bank of sequences.
+    """
+    from fingru.model.plan import split_fold
+    from fingru.model.sequences import build_bank, labelled
+
+    bank = build_bank(job.problem)
+    assets = np.searchsorted(bank.offsets, np.arange(len(bank.rows)), side="right") - 1
+    entries, rows = [], []
+    for fold in job.folds:
+        warmup = job.problem.features.warmup_bars
+        parts = split_fold(fold, warmup, job.config.training)
+        for validates, allowed in enumerate(parts):
+            at, horizon = np.nonzero(labelled(bank, allowed))
+            known = bank.known_at[at, horizon]
+            kind = np.full(len(at), validates)
+            entries.append(np.stack([bank.rows[at], assets[at], horizon, known, kind], axis=1))
+            rows.append(np.full(len(at), fold.origin))
+    columns = ("row", "asset", "horizon", "row at which the label is known", "validation")
+    return Trace("training rows", np.concatenate(rows), np.concatenate(entries), columns)
+
+
 def training_traces(gru: GRUForecaster, job: Job) -> Iterator[Trace]:
-    """Standardisers and weights of every fold, decided at its origin."""
+    """Standardisers, validations and chosen steps, and weights of every fold, at its origin."""
     origins = np.array([fold.origin for fold in job.folds])
     for part in ("mean", "std"):
         stacked = np.stack([getattr(fold, part).ravel() for fold in gru.fitted])
-        yield _numbered(f"standardiser {part}", origins, stacked)
-    for name in gru.fitted[0].weights:
-        stacked = np.stack([fold.weights[name].ravel() for fold in gru.fitted])
-        yield _numbered(f"trained weights {name}", origins, stacked)
+        names = tuple(f"{part} number {i}" for i in range(stacked.shape[1]))
+        yield Trace(f"standardiser {part}", origins, stacked, names)
+    told = ("step", "member", "train_loss", "validation_loss", "best")
+    values = gru.history[list(told)].to_numpy(dtype=np.float64)
+    at = np.array([job.folds[fold].origin for fold in gru.history["fold"]], dtype=np.intp)
+    yield Trace("early stopping", at, values, told, from_tensors=True)
+    shapes = {name: values.shape for name, values in gru.fitted[0].weights.items()}
+    stacked = np.stack(
+        [np.concatenate([fold.weights[name].ravel() for name in shapes]) for fold in gru.fitted]
+    )
+    columns = tuple(
+        f"{name} number {i}" for name, shape in shapes.items() for i in range(np.prod(shape))
+    )
+    yield Trace("trained weights", origins, stacked, columns, from_tensors=True)
 
 
-def forecast_trace(name: str, forecast: Forecast) -> Trace:
+def network_forecast(gru: GRUForecaster, job: Job) -> Forecast:
+    """What the trained networks say by themselves, before anything corrects it."""
+    from fingru.model import prediction
+    from fingru.model.sequences import build_bank
+    from fingru.model.threads import torch_threads
+
+    problem, settings = job.problem, gru.fitted[0]
+    raw = prediction.empty_forecast(problem, settings.members, student_t=settings.student_t)
+    bank, device = build_bank(problem), prediction.choose_device(job.config.device)
+    with torch_threads(job.config.training.threads):
+        for fitted, fold in zip(gru.fitted, job.folds, strict=True):
+            prediction.forecast_folds(bank, [fitted], [fold], raw, device)
+    return raw
+
+
+def calibrator_trace(raw: Forecast, issued: Forecast) -> Trace:
+    """What lies between the networks' forecasts and those that are issued, whatever does it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.sqrt(issued.variance / raw.variance), issued.mean - raw.mean]
+    values = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    columns = _forecast_columns(("scale", "shift"), issued)
+    name = f"calibrator of {issued.model}"
+    return Trace(name, np.arange(len(values)), values, columns, from_tensors=True)
+
+
+def forecast_trace(name: str, forecast: Forecast, *, from_tensors: bool = False) -> Trace:
     """Everything a model forecasts, decided at the origins."""
     parts = [forecast.mean, forecast.variance]
     parts += [part for part in (forecast.df,) if part is not None]
     values = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-    columns = tuple(
+    columns = _forecast_columns(("mean", "variance", "df")[: len(parts)], forecast)
+    rows = np.arange(len(values))
+    return Trace(f"forecasts of {name}", rows, values, columns, from_tensors=from_tensors)
+
+
+def _forecast_columns(kinds: tuple[str, ...], forecast: Forecast) -> tuple[str, ...]:
+    return tuple(
         f"{kind} of {asset} at horizon {horizon}"
-        for kind in ("mean", "variance", "df")[: len(parts)]
+        for kind in kinds
         for asset in forecast.assets
         for horizon in forecast.horizons
     )
-    return Trace(f"forecasts of {name}", np.arange(len(values)), values, columns)
 
 
 def money_traces(
@@ -101,11 +178,9 @@ def money_traces(
         prices.index.get_indexer(decided.index),
         decided.to_numpy(),
         tuple(decided.columns),
+        from_tensors=True,
     )
     columns = ["net_return", "equity", "turnover", "cost"]
     rows = prices.index.get_indexer(pd.DatetimeIndex(equity["date"]))
-    yield Trace(f"equity of {name}", rows, equity[columns].to_numpy(), tuple(columns))
-
-
-def _numbered(stage: str, rows: NDArray[np.intp], values: NDArray[Any]) -> Trace:
-    return Trace(stage, rows, values, tuple(f"number {i}" for i in range(values.shape[1])))
+    values = equity[columns].to_numpy()
+    yield Trace(f"equity of {name}", rows, values, tuple(columns), from_tensors=True)

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.report import calendar_returns, forecast_quality, performance, training
+from fingru.report import (
+    attribution,
+    calendar_returns,
+    evidence,
+    forecast_quality,
+    performance,
+    training,
+)
 from fingru.report.forecast_bands import forecast_bands
 from fingru.report.forecast_quality import first_horizon
 from fingru.report.selection import assets_of
 
 __all__ = ["KEYS", "figures", "forecast_bands"]
+
+
+def _parts(result: BacktestResult) -> pd.DataFrame:
+    return pd.DataFrame() if result.attribution is None else result.attribution
+
+
+def _profit(result: BacktestResult) -> dict[str, Any]:
+    return result.metrics.get("attribution") or {"by_year": []}
+
+
+def _evidence(result: BacktestResult) -> dict[str, Any]:
+    return result.metrics.get("evidence") or {}
+
 
 _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "equity": performance.equity_and_drawdown,
@@ -27,6 +49,9 @@ _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "pit": forecast_quality.pit_histogram,
     "volatility": forecast_quality.volatility_reliability,
     "score_gains": forecast_quality.score_gains,
+    "profit": lambda result: attribution.profit_by_head(_parts(result)),
+    "profit_years": lambda result: attribution.profit_by_year(_profit(result)),
+    "cost_sensitivity": lambda result: evidence.cost_sensitivity(_evidence(result)),
     "folds": training.walk_forward_folds,
     "losses": training.losses,
 }

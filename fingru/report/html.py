@@ -30,7 +30,7 @@ from fingru.report.provenance import (
     warnings_of,
 )
 from fingru.report.selection import assets_of, forecasts_of, horizons_of, main_model
-from fingru.report.tables import tables
+from fingru.report.tables import evidence_tables, profit_tables, tables
 from fingru.report.theme import describe
 
 MOST_BANDS = 20_000
@@ -127,15 +127,22 @@ def _stored(key: str, figure: go.Figure, pool: dict[tuple[str, ...], int]) -> di
 
 
 def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, go.Figure]) -> str:
-    made = {key: table_block(table) for key, table in tables(result).items()}
+    every = {**tables(result), **evidence_tables(result), **profit_tables(result)}
+    made = {key: table_block(table) for key, table in every.items()}
     shown = {key: figure_block(key, figure) for key, figure in drawn.items()}
     sections = {
-        "Summary": headline_block(result) + made["strategies"],
+        "Summary": headline_block(result) + made["strategies"] + made.get("differences", ""),
         "Equity and drawdown": shown["equity"] + made["drawdowns"],
         "Returns": shown["monthly_returns"]
         + _pair(shown["yearly_returns"], shown["return_distribution"])
         + shown["rolling"]
         + made["years"],
+        "Where the profit came from": shown["profit"]
+        + shown["profit_years"]
+        + _joined(made, "heads", "regimes", "sides", "asset_profit"),
+        "How much may be luck": _joined(made, "certainty")
+        + shown["cost_sensitivity"]
+        + _joined(made, "delays", "capacity"),
         "Forecasts": band_section(result, bands) + made["forecasts"],
         "Calibration": _pair(shown["coverage"], shown["pit"])
         + shown["volatility"]
@@ -172,6 +179,11 @@ def _head(result: BacktestResult) -> str:
     )
 
 
+def _joined(made: dict[str, str], *keys: str) -> str:
+    """Those of the tables that there are."""
+    return "".join(made.get(key, "") for key in keys)
+
+
 def _pair(left: str, right: str) -> str:
     return f'<div class="pair">{left}{right}</div>'
 
@@ -187,7 +199,8 @@ def _origin(result: BacktestResult, made: dict[str, str]) -> str:
         )
     )
     return (
-        f"<p><strong>Leak check: {verdict}.</strong> {escape(sentence)}</p>{made['checks']}"
+        f"<p><strong>Leak check: {verdict}.</strong> {escape(sentence)}</p>{made['certificate']}"
+        f"{made['checks']}"
         f"{made['provenance']}<h3>Command to reproduce</h3>"
         f"<pre><code>{escape(reproduce_command(result))}</code></pre>{folded}"
     )

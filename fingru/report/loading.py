@@ -48,6 +48,7 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
         trades=_checked(run.trades, run, "trades"),
         equity=_checked(run.equity, run, "equity"),
         training=_checked(run.training, run, "training"),
+        attribution=run.attribution,
     )
 
 

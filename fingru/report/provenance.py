@@ -7,10 +7,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from fingru.backtest.result import BacktestResult
 from fingru.report.catalogue import is_missing, label_of, write_value
 from fingru.report.selection import bars_per_year, main_model, strategy_names
-from fingru.report.table import Table, facts
+from fingru.report.table import Column, Table, facts
 
 _SECONDS = {
     "features_s": "Features", "train_s": "Training", "forecast_s": "Forecasts",
@@ -61,6 +63,13 @@ def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
     return None, f"The leak check was not run{why}; `fingru leakcheck` does it."
 
 
+_FILLS = {
+    "next_bar": "next bar",
+    "next_close": "next close",
+    "same_close": "at the same close (nobody can do this)",
+}
+
+
 def header(result: BacktestResult) -> dict[str, str]:
     """What belongs at the head of every result: period, costs, fills, benchmark, trials."""
     config, data = configuration(result), result.manifest["data"]
@@ -77,7 +86,7 @@ def header(result: BacktestResult) -> dict[str, str]:
         "Strategy": label_of(result.strategy),
         "Model": label_of(main_model(result)),
         "Costs": write_value(config.get("simulation.cost_bps"), "bps"),
-        "Fills": "at the same close (nobody can do this)" if fill == "same_close" else "next bar",
+        "Fills": _FILLS.get(fill, fill),
         "Benchmarks": ", ".join(others) or "none",
         "Returns": "simple, compounded, net of costs",
         "Trials so far": "n/a" if trials is None else f"{trials:,}",
@@ -154,9 +163,26 @@ def checks_table(result: BacktestResult) -> Table:
     trials = result.metrics.get("trials") or {}
     check = result.metrics.get("leak_check") or {}
     values: dict[str, object] = {"Leak check": verdict}
-    values |= {f"Leak check: {k}".replace("_", " "): _brief(v) for k, v in flat(check).items()}
+    shown = {k: v for k, v in flat(check).items() if k not in {"verdicts", "stages"}}
+    values |= {f"Leak check: {k}".replace("_", " "): _brief(v) for k, v in shown.items()}
     values |= {f"Trials: {k}".replace("_", " "): _brief(v) for k, v in flat(trials).items()}
     return facts("Checks", values)
+
+
+def certificate_table(result: BacktestResult) -> Table:
+    """What the leak check compared, stage by stage."""
+    check = result.metrics.get("leak_check") or {}
+    columns = (
+        Column("stage", "Stage", "text"),
+        Column("verdict", "Verdict", "text"),
+        Column("values", "Values compared", "count"),
+    )
+    names = [column.name for column in columns]
+    frame = pd.DataFrame(check.get("verdicts") or [], columns=names, dtype=object)
+    cuts = ", ".join(map(str, check.get("cuts") or []))
+    how = "; ".join(map(str, check.get("kinds") or []))
+    notes = (f"After {cuts} the future was changed: {how}.",) if cuts and how else ()
+    return Table("Leak certificate", frame, columns, notes)
 
 
 def _brief(value: object) -> str:

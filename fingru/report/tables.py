@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fingru.backtest.result import BacktestResult
-from fingru.report import forecast_tables, money_tables, provenance
+from fingru.report import attribution, evidence, forecast_tables, money_tables, provenance
 from fingru.report.table import Table
 
 __all__ = ["KEYS", "Table", "table_of", "tables"]
@@ -19,8 +19,21 @@ _TABLES = {
     "folds": forecast_tables.folds_table,
     "provenance": provenance.provenance_table,
     "checks": provenance.checks_table,
+    "certificate": provenance.certificate_table,
     "configuration": provenance.configuration_table,
     "fingerprints": provenance.fingerprints_table,
+}
+_EVIDENCE = {
+    "differences": evidence.differences_table,
+    "certainty": evidence.certainty_table,
+    "delays": evidence.delays_table,
+    "capacity": evidence.capacity_table,
+}
+_PROFIT = {
+    "heads": attribution.heads_table,
+    "regimes": attribution.regimes_table,
+    "sides": attribution.sides_table,
+    "asset_profit": attribution.asset_profit_table,
 }
 KEYS = tuple(_TABLES)
 """Keys of ``tables``; a later version may add some."""
@@ -34,3 +47,15 @@ def table_of(result: BacktestResult, key: str) -> Table:
 def tables(result: BacktestResult) -> dict[str, Table]:
     """Every table of a run, raw numbers with the way to write them."""
     return {key: make(result) for key, make in _TABLES.items()}
+
+
+def evidence_tables(result: BacktestResult) -> dict[str, Table]:
+    """How much may be luck, and how the result bears cost, delay and size; {} if not stored."""
+    found = result.metrics.get("evidence")
+    return {key: make(found) for key, make in _EVIDENCE.items()} if found else {}
+
+
+def profit_tables(result: BacktestResult) -> dict[str, Table]:
+    """Where the profit came from; {} if that was not stored."""
+    found = result.metrics.get("attribution")
+    return {key: make(found) for key, make in _PROFIT.items()} if found else {}

@@ -160,12 +160,38 @@ def _check_version(database: Database) -> None:
             f"{schema.VERSION}",
             "use the fingru that made it, or name another database in store.url",
         )
+    _add_what_is_new(database)
+
+
+def _add_what_is_new(database: Database) -> None:
+    """Give a database of an earlier fingru the tables that came later; its rows stay as they are.
+
+    One that may only be read is left as it is: whoever reads a later table looks for it first.
+    """
+    with reading(database) as connection:
+        present = inspect(connection)
+        if all(present.has_table(table.name) for table in schema.ADDED_TABLES):
+            return
+    try:
+        with writing(database) as connection:
+            _lock_setup(connection)
+            schema.metadata.create_all(connection, tables=schema.ADDED_TABLES)
+            if connection.dialect.name == "sqlite":
+                for trigger in schema.ADDED_TRIGGERS:
+                    connection.execute(trigger)
+    except StoreError as error:
+        if "readonly" not in error.problem:
+            raise
+
+
+def _lock_setup(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
 
 
 def _create_tables(database: Database) -> None:
     with writing(database) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
+        _lock_setup(connection)
         if inspect(connection).has_table(schema.schema_version.name):
             return  # another process was faster
         schema.metadata.create_all(connection)

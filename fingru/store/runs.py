@@ -158,6 +158,12 @@ class RunDirectory:
         return self.read_frame("training.parquet")
 
     @property
+    def attribution(self) -> pd.DataFrame | None:
+        """``attribution.parquet``; None for a run stored before there was one."""
+        name = "attribution.parquet"
+        return self.read_frame(name) if (self.path / name).exists() else None
+
+    @property
     def models(self) -> Path:
         """Folder of the models, one folder per fold in it."""
         return self.path / "models"

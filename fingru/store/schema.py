@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 VERSION = 1
-"""Raised by one with every change that older code cannot read."""
+"""Raised by one with every change that older code cannot read; a new table is not one."""
 
 metadata = MetaData()
 
@@ -74,6 +75,17 @@ trials = Table(
     Column("periods", Integer, nullable=False),
 )
 
+trial_returns = Table(
+    "trial_returns",
+    metadata,
+    Column("trial_id", Integer, primary_key=True, autoincrement=False),  # of ``trials.id``
+    Column("first", String(40), nullable=False),
+    Column("last", String(40), nullable=False),
+    Column("bars_per_year", Float, nullable=False),
+    Column("bars", LargeBinary, nullable=False),  # packed by ``returns.pack``
+    Column("net_returns", LargeBinary, nullable=False),
+)
+
 models = Table(
     "models",
     metadata,
@@ -120,6 +132,7 @@ def _append_only(table: Table) -> None:
             f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )
         event.listen(table, "after_create", refuse.execute_if(dialect="sqlite"))
+    event.listen(table, "after_create", _no_replace(table).execute_if(dialect="sqlite"))
     function = _ddl(
         f"CREATE OR REPLACE FUNCTION {table.name}_append_only() RETURNS trigger AS "
         f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
@@ -132,7 +145,24 @@ def _append_only(table: Table) -> None:
         event.listen(table, "after_create", statement.execute_if(dialect="postgresql"))
 
 
+def _no_replace(table: Table) -> DDL:
+    """SQLite's INSERT OR REPLACE removes a row without asking a trigger of DELETE."""
+    (key,) = table.primary_key
+    return _ddl(
+        f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_replace BEFORE INSERT ON {table.name} "
+        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {key.name} = NEW.{key.name}) "
+        f"BEGIN SELECT RAISE(ABORT, 'the table {table.name} is append-only'); END"
+    )
+
+
+ADDED_TABLES = (trial_returns,)
+"""Tables that databases of earlier fingru lack; opening one adds them."""
+
+ADDED_TRIGGERS = (_no_replace(trials), _no_replace(promotions))
+"""What the same databases (SQLite) lack of triggers; each does nothing where it is there."""
+
 _append_only(trials)
+_append_only(trial_returns)
 _append_only(promotions)
 
 

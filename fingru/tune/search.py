@@ -216,7 +216,8 @@ class _Objective:
             raise optuna.TrialPruned(str(error)) from error
         data_sha256, study = self.labels
         made_of: TrialSource = ("tuning", data_sha256, study)
-        enter_trial(changed, net.to_numpy(), self.past.bars_per_year, made_of)
+        dates = pd.DatetimeIndex(net.index)
+        enter_trial(changed, net.to_numpy(), self.past.bars_per_year, made_of, dates)
         return gain
 
 
@@ -238,7 +239,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
         update={"strategy": config.strategy.model_copy(update={"forecast": "gru"})}
     )
     simulations = simulate_all(Job(spoken, job.problem, splits, 0.0), forecasts)
-    return gain, next(iter(simulations.values())).equity["net_return"]
+    return gain, next(iter(simulations.values())).equity.set_index("date")["net_return"]
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

@@ -110,7 +110,10 @@ def test_progress_tells_every_stage(prices, config):
     changed = with_values(config, {"leak_check.in_backtest": True})
     run_backtest(prices, changed, store=False, progress=listen)
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
-    assert stages == ["features", "train", "forecast", "baselines", "strategies", "leak check"]
+    assert stages == [
+        "features", "train", "forecast", "baselines", "strategies", "leak check", "attribution",
+        "evidence",
+    ]  # fmt: skip
     for stage in stages:
         done = [(d, t) for s, d, t in told if s == stage]
         assert done[-1][0] == done[-1][1]

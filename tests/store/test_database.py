@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.util import find_spec
 
+import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import create_mock_engine, insert, select, update
 
@@ -41,6 +45,76 @@ def test_another_schema_version_is_refused_with_both_numbers(root, database):
         connection.execute(update(schema.schema_version).values(version=99))
     with pytest.raises(StoreError, match=f"version 99, this fingru knows {schema.VERSION}"):
         open_database(root)
+
+
+OLD = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE fingru_schema (version INTEGER NOT NULL PRIMARY KEY);
+CREATE TABLE trials (
+    id INTEGER NOT NULL PRIMARY KEY, created_at VARCHAR(40) NOT NULL, kind VARCHAR(20) NOT NULL,
+    data_sha256 VARCHAR(64) NOT NULL, run_or_study TEXT NOT NULL,
+    config_sha256 VARCHAR(64) NOT NULL, sharpe_per_period FLOAT, sharpe_annual FLOAT,
+    periods INTEGER NOT NULL
+);
+CREATE TABLE promotions (
+    id INTEGER NOT NULL PRIMARY KEY, at VARCHAR(40) NOT NULL, action VARCHAR(20) NOT NULL,
+    actor TEXT NOT NULL, from_model VARCHAR(200), to_model VARCHAR(200) NOT NULL,
+    reason TEXT NOT NULL
+);
+INSERT INTO fingru_schema VALUES (1);
+INSERT INTO trials VALUES
+    (1, '2026-01-01T00:00:00.000000+00:00', 'backtest', 'aa', 'old', 'c1', 0.1, 1.6, 100);
+"""
+"""What the first fingru that had a ledger made of it, without its triggers."""
+
+
+@pytest.fixture
+def old(root):
+    """A database of an earlier fingru, with one trial."""
+    root.mkdir(parents=True)
+    connection = sqlite3.connect(root / FILE_NAME)
+    connection.executescript(OLD)
+    connection.close()
+    return root
+
+
+def test_a_database_of_an_earlier_fingru_keeps_its_rows_and_takes_new_ones(old, now):
+    from fingru.store.ledger import Trial, ledger_entries, record_trial, trial_returns
+    from fingru.store.returns import TrialReturns
+
+    database = open_database(old)
+    trial = Trial("backtest", "aa", "new", "c2", 0.2, 3.2, 3, now)
+    dates = pd.bdate_range("2020-01-01", periods=3)
+    record_trial(database, trial, TrialReturns(dates, np.array([0.1, 0.2, 0.3]), 252.0))
+    found = ledger_entries(open_database(old), "aa", with_returns=True)
+    assert [entry.trial.run_or_study for entry in found] == ["old", "new"]
+    assert found[0].returns is None
+    assert trial_returns(database, "aa")[2] == ("new:c2",)
+
+
+def test_the_ledger_of_an_earlier_fingru_cannot_be_replaced_any_more(old):
+    open_database(old)
+    other = sqlite3.connect(old / FILE_NAME)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        other.execute("INSERT OR REPLACE INTO trials SELECT * FROM trials")
+    other.close()
+
+
+def test_an_earlier_database_that_may_only_be_read_is_read(old):
+    from fingru.store.ledger import ledger_entries, trial_returns
+
+    read_only = open_database(old, f"sqlite:///file:{old / FILE_NAME}?mode=ro&uri=true")
+    assert [entry.number for entry in ledger_entries(read_only, "aa")] == [1]
+    assert trial_returns(read_only, "aa")[2] == ()
+
+
+def test_two_processes_that_meet_at_an_earlier_database_both_go_on(old):
+    script = (
+        "import sys; from pathlib import Path; "
+        "from fingru.store.database import open_database; open_database(Path(sys.argv[1]))"
+    )
+    workers = [subprocess.Popen([sys.executable, "-c", script, str(old)]) for _ in range(2)]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
 
 
 def test_a_database_locked_by_another_writer_is_reported(root, database):
@@ -101,7 +175,7 @@ def test_postgres_gets_its_own_triggers_and_partial_index():
     engine = create_mock_engine("postgresql+psycopg://", keep)
     schema.metadata.create_all(engine, checkfirst=False)
     written = "\n".join(statements)
-    for table in ("trials", "promotions"):
+    for table in ("trials", "trial_returns", "promotions"):
         assert f"FUNCTION {table}_append_only() RETURNS trigger" in written
         assert f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}" in written
     assert "WHERE status = 'champion'" in written

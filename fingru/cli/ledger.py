@@ -1,0 +1,129 @@
+"""``fingru runs ledger``: how often each data set was tried, and what its best trial is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fingru.cli import options as opt
+from fingru.cli.output import plain_table, print_json, print_tables, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fingru.store.database import Database
+
+_MEANINGS = (
+    "tried: different configurations. independent: trials without anything in common that they\n"
+    "are worth. variance: of their annual Sharpe ratios. luck: Sharpe ratio that the best is\n"
+    "expected to show without skill. Sharpe, DSR: of the best trial. PBO: probability that the\n"
+    "best in sample is below the median out of sample."
+)
+
+
+def ledger(
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
+    data_sha: Annotated[
+        str | None,
+        typer.Option("--data-sha", metavar="SHA", help="Only this data, by a beginning of it."),
+    ] = None,
+    trials: Annotated[bool, typer.Option("--trials", help="Also every trial, one a row.")] = False,
+    json: opt.Json = False,
+) -> None:
+    """How often each data set has been tried; deleting runs does not shrink it."""
+    database = opt.existing_database(opt.store_of(config, runs))
+    rows = [] if database is None else _rows(database, data_sha, trials)
+    if data_sha is not None and not rows:
+        from fingru.errors import StoreError
+
+        raise StoreError(
+            f"the ledger has no trial on data whose hash begins with {data_sha!r}",
+            "run `fingru runs ledger` to see what it has",
+        )
+    if json:
+        print_json({"ledger": rows})
+        return
+    print_tables(_data_table(rows))
+    for row in rows:
+        if row["best"] is not None:
+            say(_verdict(row))
+        if trials:
+            print_tables(_trials_table(row))
+
+
+def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[str, Any]]:
+    from fingru.store.ledger import ledger_entries, summarise
+    from fingru.trials import trial_row, trial_summary
+
+    found = []
+    for row in summarise(database):
+        sha = row["data_sha256"]
+        if not sha.startswith(data_sha or ""):
+            continue
+        one = row | trial_summary(database, sha)
+        if trials:
+            one["trials"] = [trial_row(entry) for entry in ledger_entries(database, sha)]
+        found.append(one)
+    return found
+
+
+def _data_table(rows: list[dict[str, Any]]) -> Table:
+    numbers = (
+        "tried", "entries", "backtests", "tuning", "independent", "last", "variance", "luck",
+        "Sharpe", "DSR", "PBO",
+    )  # fmt: skip
+    table = plain_table("Trials by data set", ("data",), numbers)
+    table.caption = _MEANINGS if rows else None
+    for row in rows:
+        kinds = row["by_kind"]
+        table.add_row(
+            row["data_sha256"][:12],
+            str(row["configurations"]),
+            str(row["entries"]),
+            *(str(kinds.get(kind, {}).get("entries", 0)) for kind in ("backtest", "tuning")),
+            f"{row['independent_trials']:.1f}",
+            row["last"][:10],
+            _number(row["sharpe_variance"], "{:.3f}"),
+            _number(row["expected_maximum_sharpe"], "{:.2f}"),
+            _number(row["best_sharpe"], "{:.2f}"),
+            _number((row["best"] or {}).get("dsr"), "{:.3f}"),
+            _number(row["pbo"], "{:.2f}"),
+        )
+    return table
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    best, sha = row["best"], row["data_sha256"][:12]
+    tries = f"{row['configurations']} configuration" + "s" * (row["configurations"] != 1)
+    dsr = _number(best["dsr"], "{:.3f}")
+    return (
+        f"{sha}: the best of {tries} is {best['run_or_study']} with an annual Sharpe ratio of "
+        f"{best['sharpe']:.2f}; luck alone is expected to show "
+        f"{row['expected_maximum_sharpe'] or 0.0:.2f} (deflated Sharpe ratio {dsr})"
+    )
+
+
+def _trials_table(row: dict[str, Any]) -> Table:
+    texts = ("trial", "created (UTC)", "kind", "run or study", "configuration", "period")
+    table = plain_table(f"Trials on {row['data_sha256'][:12]}", texts, ("bars", "Sharpe"))
+    for trial in row["trials"]:
+        period = "n/a"
+        if trial["first"] is not None:
+            period = f"{trial['first'][:10]} to {trial['last'][:10]}"
+        table.add_row(
+            str(trial["number"]),
+            trial["created_at"][:19],
+            trial["kind"],
+            trial["run_or_study"],
+            trial["config_sha256"][:8],
+            period,
+            str(trial["periods"]),
+            _number(trial["sharpe"], "{:.2f}"),
+        )
+    return table
+
+
+def _number(value: float | None, form: str) -> str:
+    return "n/a" if value is None else form.format(value)
