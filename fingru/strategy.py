@@ -31,13 +31,19 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ForecastView:
-    """The forecast made at one origin; arrays (A, H), NaN where an asset has none."""
+    """The forecast made at one origin; arrays (A, H), NaN where an asset has none.
+
+    ``scale`` is the factor that the misses so far have put on the standard deviation, which
+    ``variance`` already has: 1 where the model is as wide as it should be. None without
+    recalibration.
+    """
 
     horizons: tuple[int, ...]
     mean: FloatArray
     variance: FloatArray
     df: FloatArray | None = None
     epistemic_variance: FloatArray | None = None
+    scale: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -49,20 +49,24 @@ class RiskAware:
         Nothing is traded while the wanted weights are this near altogether.
     lookback
         Bars of past returns for the correlations.
+    tolerance
+        While recalibration has to change the width of the forecasts by more than this factor, in
+        either direction and for the middle asset, the volatility limit is cut by the excess.
     """
 
     volatility: float = 0.15
     horizon: int = 1
     prior_sharpe: float = 0.5
-    prior_spread: float = 0.5
+    prior_spread: float = 0.1
     evidence_bars: int = 2520
     kelly: float = 0.5
     max_weight: float = 0.25
     max_leverage: float = 1.0
     allow_short: bool = False
-    speed: float = 0.2
+    speed: float = 0.05
     no_trade_band: float = 0.05
     lookback: int = 252
+    tolerance: float = 1.25
 
     def target_weights(self, view: View) -> NDArray[np.float64] | None:
         """Shrunken mean over variance, capped, then scaled down to the volatility limit.
@@ -84,10 +88,20 @@ class RiskAware:
         annual = np.sqrt(portfolio_variance(targets, shocks) * view.bars_per_year)
         if np.isnan(annual):
             return None  # too little history to know the risk
-        limit = self.volatility / annual if annual > self.volatility else 1.0
+        allowed = self.volatility * self._confidence(view.forecast)
+        limit = allowed / annual if annual > allowed else 1.0
         targets = with_fixed_holdings(view, limit * targets, known, self.max_leverage)
         near = np.abs(wanted - view.weights).sum() < self.no_trade_band
         return None if near and limit == 1.0 else targets
+
+    def _confidence(self, forecast: ForecastView) -> float:
+        """Share of the volatility limit that may be used; below 1 while calibration fails."""
+        if forecast.scale is None:
+            return 1.0
+        off = np.abs(np.log(forecast.scale[:, 0]))
+        off = off[np.isfinite(off)]
+        factor = np.exp(np.median(off)) if off.size else 1.0
+        return float(min(1.0, self.tolerance / factor))
 
     def _edge_and_variance(
         self, forecast: ForecastView, bars_per_year: float

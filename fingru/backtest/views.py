@@ -75,6 +75,7 @@ def forecast_view(forecast: Forecast | None, row: int) -> ForecastView | None:
         variance=_read_only(forecast.variance[row]),
         df=None if df is None else _read_only(df[row]),
         epistemic_variance=None if epistemic is None else _read_only(epistemic[row]),
+        scale=None if forecast.scale is None else _read_only(forecast.scale[row]),
     )
 
 

@@ -115,7 +115,8 @@ GRU = {
     "data": {"source": "sample:simulated"},
     "model": {"hidden": 4, "fusion": 4, "members": 1, "backend": "torch"},
     "training": {
-        "steps": 4, "continued_steps": 4, "refit_steps": 0, "warmup_steps": 2, "evaluate_every": 4, "sequences": 2,
+        "steps": 4, "continued_steps": 4, "refit_steps": 0, "warmup_steps": 2, "evaluate_every": 4,
+        "sequences": 2,
         "sequence_bars": 60, "burn_in": 20, "context_bars": 40, "threads": 1,
     },
     "features": {"columns": ["log_return", "volatility_10"], "scales": [1, 5],

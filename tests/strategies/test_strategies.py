@@ -241,7 +241,7 @@ def test_risk_aware_weighs_by_shrunken_mean_over_variance():
     view = view_of(independent_returns(2), forecast=forecast_view(mean, sigma2))
     parameters = {"speed": 1.0, "kelly": 0.05, "volatility": 9.0, "max_leverage": 9.0}
     per_bar = np.sqrt(sigma2 / 252)
-    trust = 0.25 / 252 / (0.25 / 252 + 1 / 2520)
+    trust = 0.01 / 252 / (0.01 / 252 + 1 / 2520)
     edge = 0.5 * per_bar + trust * (mean + sigma2 / 2 - 0.5 * per_bar)
     weights = decide("risk_aware", view, **parameters)
     assert weights == pytest.approx(0.05 * edge / sigma2, rel=1e-12)
@@ -260,7 +260,7 @@ def test_risk_aware_trusts_a_mean_less_when_the_ensemble_disagrees():
 
 
 def test_risk_aware_leaves_out_or_shorts_what_should_fall():
-    view = view_of(independent_returns(2), forecast=forecast_view([-0.01, 0.01], [1e-4, 1e-4]))
+    view = view_of(independent_returns(2), forecast=forecast_view([-0.02, 0.02], [1e-4, 1e-4]))
     assert decide("risk_aware", view)[0] == 0.0
     short = decide("risk_aware", view, allow_short=True)
     assert short[0] < 0 < short[1]
@@ -268,10 +268,24 @@ def test_risk_aware_leaves_out_or_shorts_what_should_fall():
 
 
 def test_risk_aware_sells_everything_when_nothing_should_pay():
-    falling = forecast_view([-0.01, -0.01], [1e-4, 1e-4])
+    falling = forecast_view([-0.02, -0.02], [1e-4, 1e-4])
     view = view_of(independent_returns(2), [0.5, 0.5], falling)
     assert decide("risk_aware", view, speed=1.0).tolist() == [0.0, 0.0]
-    assert decide("risk_aware", view) == pytest.approx([0.4, 0.4])
+    assert decide("risk_aware", view) == pytest.approx([0.475, 0.475])
+
+
+def test_risk_aware_takes_less_risk_while_calibration_fails():
+    view = view_of(independent_returns(3), [0.3] * 3, forecast_view([0.001] * 3, [25e-4] * 3))
+
+    def risk(*scale):
+        doubted = replace(view.forecast, scale=np.array(scale)[:, None])
+        weights = decide("risk_aware", replace(view, forecast=doubted))
+        return np.sqrt((weights**2).sum() * 25e-4 * 252)
+
+    assert risk(1.0, 1.2, 0.9) == pytest.approx(0.15)
+    assert risk(2.0, 2.5, 1.0) == pytest.approx(0.15 * 1.25 / 2)
+    assert risk(0.5, 0.5, np.nan) == pytest.approx(0.15 * 1.25 / 2)
+    assert risk(np.nan, np.nan, np.nan) == pytest.approx(0.15)
 
 
 def test_risk_aware_limits_hold_at_once():
