@@ -96,6 +96,7 @@ class GRUForecaster:
                 report = _ChunkProgress(progress, number, len(chunks), self._training)
                 first = fitted[0] if fitted and self._continues else None
                 models, rows = self._fit_chunk((problem, bank, plan), chunk, first, report)
+                report.end()
                 trained = time.perf_counter()
                 forecast_folds(bank, models, chunk, out, plan.device)
                 progress("forecast", number + 1, len(chunks))
@@ -170,11 +171,16 @@ class _ChunkProgress:
         later = settings.continued_steps if settings.start == "first_fold" else settings.steps
         self._progress = progress
         self._before = 0 if chunk == 0 else settings.steps + (chunk - 1) * later
+        self._end = settings.steps + chunk * later
         self._total = settings.steps + (chunks - 1) * later
 
     def __call__(self, step: int, loss: float) -> None:
         """Report a finished step and its mean loss."""
         self._progress("train", self._before + step, self._total, f"loss {loss:.4f}")
+
+    def end(self) -> None:
+        """Report the chunk as trained, however few steps it took."""
+        self._progress("train", self._end, self._total)
 
 
 def _repeated(

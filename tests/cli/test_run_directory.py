@@ -56,7 +56,8 @@ def test_the_folder_holds_the_promised_files_and_no_leftovers(stored):
     names = {path.name for path in stored.path.iterdir()}
     assert names == {
         "manifest.json", "forecasts.parquet", "weights.parquet", "trades.parquet",
-        "equity.parquet", "training.parquet", "metrics.json", "models", "report.html",
+        "equity.parquet", "training.parquet", "attribution.parquet", "metrics.json", "models",
+        "report.html",
     }  # fmt: skip
 
 
