@@ -95,7 +95,8 @@ def _explained(label: str, meaning: str) -> str:
 def table_block(table: Table) -> str:
     """Table with caption, explained headings, notes, and the reason of every ``n/a``."""
     if table.frame.empty:
-        return f'<h3>{escape(table.title)}</h3><p class="muted">Nothing to show in this run.</p>'
+        why = " ".join(table.notes) or "Nothing to show in this run."
+        return f'<h3>{escape(table.title)}</h3><p class="muted">{escape(why)}</p>'
     rows = _transposed_rows(table) if table.transposed else _rows(table)
     notes = "".join(f"<p>{escape(note)}</p>" for note in (*table.notes, *table.reasons()))
     plain = all(column.kind == "text" for column in table.columns)
