@@ -68,8 +68,15 @@ wheel: $(DEVELOPMENT) ## build the wheel and check it in an environment of its o
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## measure speed
-	@set -- benchmarks/*.py; test -e "$$1" || { echo "there is nothing in benchmarks/"; exit 1; }
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	$(BIN)/python benchmarks/gru_kernel.py
+	$(BIN)/python benchmarks/default_job.py
+
+.PHONY: quality
+quality: $(DEVELOPMENT) ## measure the forecasts anew, with several seeds; a quarter of an hour
+	$(BIN)/python benchmarks/forecast_quality.py us_stocks
+	$(BIN)/python benchmarks/forecast_quality.py indices
+	$(BIN)/python benchmarks/ablations.py
+	$(BIN)/python docs/render.py
 
 .PHONY: check
 check: test lint types contracts ## everything that is fast

@@ -20,6 +20,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.report import (
     calendar_returns,
+    figures,
     forecast_bands,
     forecast_quality,
     loading,
@@ -29,7 +30,7 @@ from fingru.report import (
 from fingru.report.catalogue import is_missing
 from fingru.report.html import render_html
 from fingru.report.table import Table
-from fingru.report.tables import table_of
+from fingru.report.tables import evidence_tables, profit_tables, table_of
 from fingru.store.listing import list_runs
 from fingru.store.runs import MANIFEST, RunDirectory
 from fingru.store.settings import StoreSettings
@@ -48,6 +49,9 @@ _DRAWERS: dict[str, Callable[..., go.Figure]] = {
     "pit": forecast_quality.pit_histogram,
     "volatility": forecast_quality.volatility_reliability,
     "score_gains": forecast_quality.score_gains,
+    "profit": figures.profit,
+    "profit_years": figures.profit_years,
+    "cost_sensitivity": figures.cost_sensitivity,
     "folds": training.walk_forward_folds,
     "losses": training.losses,
     "forecast_bands": forecast_bands.forecast_bands,
@@ -105,6 +109,12 @@ def table(run_id: str, name: str) -> Table:
 @st.cache_data(max_entries=200, show_spinner="Reading the run")
 def _table(run_id: str, stamp: str, name: str) -> Table:
     return table_of(_load(run_id, stamp), name)
+
+
+def evidence(run_id: str) -> dict[str, Table]:
+    """Where the profit came from and how much may be luck; {} for a run that stored neither."""
+    result = load(run_id)
+    return {**profit_tables(result), **evidence_tables(result)}
 
 
 def report_page(run_id: str) -> str:

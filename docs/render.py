@@ -1,4 +1,4 @@
-"""Write the figures of README from ``docs/results``; ``--check`` only says whether they fit.
+"""Write the figures of README and docs from ``docs/results``; ``--check`` only says if they fit.
 
 A block between ``<!-- results:NAME -->`` and ``<!-- /results -->`` belongs to this script.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/forecast-quality.md")
 BLOCK = re.compile(r"(<!-- results:(\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 MODELS = {
     "gru": "**fingru GRU**",
@@ -22,6 +23,8 @@ MODELS = {
     "gjr_garch_t": "GJR-GARCH-t",
     "gjr_garch_t_rolling": "GJR-GARCH-t, rolling 10 years",
     "har": "HAR",
+    "linear": "log-linear, same features",
+    "boosted_trees": "boosted trees, same features",
 }
 
 
@@ -30,7 +33,8 @@ def rendered(text: str) -> str:
 
     def block(match: re.Match[str]) -> str:
         stored = ROOT / "docs" / "results" / f"{match[2]}.json"
-        return match[1] + as_markdown(json.loads(stored.read_text())) + match[3]
+        write = WRITERS.get(match[2], as_markdown)
+        return match[1] + write(json.loads(stored.read_text())) + match[3]
 
     return BLOCK.sub(block, text)
 
@@ -97,18 +101,92 @@ def _strategy_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def quality(result: dict[str, Any]) -> str:
+    """Scores of all models with the first seed, and what every seed says."""
+    first = result["seeds"][0]
+    lines = [
+        "| forecast | log score | Gaussian NLL | CRPS | QLIKE | coverage 90 % | coverage 95 % |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, s in sorted(first["pooled"].items(), key=lambda item: item[1]["log_score"]):
+        lines.append(
+            f"| {MODELS.get(name, name)} | {s['log_score']:.4f} | {s['gaussian_nll']:.4f} | "
+            f"{s['crps']:.6f} | {s['qlike']:.4f} | {s['coverage90']:.1%} | "
+            f"{s['coverage95']:.1%} |"
+        )
+    lines += [
+        "",
+        "| seed | log score | better than the best other | of them p < 0.01 | median gain | "
+        "over GJR-GARCH-t | Kupiec 5 % passed | farthest 90 % coverage | IC by year |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for seed, s in zip(result["seed_numbers"], result["seeds"], strict=True):
+        over = sorted(s["gain_over_gjr"].values())
+        cover, ic = s["coverage"], s["ic_by_year"]
+        lines.append(
+            f"| {seed} | {s['pooled']['gru']['log_score']:.4f} | {s['better']} of {s['assets']} | "
+            f"{s['better_p01']} | {s['median_gain']:.4f} | {over[0]:.4f} to {over[-1]:.4f} | "
+            f"{cover['kupiec_5_passed']} of {s['assets']} | {cover['farthest_90']:.1%} off | "
+            f"{ic['mean']:.3f} +- {ic['error']:.3f} |"
+        )
+    cover = first["coverage"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{result['folds']} yearly refits. The pooled log score of the network varies by "
+            f"{result['seed_spread']:.5f} (standard deviation) over the seeds. With the first "
+            f"seed, its central 90 % and 95 % intervals held {cover['pooled_90']:.1%} and "
+            f"{cover['pooled_95']:.1%} of all returns, before recalibration "
+            f"{cover['before_90']:.1%} and {cover['before_95']:.1%}; it is better than "
+            "GJR-GARCH-t in "
+            + ", ".join(f"{k} on {v}" for k, v in first["better_than_gjr"].items())
+            + f" of {first['assets']}.",
+            "",
+        ]
+    )
+
+
+def ablations(result: dict[str, Any]) -> str:
+    """One row per change: what it scores, against the default, and what it costs."""
+    lines = [
+        "| change | log score | gain | better on | processor time |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in result["rows"]:
+        score = f"| {row['change']} | {row['log_score']:.4f} |"
+        wins = f"{row['better']} of {row['assets']}"
+        against = f" {row['gain']:+.4f} +- {row['gain_error']:.4f} | {wins}"
+        if row["change"] == "default":
+            against = " |"
+        lines.append(f"{score}{against} | {row['cpu_s']:.0f} s |")
+    seeds = ", ".join(f"{score:.4f}" for score in result["default_by_seed"])
+    return "\n".join([*lines, "", f"The default with seeds {result['seeds']}: {seeds}.", ""])
+
+
+WRITERS = {
+    "us_stocks": as_markdown,
+    "forecast_quality_us_stocks": quality,
+    "forecast_quality_indices": quality,
+    "ablations": ablations,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 on a difference"
     )
     check = parser.parse_args().check
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    fresh = rendered(text)
+    differs = False
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        fresh = rendered(text)
+        differs |= fresh != text
+        if not check:
+            (ROOT / page).write_text(fresh, encoding="utf-8")
     if check:
-        sys.exit(fresh != text)
-    readme.write_text(fresh, encoding="utf-8")
+        sys.exit(differs)
 
 
 if __name__ == "__main__":

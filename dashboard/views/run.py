@@ -11,7 +11,8 @@ from dashboard import screen, stored
 from fingru.report.provenance import reproduce_command
 
 TABS = (
-    "Summary", "Returns & risk", "Forecast quality", "Trades & costs", "Folds", "Model & config"
+    "Summary", "Returns & risk", "Profit & luck", "Forecast quality", "Trades & costs", "Folds",
+    "Model & config",
 )  # fmt: skip
 SCALES = {"Auto": None, "Linear": False, "Log": True}
 MOST_TRADES = 1000
@@ -23,7 +24,7 @@ def main() -> None:
     run_id = screen.choose_run()
     screen.show_header(run_id)
     _downloads(run_id)
-    draw = (_summary, _returns, _forecasts, _trades, _folds, _config)
+    draw = (_summary, _returns, _profit, _forecasts, _trades, _folds, _config)
     tabs = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
     for tab, show in zip(tabs, draw, strict=True):
         if tab.open:
@@ -80,6 +81,19 @@ def _returns(run_id: str) -> None:
     screen.show_figure(stored.draw(run_id, "rolling", start=start), "rolling")
     screen.show_table(stored.table(run_id, "drawdowns"), "drawdowns")
     screen.show_table(stored.table(run_id, "years"), "years")
+
+
+def _profit(run_id: str) -> None:
+    tables = stored.evidence(run_id)
+    for figure in ("profit", "profit_years"):
+        screen.show_figure(stored.draw(run_id, figure), figure)
+    for key in ("heads", "regimes", "differences", "certainty"):
+        if key in tables:
+            screen.show_table(tables[key], key)
+    screen.show_figure(stored.draw(run_id, "cost_sensitivity"), "cost_sensitivity")
+    for key in ("delays", "capacity", "sides", "asset_profit"):
+        if key in tables:
+            screen.show_table(tables[key], key)
 
 
 def _forecasts(run_id: str) -> None:
@@ -139,6 +153,7 @@ def _folds(run_id: str) -> None:
 
 
 def _config(run_id: str) -> None:
+    screen.show_table(stored.table(run_id, "certificate"), "certificate")
     screen.show_table(stored.table(run_id, "checks"), "checks")
     screen.show_table(stored.table(run_id, "provenance"), "provenance")
     st.subheader("Command to reproduce", anchor=False)

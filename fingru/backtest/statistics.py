@@ -54,40 +54,6 @@ def sharpe_ci95(
     return _central95(_draw(resamples, lambda ours: sharpe_ratio(ours, bars_per_year)))
 
 
-def sharpe_difference_ci(
-    excess_returns: FloatArray, benchmark: FloatArray, bars_per_year: float, seed: int
-) -> tuple[float, float]:
-    """95 % interval of the annualised Sharpe ratio minus that of a benchmark.
-
-    As ``sharpe_ci95``, resampling both series with the same blocks, which keeps their dependence;
-    the block length is the longer of the two series'.
-
-    Parameters
-    ----------
-    excess_returns, benchmark
-        (n,) simple returns over cash of the same bars, without NaN.
-    bars_per_year, seed
-        As in ``sharpe_ci95``.
-
-    References
-    ----------
-    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio".
-    """
-    if excess_returns.shape != benchmark.shape:
-        raise ValueError(f"shapes {excess_returns.shape} and {benchmark.shape} differ")
-    if excess_returns.size < _FEWEST_ROWS or _is_flat(excess_returns) or _is_flat(benchmark):
-        return np.nan, np.nan
-    from arch.bootstrap import StationaryBootstrap
-
-    length: Any = max(_block_length(excess_returns), _block_length(benchmark))
-    resamples = StationaryBootstrap(length, excess_returns, benchmark, seed=seed)
-
-    def difference(ours: FloatArray, theirs: FloatArray) -> float:
-        return sharpe_ratio(ours, bars_per_year) - sharpe_ratio(theirs, bars_per_year)
-
-    return _central95(_draw(resamples, difference))
-
-
 @dataclass(frozen=True)
 class PairedDraws:
     """Resampled differences of two strategies, (R,) each: Sharpe ratio and mean, annualised."""
@@ -110,7 +76,13 @@ def paired_draws(
         (n,) returns over cash of the same bars, without NaN.
     draws
         Seed and number of resamples R.
+
+    References
+    ----------
+    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio".
     """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"shapes {ours.shape} and {theirs.shape} differ")
     if ours.size < _FEWEST_ROWS or _is_flat(ours) or _is_flat(theirs):
         return PairedDraws(np.array([]), np.array([]))
     from arch.bootstrap import StationaryBootstrap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -24,16 +23,20 @@ from fingru.report.selection import assets_of
 __all__ = ["KEYS", "figures", "forecast_bands"]
 
 
-def _parts(result: BacktestResult) -> pd.DataFrame:
-    return pd.DataFrame() if result.attribution is None else result.attribution
+def profit(result: BacktestResult) -> go.Figure:
+    """Running sums of the parts of the profit."""
+    empty = pd.DataFrame()
+    return attribution.profit_by_head(empty if result.attribution is None else result.attribution)
 
 
-def _profit(result: BacktestResult) -> dict[str, Any]:
-    return result.metrics.get("attribution") or {"by_year": []}
+def profit_years(result: BacktestResult) -> go.Figure:
+    """The parts of the profit by calendar year."""
+    return attribution.profit_by_year(result.metrics.get("attribution") or {"by_year": []})
 
 
-def _evidence(result: BacktestResult) -> dict[str, Any]:
-    return result.metrics.get("evidence") or {}
+def cost_sensitivity(result: BacktestResult) -> go.Figure:
+    """Sharpe ratio of every strategy over the cost of a trade."""
+    return evidence.cost_sensitivity(result.metrics.get("evidence") or {})
 
 
 _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
@@ -49,9 +52,9 @@ _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "pit": forecast_quality.pit_histogram,
     "volatility": forecast_quality.volatility_reliability,
     "score_gains": forecast_quality.score_gains,
-    "profit": lambda result: attribution.profit_by_head(_parts(result)),
-    "profit_years": lambda result: attribution.profit_by_year(_profit(result)),
-    "cost_sensitivity": lambda result: evidence.cost_sensitivity(_evidence(result)),
+    "profit": profit,
+    "profit_years": profit_years,
+    "cost_sensitivity": cost_sensitivity,
     "folds": training.walk_forward_folds,
     "losses": training.losses,
 }

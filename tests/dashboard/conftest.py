@@ -6,7 +6,13 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fingru.backtest.evidence import Terms, evidence
+from fingru.backtest.settings import SimulationSettings
+from fingru.backtest.simulator import simulate_weights
+from fingru.market import load_prices
 
 _FACTORY = Path(__file__).resolve().parent.parent / "report" / "conftest.py"
 
@@ -31,7 +37,18 @@ def results():
         result.manifest["created_at"] = f"2024-01-0{day}T12:00:00+00:00"
         result.manifest["config"]["seed"] = day
         made[run_id] = result
+    made[FIRST].metrics["evidence"] = _evidence()
     return made
+
+
+def _evidence():
+    """What a run stores of its certainty, from a small simulation."""
+    prices = load_prices("sample:simulated?assets=3&sessions=300")
+    simulations = {
+        name: simulate_weights(prices, np.full(prices.close.shape, weight), name=name)
+        for name, weight in {"risk_aware": 0.2, "equal_weight": 1 / 3}.items()
+    }
+    return evidence(prices, simulations, Terms(SimulationSettings()))
 
 
 @pytest.fixture(scope="session")

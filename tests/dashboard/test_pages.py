@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 FIRST, SECOND = "20240101-120000-first", "20240102-120000-second"
 DAMAGED, STOPPED = "20240103-120000-damaged", "20240104-120000-stopped"
-TABS = ("Summary", "Returns & risk", "Forecast quality", "Trades & costs", "Folds",
-        "Model & config")  # fmt: skip
+TABS = ("Summary", "Returns & risk", "Profit & luck", "Forecast quality", "Trades & costs",
+        "Folds", "Model & config")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

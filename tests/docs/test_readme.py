@@ -23,7 +23,10 @@ def render():
 
 
 def test_figures_are_those_of_the_stored_results(render):
-    assert render.rendered(README) == README
+    for page in render.PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert "<!-- results:" in text
+        assert render.rendered(text) == text, page
 
 
 def test_results_block_quotes_a_run(render):
