@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import stored
 from fingru.errors import StoreError
-from fingru.report.catalogue import Kind
+from fingru.report.catalogue import Kind, is_missing, write_value
 from fingru.report.page_parts import headlines
 from fingru.report.provenance import header, warnings_of
 from fingru.report.table import Table
@@ -78,7 +78,9 @@ def _straight(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
                 format=pattern, help=help_text, pinned=place == 0
             )
         else:
-            columns[column.label] = [None if pd.isna(v) else str(v) for v in values]
+            columns[column.label] = [
+                None if is_missing(v) else write_value(v, column.kind) for v in values
+            ]
             config[column.label] = st.column_config.TextColumn(help=help_text, pinned=place == 0)
     return pd.DataFrame(columns), config
 
