@@ -63,6 +63,26 @@ class LeakCheckSettings(Settings):
     )
 
 
+class NullTestSettings(Settings):
+    """The procedure on markets in which nothing can be forecast; see ``fingru.nulltest``."""
+
+    surrogates: int = Field(
+        default=100, ge=19, le=10_000, description="markets in which nothing can be forecast"
+    )
+    kind: Literal["residuals", "sign_flip", "blocks"] = Field(
+        default="residuals",
+        description="how they are made of the real one: GARCH residuals in another order, returns "
+        "of random sign, or blocks of sessions in another order",
+    )
+    statistic: Literal["sharpe", "sharpe_over_equal_weight", "ic"] = Field(
+        default="sharpe", description="what the p-value of the procedure is of"
+    )
+    assets: int = Field(default=4, ge=1, description="assets of each market")
+    sessions: int = Field(default=2000, ge=300, description="latest sessions of each market")
+    folds: int = Field(default=2, ge=1, description="refits in each market")
+    block_bars: int = Field(default=21, ge=1, description="mean length of a block, in bars")
+
+
 class RetrainSettings(Settings):
     """The gate between champion and challenger."""
 
@@ -90,6 +110,7 @@ class Config(Settings):
     strategy: StrategySettings = StrategySettings()
     simulation: SimulationSettings = SimulationSettings()
     leak_check: LeakCheckSettings = LeakCheckSettings()
+    null_test: NullTestSettings = NullTestSettings()
     retrain: RetrainSettings = RetrainSettings()
     store: StoreSettings = StoreSettings()
     seed: int = Field(default=0, ge=0, description="decides every random number of the run")

@@ -15,7 +15,7 @@ from fingru.backtest.settings import WalkForwardSettings
 from fingru.errors import ConfigError
 from fingru.forecast.forecaster import Fold
 
-__all__ = ["WalkForwardSettings", "make_folds"]
+__all__ = ["WalkForwardSettings", "folds_between", "make_folds"]
 
 _PERIOD_START = {"year": "YS", "quarter": "QS", "month": "MS"}
 _DEFAULT_SHARE = 0.3
@@ -83,12 +83,13 @@ def make_folds(
         )  # fmt: skip
         rows = [origin, *(_row_before(index, start) for start in starts)]
         origins = sorted({row for row in rows if row <= last_origin})
-    return _folds_between(origins, last_origin, settings)
+    return folds_between(origins, last_origin, settings)
 
 
-def _folds_between(
+def folds_between(
     origins: list[int], last_origin: int, settings: WalkForwardSettings
 ) -> list[Fold]:
+    """Folds fitted at these rows, the last of which forecasts up to ``last_origin``."""
     ends = [following - 1 for following in origins[1:]] + [last_origin]
     window = settings.rolling_bars if settings.window == "rolling" else last_origin + 1
     return [

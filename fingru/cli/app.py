@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from fingru import __version__
-from fingru.cli import backtest, dashboard, data, leakcheck, live, models, runs, tune
+from fingru.cli import backtest, dashboard, data, leakcheck, live, models, nulltest, runs, tune
 from fingru.errors import FingruError, FingruWarning
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ _JUDGE, _LOOK, _LIVE = "Judge", "Look at what is stored", "Use live"
 app.command(rich_help_panel=_JUDGE)(backtest.backtest)
 app.command(rich_help_panel=_JUDGE)(tune.tune)
 app.command(rich_help_panel=_JUDGE)(leakcheck.leakcheck)
+app.command(rich_help_panel=_JUDGE)(nulltest.nulltest)
 app.add_typer(data.app, name="data", rich_help_panel=_JUDGE)
 app.add_typer(runs.app, name="runs", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(runs.report)

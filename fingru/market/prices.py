@@ -146,6 +146,14 @@ class Prices:
         """Keep the sessions up to and including ``row``: what is known at its close."""
         return self._take(slice(0, row + 1), slice(None))
 
+    def complete(self) -> Prices:
+        """Keep the sessions in which every asset has a bar."""
+        return self._take(np.asarray(self.has_bar.all(axis=1)), slice(None))
+
+    def latest(self, sessions: int) -> Prices:
+        """Keep so many latest sessions, or all there are."""
+        return self._take(slice(-sessions, None), slice(None))
+
     def _comparable(self, stamp: pd.Timestamp) -> pd.Timestamp:
         if self.index.tz is not None and stamp.tz is None:
             return stamp.tz_localize(self.index.tz)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,8 @@ class GRUForecaster:
         ModelError
             If a fold has nothing to train on, or a checkpoint belongs to other settings or data.
         """
-        plan, bank = self._plan(problem), build_bank(problem)
+        plan = make_plan(problem, (self._model, self._training), self._seed, self._device)
+        bank = build_bank(problem)
         self.bar_steps, self.train_seconds, self.forecast_seconds = 0, 0.0, 0.0
         out = empty_forecast(
             problem, self._model.members, student_t=self._model.likelihood == "student_t"
@@ -119,19 +120,6 @@ class GRUForecaster:
             return chunk_folds(folds, self._model.members, size)
         return [[folds[0]], *chunk_folds(folds[1:], self._model.members, size)]
 
-    def _plan(self, problem: ForecastProblem) -> TrainingPlan:
-        features = problem.features
-        return TrainingPlan(
-            model=self._model,
-            training=self._training,
-            scales=features.scales,
-            features=len(features.names),
-            horizons=problem.labels.horizons,
-            warmup_bars=features.warmup_bars,
-            seed=self._seed,
-            device=choose_device(self._device),
-        )
-
     def _fit_chunk(
         self,
         given: tuple[ForecastProblem, SequenceBank, TrainingPlan],
@@ -151,7 +139,7 @@ class GRUForecaster:
             resumed = [from_state(s, i) for s, i in zip(states, identities, strict=True)]
             return [f for f, _ in resumed], [row for _, rows in resumed for row in rows]
         tasks = [ModelTask(f, member) for f in chunk for member in range(plan.model.members)]
-        start = None if first is None else _repeated(first.weights, len(chunk))
+        start = None if first is None else repeated(first.weights, len(chunk))
         stack = train_stack(bank, tasks, plan, report, start)
         self.bar_steps += stack.bar_steps
         fitted = cut_folds(stack, identities)
@@ -183,8 +171,28 @@ class _ChunkProgress:
         self._progress("train", self._end, self._total)
 
 
-def _repeated(
-    weights: dict[str, NDArray[np.float32]], folds: int
+def make_plan(
+    problem: ForecastProblem,
+    settings: tuple[ModelSettings, TrainingSettings],
+    seed: int,
+    device: str,
+) -> TrainingPlan:
+    """What all models that forecast this problem share."""
+    features = problem.features
+    return TrainingPlan(
+        model=settings[0],
+        training=settings[1],
+        scales=features.scales,
+        features=len(features.names),
+        horizons=problem.labels.horizons,
+        warmup_bars=features.warmup_bars,
+        seed=seed,
+        device=choose_device(device),
+    )
+
+
+def repeated(
+    weights: Mapping[str, NDArray[np.float32]], folds: int
 ) -> dict[str, NDArray[np.float32]]:
     """One fold's weights, (members, ...), once for each of several folds."""
     return {name: np.concatenate([values] * folds) for name, values in weights.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -14,10 +14,38 @@ from fingru.model.settings import ModelSettings, TrainingSettings
 
 @dataclass(frozen=True)
 class ModelTask:
-    """One model of a stack: a fold and the number of the ensemble member."""
+    """One model of a stack.
+
+    Parameters
+    ----------
+    fold, member
+        The fold, and the number of the ensemble member.
+    market
+        Number of the market, where several are trained together.
+    assets
+        First asset of that market in the bank, and the one after its last; None: all there are.
+    """
 
     fold: Fold
     member: int
+    market: int = 0
+    assets: tuple[int, int] | None = None
+
+    def entropy(self, seed: int) -> list[int]:
+        """Where this model's random numbers come from."""
+        own = [seed, self.fold.number, self.member]
+        return [*own, self.market] if self.market else own
+
+    @property
+    def known(self) -> LabelRange:
+        """All labels known at the origin."""
+        return LabelRange(self.fold.train_first, self.fold.origin, self.assets)
+
+    def split(self, plan: TrainingPlan) -> tuple[LabelRange, LabelRange]:
+        """Training labels and the validation tail, of this model's own market."""
+        parts = split_fold(self.fold, plan.warmup_bars, plan.training)
+        train, tail = (replace(part, assets=self.assets) for part in parts)
+        return train, tail
 
 
 @dataclass(frozen=True)
@@ -33,7 +61,7 @@ class TrainingPlan:
     warmup_bars
         Bars before an asset's first valid features.
     seed
-        Seed of the run; a model's own is (seed, fold number, member).
+        Seed of the run; a model's own is (seed, fold number, member) and the market's number.
     device
         Where tensors live.
     """

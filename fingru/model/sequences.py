@@ -6,6 +6,7 @@ allowed range are masked, so an asset listed late simply starts from the zero st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +60,14 @@ class SequenceBank:
 
 @dataclass(frozen=True)
 class LabelRange:
-    """Labels that may be used: ``row >= first_row`` and ``known_at <= last_known``."""
+    """Labels that may be used: ``row >= first_row`` and ``known_at <= last_known``.
+
+    Of the assets from ``assets[0]`` up to but without ``assets[1]``; None: of all.
+    """
 
     first_row: int
     last_known: int
+    assets: tuple[int, int] | None = None
 
 
 def build_bank(problem: ForecastProblem) -> SequenceBank:
@@ -98,10 +103,30 @@ def build_bank(problem: ForecastProblem) -> SequenceBank:
     )
 
 
+def join_banks(banks: Sequence[SequenceBank]) -> SequenceBank:
+    """Lay several markets' banks end to end, the assets of one after those of the other.
+
+    Sessions of different markets with the same row need not be the same day.
+    """
+    starts = np.cumsum([0, *(len(bank.rows) for bank in banks)])
+    ends = [bank.offsets[1:] + start for bank, start in zip(banks, starts, strict=False)]
+    return SequenceBank(
+        **{
+            name: np.concatenate([getattr(bank, name) for bank in banks])
+            for name in ("features", "usable", "rows", "volatility", "targets", "known_at")
+        },
+        offsets=np.concatenate([np.zeros(1, dtype=np.int64), *ends]),
+    )
+
+
 def labelled(bank: SequenceBank, allowed: LabelRange) -> NDArray[np.bool_]:
     """Where a label may be used, (N, H)."""
-    rows = (bank.usable & (bank.rows >= allowed.first_row))[:, None]
-    return rows & (bank.known_at <= allowed.last_known)
+    first, stop = allowed.assets or (0, bank.n_assets)
+    of = slice(int(bank.offsets[first]), int(bank.offsets[stop]))
+    rows = (bank.usable[of] & (bank.rows[of] >= allowed.first_row))[:, None]
+    out = np.zeros(bank.known_at.shape, dtype=np.bool_)
+    out[of] = rows & (bank.known_at[of] <= allowed.last_known)
+    return out
 
 
 @dataclass(frozen=True)

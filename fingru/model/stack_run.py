@@ -44,7 +44,7 @@ class StackRun:
     ) -> None:
         self.plan, self.settings, device = plan, plan.training, plan.device
         self.bank = DeviceBank(bank, device)
-        seeds = [np.random.SeedSequence([plan.seed, t.fold.number, t.member]) for t in tasks]
+        seeds = [np.random.SeedSequence(task.entropy(plan.seed)) for task in tasks]
         self.rngs = [np.random.default_rng(s) for s in seeds]
         self._samplers = [
             WindowSampler(bank, allowed, rng, plan.training.half_life)
@@ -143,7 +143,7 @@ class ValidationTail:
     def __init__(self, bank: SequenceBank, ranges: Sequence[LabelRange], run: StackRun) -> None:
         self._run, s = run, run.settings
         self._bars = s.burn_in + max(r.last_known - r.first_row for r in ranges) + 1
-        width = min(bank.n_assets, s.validation_assets)
+        width = min(s.validation_assets, *(len(_assets(bank, allowed)) for allowed in ranges))
         windows = []
         for allowed, rng in zip(ranges, run.rngs, strict=True):
             tail = tail_windows(bank, allowed.last_known, 0, allowed.last_known)
@@ -218,16 +218,24 @@ def _stack_windows(windows: Sequence[Windows]) -> Windows:
     )
 
 
+def _assets(bank: SequenceBank, allowed: LabelRange) -> range:
+    """Assets of a label range."""
+    return range(*(allowed.assets or (0, bank.n_assets)))
+
+
 def _validated_assets(
     bank: SequenceBank, allowed: LabelRange, width: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Assets of the tail, (width,): all, or as many drawn among those with labels there."""
-    if width == bank.n_assets:
-        return np.arange(width)
+    assets = _assets(bank, allowed)
+    if width == len(assets):
+        return np.array(assets)
     known = np.any(labelled(bank, allowed), axis=1)
-    present = np.array([known[a:b].any() for a, b in pairwise(bank.offsets)], dtype=bool)
-    order = rng.permutation(bank.n_assets)
-    return np.sort(order[np.argsort(~present[order], kind="stable")][:width])
+    bounds = bank.offsets[assets.start : assets.stop + 1]
+    present = np.array([known[a:b].any() for a, b in pairwise(bounds)], dtype=bool)
+    order = rng.permutation(len(assets))
+    first = order[np.argsort(~present[order], kind="stable")][:width]
+    return np.sort(first) + assets.start
 
 
 def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:

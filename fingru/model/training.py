@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
 from fingru.model.budget import Budget, make_budget
-from fingru.model.plan import ModelTask, TrainingPlan, split_fold
+from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.selection import EarlyStopping, KeptWeights
 from fingru.model.sequences import LabelRange, SequenceBank, labelled
 from fingru.model.stack_run import StackRun, ValidationTail
@@ -88,7 +88,7 @@ def train_stack(
     ModelError
         If a fold has no label to train on or none to validate on.
     """
-    splits = [split_fold(t.fold, plan.warmup_bars, plan.training) for t in tasks]
+    splits = [task.split(plan) for task in tasks]
     for task, (train, tail) in zip(tasks, splits, strict=True):
         _check_labels(bank, task.fold, train, tail)
     run = StackRun(bank, tasks, [train for train, _ in splits], plan)
@@ -138,8 +138,7 @@ def _learn_tail(
     that result have no validation loss of their own: ``best_loss`` is that before the refit. A
     model that no step improved, or that diverges, keeps its weights. Returns the steps taken.
     """
-    whole = [LabelRange(t.fold.train_first, t.fold.origin) for t in tasks]
-    run = StackRun(bank, tasks, whole, first.plan)
+    run = StackRun(bank, tasks, [task.known for task in tasks], first.plan)
     run.mean, run.std = first.mean, first.std
     for network in (run.network, run.averaged):
         network.load_state_dict(kept.weights)

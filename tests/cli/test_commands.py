@@ -177,3 +177,32 @@ def test_a_strategy_of_ones_own_runs_beside_the_benchmarks(fingru, small, tmp_pa
         "half", "buy_and_hold", "equal_weight", "ewma_vol_target",
     }  # fmt: skip
     assert answer.document["manifest"]["strategy"] == "half"
+
+
+NULL = ["--set", "null_test.sessions=500", "--set", "null_test.assets=1", "--surrogates", "19"]
+
+
+def test_nulltest_prints_one_document(fingru, small):
+    answer = fingru("nulltest", "--config", small, *NULL, "--json")
+    assert answer.code == 0, answer.err
+    found = answer.document
+    assert 1 / 20 <= found["p_value"] <= 1
+    assert set(found["statistics"]) == {"sharpe", "sharpe_over_equal_weight", "ic"}
+    assert found["surrogates"] == 19
+    assert found["kind"] == "residuals"
+
+
+def test_nulltest_shows_a_table_and_a_sentence(fingru, small):
+    answer = fingru("nulltest", "--config", small, *NULL, "--kind", "blocks")
+    assert answer.code == 0, answer.err
+    assert "Sharpe ratio over equal weight" in answer.out
+    assert "19 markets in which nothing can be forecast" in answer.out
+
+
+def test_nulltest_refuses_what_it_cannot_do(fingru, small):
+    few = fingru("nulltest", "--config", small, "--surrogates", "5")
+    assert few.code == 2
+    assert "null_test.surrogates" in few.err
+    short = fingru("nulltest", "--config", small, "--end", "2000-06-01")
+    assert short.code == 2
+    assert "too few" in short.err
