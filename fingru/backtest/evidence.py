@@ -71,6 +71,8 @@ def evidence(
         strategy minus the benchmark's, each with ``ci95``, the share of resamples with a
         difference at or below 0 (``p``), Hansen's test of the mean return (``spa_p``), and
         ``paths_better``;
+        ``superior``: per benchmark, the strategies that are better than it at its volatility, at
+        5 % together (``stepwise_superior``);
         ``trials``: ``count``, ``expected_maximum_sharpe`` (annual), ``minimum_backtest_years``;
         ``paths``: quantiles of the Sharpe ratio over ``sharpe_paths``;
         ``cost_sweep``, ``delay_sweep``, ``capacity_sweep``: lists of rows;
@@ -86,6 +88,9 @@ def evidence(
         "differences": {
             name: _difference(returns[chosen], returns[name], prices.bars_per_year, terms.seed)
             for name in benchmarks
+        },
+        "superior": {
+            name: statistics.stepwise_superior(returns, name, terms.seed) for name in benchmarks
         },
         "trials": _trials(terms, prices.bars_per_year),
         "paths": _quantiles(sharpe_paths(returns[chosen], prices.bars_per_year)),

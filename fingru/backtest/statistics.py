@@ -6,12 +6,13 @@ Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
@@ -119,6 +120,43 @@ def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> fl
     test = SPA(-benchmark, -ours[:, None], block_size=block, reps=_REPETITIONS, seed=seed)
     test.compute()
     return float(test.pvalues["consistent"])
+
+
+def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: int) -> list[str]:
+    """Names of all strategies whose mean return is above the benchmark's, at 5 % together.
+
+    Every strategy is first scaled to the benchmark's volatility, so that holding less does not
+    count as earning less; that the scale is estimated is left out. The stepwise test keeps the
+    probability that any name is wrong at 5 %, however many strategies are compared.
+
+    Parameters
+    ----------
+    returns
+        (n,) returns over cash of each strategy, of the same bars, without NaN.
+
+    References
+    ----------
+    Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
+    """
+    theirs = returns[benchmark]
+    if theirs.size < _FEWEST_ROWS or _is_flat(theirs):
+        return []
+    level = np.std(theirs)
+    ours = {
+        name: r * level / np.std(r)
+        for name, r in returns.items()
+        if name != benchmark and not _is_flat(r)
+    }
+    ours = {name: r for name, r in ours.items() if not _is_flat(r - theirs)}
+    if not ours:
+        return []
+    from arch.bootstrap import StepM
+
+    block = max(1, round(max(_block_length(r - theirs) for r in ours.values())))
+    losses = pd.DataFrame({name: -r for name, r in ours.items()})
+    test = StepM(-theirs, losses, size=0.05, block_size=block, reps=_REPETITIONS, seed=seed)
+    test.compute()
+    return [str(name) for name in test.superior_models]
 
 
 def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:

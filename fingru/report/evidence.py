@@ -94,7 +94,8 @@ def differences_table(found: Mapping[str, Any]) -> Table:
             "the order does not change between 0 and 50 bp",
         ),
     )  # fmt: skip
-    return Table("Against the benchmarks", _frame(rows, columns), columns)
+    notes = _superior(found.get("superior"))  # not in runs of earlier versions
+    return Table("Against the benchmarks", _frame(rows, columns), columns, notes)
 
 
 def delays_table(found: Mapping[str, Any]) -> Table:
@@ -127,6 +128,21 @@ def capacity_table(found: Mapping[str, Any]) -> Table:
         else "The prices have no volume, so nobody can say what large trades would cost."
     )
     return Table("If more money is managed", _frame(rows or [], columns), columns, (note,))
+
+
+def _superior(found: Mapping[str, list[str]] | None) -> tuple[str, ...]:
+    """What the stepwise test says of all strategies of the run together."""
+    if not found:
+        return ()
+    better = {name: names for name, names in found.items() if names}
+    how = "all compared at once, at 5 % (Romano and Wolf's stepwise test)"
+    if not better:
+        return (f"At equal volatility no strategy earns more than a benchmark; {how}.",)
+    told = (
+        f"{', '.join(map(label_of, names))} more than {label_of(benchmark)}"
+        for benchmark, names in better.items()
+    )
+    return (f"At equal volatility, {'; '.join(told)}; {how}.",)
 
 
 def _luck(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -188,3 +188,38 @@ def test_overfitting_probability_of_a_real_edge_is_about_zero():
 def test_overfitting_probability_refuses_what_cannot_be_cut(shape, blocks):
     with pytest.raises(ValueError, match="cannot be cut"):
         statistics.probability_of_backtest_overfitting(np.zeros(shape), blocks)
+
+
+def _books(rng, sharpes, n=2500):
+    """Returns that share most of their risk, with these annual Sharpe ratios and other sizes."""
+    common = rng.normal(0, 0.01, n)
+    return {
+        name: size * (common + rng.normal(0, 0.004, n) + annual * 0.0108 / np.sqrt(252))
+        for size, (name, annual) in zip((1.0, 0.3, 2.0, 1.0), sharpes.items(), strict=False)
+    }
+
+
+def test_stepwise_test_names_what_is_better_whatever_its_size():
+    books = _books(
+        np.random.default_rng(1), {"base": 0.0, "good": 2.5, "same": 0.0, "better": 3.0}
+    )
+    assert set(statistics.stepwise_superior(books, "base", 0)) == {"good", "better"}
+    assert statistics.stepwise_superior(books, "better", 0) == []
+
+
+def test_stepwise_test_rarely_names_anything_without_skill():
+    wrong = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        books = _books(rng, dict.fromkeys(("base", "a", "b", "c"), 0.5), 600)
+        wrong += bool(statistics.stepwise_superior(books, "base", seed))
+    assert wrong <= 6  # 5 % of 40 is 2; more than 6 has probability 0.001
+
+
+def test_stepwise_test_of_too_little_or_of_copies_names_nothing():
+    rng = np.random.default_rng(0)
+    short = {"base": rng.normal(size=10), "other": rng.normal(size=10)}
+    assert statistics.stepwise_superior(short, "base", 0) == []
+    r = rng.normal(0, 0.01, 100)
+    assert statistics.stepwise_superior({"base": r, "half": r / 2}, "base", 0) == []
+    assert statistics.stepwise_superior({"base": r, "flat": np.zeros(100)}, "base", 0) == []

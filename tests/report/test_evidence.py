@@ -72,3 +72,14 @@ def test_report_of_a_run_shows_profit_and_luck(found, result):
     for heading in ("Against the benchmarks", "How certain each Sharpe ratio is", "If decisions"):
         assert heading in page
     assert "Against the benchmarks" not in render_html(result)
+
+
+def test_the_stepwise_test_is_told_in_words(found):
+    assert set(found["superior"]) == {"equal_weight"}
+    told = {"superior": {"equal_weight": ["risk_aware"], "buy_and_hold": []}}
+    (note,) = tables.differences_table(found | told).notes
+    assert "Risk aware more than Equal weight" in note
+    (note,) = tables.differences_table(found | {"superior": {"equal_weight": []}}).notes
+    assert "no strategy earns more" in note
+    older = {key: value for key, value in found.items() if key != "superior"}
+    assert tables.differences_table(older).notes == ()
