@@ -333,19 +333,118 @@ def portfolio_variance(
     return float(np.average(earned**2, weights=decay**ages))
 
 
-def rescaled_returns(returns: FloatArray, volatility: FloatArray) -> FloatArray:
-    """Past returns brought to a volatility per bar, (n, A): ``returns / rms * volatility``.
+def shrunk_correlation(returns: FloatArray, fewest_rows: int = 60) -> FloatArray:
+    """Correlations of past returns, drawn towards their average by how uncertain they are.
 
-    The root mean square is each asset's own over the rows; NaN where an asset has no return, no
-    movement or no ``volatility``. With a forecast volatility these are the shocks of the past at
-    the risk of today.
+    ``(1 - d) r_ij + d m`` with m the mean of all ``r_ij`` and ``d = sum var(r_ij) / sum (r_ij -
+    m)**2``, cut to 0 and 1. Means count as zero; each pair is taken over the rows that both have.
 
-    Known at: the last row of ``returns``, or when ``volatility`` is.
+    Parameters
+    ----------
+    returns
+        (n, A), oldest first; NaN where missing.
+    fewest_rows
+        A pair with fewer common rows takes the mean of the others, or 1 (no diversification is
+        believed) if there is no other. NaN everywhere if no asset has as many rows.
+
+    Returns
+    -------
+    FloatArray
+        (A, A) with 1 on the diagonal.
+
+    Known at: the last row of ``returns``.
+
+    References
+    ----------
+    Schaefer and Strimmer (2005), "A shrinkage approach to large-scale covariance matrix
+    estimation", target F (constant correlation).
     """
-    count = np.isfinite(returns).sum(axis=0)
-    squares = np.nansum(returns**2, axis=0)
-    rms = np.sqrt(squares / np.maximum(count, 1))
-    return returns * (volatility / np.where(rms > 0.0, rms, np.nan))
+    present = np.isfinite(returns)
+    count = present.T.astype(np.float64) @ present
+    held = np.where(present, returns, 0.0)
+    size = np.sqrt((held**2).sum(axis=0) / np.maximum(np.diag(count), 1.0))
+    shocks = held / np.where(size > 0.0, size, np.inf)
+    squares = shocks**2
+    own = np.sqrt((squares.T @ present) * (present.T @ squares))
+    cross = shocks.T @ shocks
+    apart = ~np.eye(len(size), dtype=np.bool_)
+    known = apart & (count >= fewest_rows) & (own > 0.0)
+    if not (np.diag(count) >= fewest_rows).any():
+        return np.full(cross.shape, np.nan)
+    if not known.any():
+        return np.ones(cross.shape)
+    found = cross[known] / own[known]
+    mean = found.mean()
+    error = (squares.T @ squares)[known] / count[known] - (cross[known] / count[known]) ** 2
+    spread = np.square(found - mean).sum()
+    shrink = min(1.0, (error / count[known]).sum() / spread) if spread > 0.0 else 1.0
+    out = np.where(apart, mean, 1.0)
+    out[known] = (1.0 - shrink) * found + shrink * mean
+    return out
+
+
+def forecast_variance(
+    weights: FloatArray, returns: FloatArray, variance: FloatArray, fewest_rows: int = 60
+) -> float:
+    """Variance per bar of a portfolio: forecast volatilities, shrunken correlations of the past.
+
+    ``x' C x`` with ``x = weights * sqrt(variance)`` and C the ``shrunk_correlation``. Weights of
+    assets without a forecast are taken to be as risky, for their size, as the others. NaN without
+    any forecast, or with fewer rows than ``fewest_rows``.
+
+    Parameters
+    ----------
+    weights, variance
+        (A,), variance per bar.
+    returns
+        (n, A) past returns, oldest first; NaN where missing.
+
+    Known at: the last row of ``returns``, or when ``variance`` is.
+    """
+    known = np.isfinite(variance)
+    gross = np.abs(weights).sum()
+    if gross == 0.0:
+        return 0.0
+    share = np.abs(weights[known]).sum() / gross
+    if not share > 0.0:
+        return np.nan
+    x = weights[known] * np.sqrt(variance[known]) / share
+    return max(0.0, float(x @ shrunk_correlation(returns[:, known], fewest_rows) @ x))
+
+
+def moments_per_bar(
+    forecast: ForecastView, horizon: int | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean, variance and epistemic variance of the log return per bar, (A,) each.
+
+    Of the forecast with the nearest horizon; None averages all horizons. The epistemic variance,
+    that of the mean itself, is 0 where the forecast has none.
+    """
+    horizons = np.array(forecast.horizons)
+    near = np.arange(len(horizons))
+    if horizon is not None:
+        near = near[[np.argmin(np.abs(horizons - horizon))]]
+    bars = horizons[near]
+    mean = (forecast.mean[:, near] / bars).mean(axis=1)
+    variance = (forecast.variance[:, near] / bars).mean(axis=1)
+    if forecast.epistemic_variance is None:
+        return mean, variance, np.zeros_like(mean)
+    doubt = np.nan_to_num(forecast.epistemic_variance[:, near]) / bars**2
+    return mean, variance, doubt.mean(axis=1)
+
+
+def calibration_trust(forecast: ForecastView, tolerance: float) -> float:
+    """Share of a volatility limit that may be used; below 1 while calibration fails.
+
+    ``min(1, tolerance / factor)`` with the factor by which recalibration has to change the width
+    of the forecasts, in either direction, for the middle asset; 1 without recalibration.
+    """
+    if forecast.scale is None:
+        return 1.0
+    off = np.abs(np.log(forecast.scale[:, 0]))
+    off = off[np.isfinite(off)]
+    factor = np.exp(np.median(off)) if off.size else 1.0
+    return float(min(1.0, tolerance / factor))
 
 
 def with_fixed_holdings(

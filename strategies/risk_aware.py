@@ -11,8 +11,9 @@ from fingru.forecast.forecast import FloatArray
 from fingru.strategy import (
     ForecastView,
     View,
-    portfolio_variance,
-    rescaled_returns,
+    calibration_trust,
+    forecast_variance,
+    moments_per_bar,
     with_fixed_holdings,
 )
 
@@ -22,15 +23,16 @@ class RiskAware:
     """Weigh each asset by its expected return over its variance, within limits of risk.
 
     A forecast mean is shrunk towards a prior Sharpe ratio, the more so the less the ensemble
-    agrees about it. The limits hold at once; what is expected to pay is approached slowly, so
-    that noise in the means is not traded.
+    agrees about it. The limits hold at once, on what is wanted too; what is wanted is approached
+    slowly, so that noise in the means is not traded and a shock is not bought back the next day;
+    only the first positions are bought at once.
 
     Parameters
     ----------
     volatility
         Largest portfolio volatility per year.
     horizon
-        Bars ahead; the forecast with the nearest horizon is used.
+        Bars ahead; the forecast with the nearest horizon is used. Unset: the average of all.
     prior_sharpe, prior_spread
         Sharpe ratio per year expected of any asset, and how much assets differ from it.
     evidence_bars
@@ -55,7 +57,7 @@ class RiskAware:
     """
 
     volatility: float = 0.15
-    horizon: int = 1
+    horizon: int | None = None
     prior_sharpe: float = 0.5
     prior_spread: float = 0.1
     evidence_bars: int = 2520
@@ -63,7 +65,7 @@ class RiskAware:
     max_weight: float = 0.25
     max_leverage: float = 1.0
     allow_short: bool = False
-    speed: float = 0.05
+    speed: float = 0.03
     no_trade_band: float = 0.05
     lookback: int = 252
     tolerance: float = 1.25
@@ -83,37 +85,32 @@ class RiskAware:
         wanted = with_fixed_holdings(view, wanted, known, self.max_leverage)
         cap = max(self.max_weight, 2.0 / len(wanted))
         wanted = np.where(known, np.clip(wanted, -cap, cap), wanted)
-        targets = view.weights + self.speed * (wanted - view.weights)
-        shocks = rescaled_returns(view.log_returns[-self.lookback :], np.sqrt(variance))
-        annual = np.sqrt(portfolio_variance(targets, shocks) * view.bars_per_year)
-        if np.isnan(annual):
+        share = self._allowed_share(view, wanted, variance)
+        if np.isnan(share):
             return None  # too little history to know the risk
-        allowed = self.volatility * self._confidence(view.forecast)
-        limit = allowed / annual if annual > allowed else 1.0
+        wanted = with_fixed_holdings(view, share * wanted, known, self.max_leverage)
+        speed = self.speed if view.weights.any() else 1.0
+        targets = view.weights + speed * (wanted - view.weights)
+        limit = self._allowed_share(view, targets, variance)
         targets = with_fixed_holdings(view, limit * targets, known, self.max_leverage)
         near = np.abs(wanted - view.weights).sum() < self.no_trade_band
         return None if near and limit == 1.0 else targets
 
-    def _confidence(self, forecast: ForecastView) -> float:
-        """Share of the volatility limit that may be used; below 1 while calibration fails."""
-        if forecast.scale is None:
-            return 1.0
-        off = np.abs(np.log(forecast.scale[:, 0]))
-        off = off[np.isfinite(off)]
-        factor = np.exp(np.median(off)) if off.size else 1.0
-        return float(min(1.0, self.tolerance / factor))
+    def _allowed_share(self, view: View, weights: FloatArray, variance: FloatArray) -> float:
+        """Share of these weights that stays within the volatility limit, at most 1."""
+        assert view.forecast is not None
+        per_bar = forecast_variance(weights, view.log_returns[-self.lookback :], variance)
+        annual = np.sqrt(per_bar * view.bars_per_year)
+        allowed = self.volatility * calibration_trust(view.forecast, self.tolerance)
+        return float(allowed / annual) if not annual <= allowed else 1.0
 
     def _edge_and_variance(
         self, forecast: ForecastView, bars_per_year: float
     ) -> tuple[FloatArray, FloatArray]:
         """Shrunken mean of the simple return per bar, and variance per bar; (A,) each."""
-        h = int(np.argmin(np.abs(np.array(forecast.horizons) - self.horizon)))
-        bars = forecast.horizons[h]
-        variance = forecast.variance[:, h] / bars
-        mean = forecast.mean[:, h] / bars + variance / 2.0
-        doubt = variance / self.evidence_bars
-        if forecast.epistemic_variance is not None:
-            doubt = doubt + np.nan_to_num(forecast.epistemic_variance[:, h]) / bars**2
+        mean, variance, doubt = moments_per_bar(forecast, self.horizon)
+        mean = mean + variance / 2.0
+        doubt = doubt + variance / self.evidence_bars
         per_bar = np.sqrt(variance / bars_per_year)  # mean per bar of a Sharpe ratio of 1
         trust = (self.prior_spread * per_bar) ** 2
         trust = trust / (trust + doubt)

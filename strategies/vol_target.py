@@ -7,35 +7,49 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fingru.strategy import View, portfolio_variance, rescaled_returns, with_fixed_holdings
+from fingru.strategy import (
+    View,
+    calibration_trust,
+    forecast_variance,
+    moments_per_bar,
+    with_fixed_holdings,
+)
 
 
 @dataclass
 class VolTarget:
     """Hold everything equally, scaled so that the forecast volatility meets a target.
 
-    Correlations are those of past returns: each asset's returns are rescaled to its forecast
-    volatility, and the portfolio is held through them.
+    Volatilities are forecast, correlations are those of past returns, shrunk. The target is
+    approached a part of the way each session: volatility that jumps for a day is not traded. Only
+    the first positions are bought at once.
 
     Parameters
     ----------
     volatility
         Target per year.
     horizon
-        Bars ahead; the forecast with the nearest horizon is used.
+        Bars ahead; the forecast with the nearest horizon is used. Unset: the average of all.
     lookback
         Bars of past returns for the correlations.
     max_leverage
         Largest sum of weights.
+    speed
+        Share of the way to the wanted weights that is gone each session.
     no_trade_band
-        Nothing is traded while the whole rebalancing would trade less than this.
+        Nothing is traded while the wanted weights are this near altogether.
+    tolerance
+        While recalibration has to change the width of the forecasts by more than this factor, the
+        target is cut by the excess.
     """
 
     volatility: float = 0.15
-    horizon: int = 1
+    horizon: int | None = None
     lookback: int = 252
     max_leverage: float = 1.0
-    no_trade_band: float = 0.05
+    speed: float = 0.3
+    no_trade_band: float = 0.15
+    tolerance: float = 1.25
 
     def target_weights(self, view: View) -> NDArray[np.float64] | None:
         """Equal weights times target over forecast volatility, at most ``max_leverage``.
@@ -44,16 +58,18 @@ class VolTarget:
         """
         if view.forecast is None:
             return None
-        h = int(np.argmin(np.abs(np.array(view.forecast.horizons) - self.horizon)))
-        per_bar = view.forecast.variance[:, h] / view.forecast.horizons[h]
-        known = view.tradable & np.isfinite(per_bar)
+        _, variance, _ = moments_per_bar(view.forecast, self.horizon)
+        known = view.tradable & np.isfinite(variance)
         alive = known | (view.weights != 0.0)
         equal = alive / max(alive.sum(), 1)
-        shocks = rescaled_returns(view.log_returns[-self.lookback :], np.sqrt(per_bar))
-        annual = np.sqrt(portfolio_variance(equal, shocks) * view.bars_per_year)
+        per_bar = forecast_variance(equal, view.log_returns[-self.lookback :], variance)
+        annual = np.sqrt(per_bar * view.bars_per_year)
         if not annual > 0.0:
             return None
-        scale = min(self.volatility / annual, self.max_leverage)
-        targets = with_fixed_holdings(view, scale * equal, known, self.max_leverage)
-        small = np.abs(targets - view.weights).sum() < self.no_trade_band
-        return None if small else targets
+        target = self.volatility * calibration_trust(view.forecast, self.tolerance)
+        scale = min(target / annual, self.max_leverage)
+        wanted = with_fixed_holdings(view, scale * equal, known, self.max_leverage)
+        if np.abs(wanted - view.weights).sum() < self.no_trade_band:
+            return None
+        speed = self.speed if view.weights.any() else 1.0
+        return view.weights + speed * (wanted - view.weights)

@@ -13,9 +13,12 @@ from fingru.strategy import (
     ForecastView,
     View,
     available_strategies,
+    calibration_trust,
+    forecast_variance,
     load_strategy,
+    moments_per_bar,
     portfolio_variance,
-    rescaled_returns,
+    shrunk_correlation,
     with_fixed_holdings,
 )
 
@@ -212,19 +215,31 @@ def independent_returns(n_assets, n=240):
 
 def test_vol_target_uses_forecast_volatility_and_past_correlation():
     forecast = forecast_view([0, 0], [4e-4, 9e-4])
-    weights = decide("vol_target", view_of(independent_returns(2), forecast=forecast))
+    view = view_of(independent_returns(2), forecast=forecast)
+    weights = decide("vol_target", view, speed=1.0)
     volatility = np.sqrt((0.25 * 4e-4 + 0.25 * 9e-4) * 252)
     assert weights == pytest.approx([0.5 * 0.15 / volatility] * 2, rel=1e-12)
+    part = decide("vol_target", replace(view, weights=np.array([0.1, 0.5])))
+    assert part == pytest.approx(0.3 * weights + 0.7 * np.array([0.1, 0.5]), rel=1e-12)
     both = np.repeat(independent_returns(1), 2, axis=1)  # correlation 1
-    weights = decide("vol_target", view_of(both, forecast=forecast))
+    weights = decide("vol_target", view_of(both, forecast=forecast), speed=1.0)
     assert weights == pytest.approx([0.5 * 0.15 / (0.025 * np.sqrt(252))] * 2, rel=1e-12)
 
 
-def test_vol_target_takes_the_nearest_horizon_per_bar():
+def test_vol_target_takes_the_nearest_horizon_per_bar_or_the_average_of_all():
     forecast = forecast_view([0, 0, 0, 0], [4e-4, 9e-3, 4e-4, 9e-3], horizons=(1, 10))
     near = view_of(independent_returns(2), forecast=forecast)
-    short, long = (decide("vol_target", near, horizon=h) for h in (2, 21))
+    short, long, every = (decide("vol_target", near, horizon=h) for h in (2, 21, None))
     assert short[0] / long[0] == pytest.approx(np.sqrt(9e-4 / 4e-4), rel=1e-12)
+    assert short[0] / every[0] == pytest.approx(np.sqrt(6.5e-4 / 4e-4), rel=1e-12)
+
+
+def test_vol_target_holds_less_while_calibration_fails():
+    forecast = forecast_view([0, 0], [25e-4, 25e-4])
+    view = view_of(independent_returns(2), forecast=forecast)
+    doubted = replace(forecast, scale=np.full((2, 1), 2.0))
+    usual, less = (decide("vol_target", replace(view, forecast=f)) for f in (forecast, doubted))
+    assert less == pytest.approx(usual * 1.25 / 2, rel=1e-12)
 
 
 def test_vol_target_keeps_what_has_no_forecast_or_cannot_be_traded():
@@ -271,7 +286,7 @@ def test_risk_aware_sells_everything_when_nothing_should_pay():
     falling = forecast_view([-0.02, -0.02], [1e-4, 1e-4])
     view = view_of(independent_returns(2), [0.5, 0.5], falling)
     assert decide("risk_aware", view, speed=1.0).tolist() == [0.0, 0.0]
-    assert decide("risk_aware", view) == pytest.approx([0.475, 0.475])
+    assert decide("risk_aware", view) == pytest.approx([0.485, 0.485])
 
 
 def test_risk_aware_takes_less_risk_while_calibration_fails():
@@ -286,6 +301,20 @@ def test_risk_aware_takes_less_risk_while_calibration_fails():
     assert risk(2.0, 2.5, 1.0) == pytest.approx(0.15 * 1.25 / 2)
     assert risk(0.5, 0.5, np.nan) == pytest.approx(0.15 * 1.25 / 2)
     assert risk(np.nan, np.nan, np.nan) == pytest.approx(0.15)
+
+
+def test_risk_aware_comes_back_slowly_to_no_more_than_its_volatility():
+    returns, wild = independent_returns(3), forecast_view([0.001] * 3, [25e-4] * 3)
+    held, risks = np.full(3, 1e-9), []
+    for _ in range(300):
+        decided = decide("risk_aware", view_of(returns, held, wild))
+        held = held if decided is None else decided
+        risks.append(np.sqrt((held**2).sum() * 25e-4 * 252))
+    assert risks[0] == pytest.approx(0.03 * 0.15)  # 3 % of the way from next to nothing
+    assert risks[1] == pytest.approx((1 - 0.97**2) * 0.15)
+    assert 0.1 < risks[-1] < 0.15  # within the no-trade band of the limit
+    first = decide("risk_aware", view_of(returns, np.zeros(3), wild))
+    assert np.sqrt((first**2).sum() * 25e-4 * 252) == pytest.approx(0.15)
 
 
 def test_risk_aware_limits_hold_at_once():
@@ -325,13 +354,84 @@ def test_portfolio_variance_counts_rows_by_the_weight_that_has_a_return():
     assert portfolio_variance(np.zeros(3), returns) == 0.0
 
 
-def test_rescaled_returns_have_the_volatility_asked_for():
-    returns = np.random.default_rng(0).normal(0, 0.01, (100, 3))
-    returns[5:20, 1] = np.nan
-    returns[:, 2] = 0.0
-    scaled = rescaled_returns(returns, np.array([0.02, 0.03, 0.04]))
-    assert np.sqrt(np.nanmean(scaled[:, :2] ** 2, axis=0)) == pytest.approx([0.02, 0.03])
-    assert np.isnan(scaled[:, 2]).all()
+def test_shrunk_correlation_without_doubt_is_the_sample_correlation():
+    rng = np.random.default_rng(0)
+    returns = rng.normal(0, 0.01, (200_000, 3)) @ np.linalg.cholesky(TRUE).T
+    np.testing.assert_allclose(shrunk_correlation(returns), TRUE, atol=0.02)
+
+
+TRUE = np.array([[1.0, 0.8, 0.1], [0.8, 1.0, 0.3], [0.1, 0.3, 1.0]])
+
+
+def test_shrunk_correlation_is_nearer_to_the_truth_than_the_sample():
+    """Ten assets, all correlated by 0.4, and 70 rows: the sample spreads, this does not."""
+    truth = np.full((10, 10), 0.4) + 0.6 * np.eye(10)
+    root, ours, theirs = np.linalg.cholesky(truth).T, [], []
+    for seed in range(20):
+        returns = np.random.default_rng(seed).normal(0, 0.01, (70, 10)) @ root
+        ours.append(np.square(shrunk_correlation(returns) - truth).sum())
+        theirs.append(np.square(np.corrcoef(returns.T) - truth).sum())
+    assert np.mean(ours) < 0.5 * np.mean(theirs)
+
+
+def test_shrinkage_intensity_by_hand():
+    """Two pairs of known correlation: signs make every product of standardised returns +-1."""
+    returns = independent_returns(3)
+    returns[:, 2] = returns[:, 0]  # correlations 0, 1, 0
+    # errors: (1 - 0) / 240 for the two uncorrelated pairs, 0 for the equal ones; mean 1/3
+    spread = 2 * ((0 - 1 / 3) ** 2 * 2 + (1 - 1 / 3) ** 2)
+    d = 2 * (2 / 240) / spread
+    found = shrunk_correlation(returns)
+    assert found[0, 1] == pytest.approx(d / 3, rel=1e-12)
+    assert found[0, 2] == pytest.approx(1 - d + d / 3, rel=1e-12)
+    assert np.diag(found).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_correlations_of_what_has_too_few_rows():
+    returns = np.random.default_rng(1).normal(0, 0.01, (200, 4))
+    returns[:, 1] += returns[:, 0]
+    returns[:150, 3] = np.nan  # 50 rows
+    found = shrunk_correlation(returns)
+    mean = (found[0, 1] + found[0, 2] + found[1, 2]) / 3
+    assert found[0, 3] == pytest.approx(mean, rel=1e-9)
+    assert np.isnan(shrunk_correlation(returns[:59])).all()
+    assert shrunk_correlation(returns[:, :1]).tolist() == [[1.0]]
+    halves = returns[:, :2].copy()
+    halves[:100, 0] = halves[100:, 1] = np.nan  # never on the same day
+    assert shrunk_correlation(halves).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_forecast_variance_by_hand():
+    variance = np.array([4e-4, 9e-4])
+    weights = np.array([0.5, 0.25])
+    apart = forecast_variance(weights, independent_returns(2), variance)
+    assert apart == pytest.approx(0.25 * 4e-4 + 0.0625 * 9e-4, rel=1e-12)
+    both = np.repeat(independent_returns(1), 2, axis=1)
+    together = forecast_variance(weights, both, variance)
+    assert together == pytest.approx((0.5 * 0.02 + 0.25 * 0.03) ** 2, rel=1e-12)
+    # the one without a forecast is as risky for its size as the other
+    part = forecast_variance(weights, both, np.array([4e-4, np.nan]))
+    assert part == pytest.approx((0.75 * 0.02) ** 2, rel=1e-12)
+    assert forecast_variance(np.zeros(2), both, variance) == 0.0
+    assert np.isnan(forecast_variance(weights, both, np.full(2, np.nan)))
+
+
+def test_moments_per_bar():
+    forecast = forecast_view([0.001, 0.01], [1e-4, 2e-3], (1, 10), epistemic=[[1e-6, 4e-4]])
+    near = moments_per_bar(forecast, 5)
+    assert [float(x[0]) for x in near] == pytest.approx([0.001, 1e-4, 1e-6])
+    every = moments_per_bar(forecast)
+    assert [float(x[0]) for x in every] == pytest.approx([0.001, 1.5e-4, 2.5e-6])
+    assert moments_per_bar(forecast_view([0.0], [1e-4]))[2].tolist() == [0.0]
+
+
+def test_calibration_trust_is_the_tolerated_share():
+    forecast = forecast_view([0.0] * 3, [1e-4] * 3)
+    assert calibration_trust(forecast, 1.25) == 1.0
+    wide = replace(forecast, scale=np.array([[2.0], [2.0], [np.nan]]))
+    assert calibration_trust(wide, 1.25) == pytest.approx(0.625)
+    narrow = replace(forecast, scale=np.array([[0.5], [0.5], [1.0]]))
+    assert calibration_trust(narrow, 1.25) == pytest.approx(0.625)
 
 
 def test_with_fixed_holdings_shrinks_the_rest_to_fit():
