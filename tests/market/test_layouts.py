@@ -136,6 +136,15 @@ def test_symbols_that_look_like_other_things_stay_symbols(tmp_path):
     assert load_prices(str(tmp_path / "wide.csv")).assets == tuple(odd)
 
 
+@pytest.mark.parametrize("empty", [".", "", "NA", "null"])
+def test_days_without_a_price_may_be_marked_as_data_banks_do(tmp_path, empty):
+    path = tmp_path / "WTI.csv"
+    path.write_text(f"DATE,Close\n2020-01-02,61.5\n2020-01-03,{empty}\n2020-01-06,63.25\n")
+    prices = load_prices(str(path))
+    assert prices.close[:, 0].tolist() == [61.5, 63.25]
+    assert [str(day.date()) for day in prices.index] == ["2020-01-02", "2020-01-06"]
+
+
 @pytest.mark.parametrize("name", ["Date", "date", "datetime", "timestamp", "time", "", "Datetime"])
 def test_date_column_found_by_name(tmp_path, name):
     (tmp_path / "x.csv").write_text(f"{name},Close\n2020-01-02,1\n2020-01-03,2\n")

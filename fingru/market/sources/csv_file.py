@@ -21,7 +21,7 @@ from fingru.market.sources.columns import FileColumns, TextColumn, build_table
 from fingru.market.table import IntArray, RawTable
 
 _DELIMITERS = ",;\t|"
-_EMPTY = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A"})
+_EMPTY = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "."})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|Inf|INF|infinity|Infinity)")
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}|\d{1,2}[/.]\d{1,2}[/.]\d{2}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
