@@ -42,9 +42,10 @@ class FeatureSettings(Settings):
         "as my_features.py:function or package.module:function.",
     )
     scales: tuple[int, ...] = Field(
-        default=(1, 5, 21),
+        default=(1, 3, 10),
         min_length=1,
-        description="Bars per aggregated bar, ascending; 1, 5, 21 is day, week, month.",
+        description="Bars per aggregated bar, ascending; of daily bars, 1, 5, 21 is day, week, "
+        "month.",
     )
     longest_window: int = Field(
         default=252,

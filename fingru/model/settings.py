@@ -50,12 +50,12 @@ class TrainingSettings(Settings):
         "the same member, which knew still less, or from random ones.",
     )
     continued_steps: int = Field(
-        default=80,
+        default=20,
         ge=1,
         description="Optimiser steps at most of a model that starts from trained weights.",
     )
     sequences: int = Field(default=8, ge=1, description="Sequences B in the batch of each model.")
-    sequence_bars: int = Field(default=420, ge=2, description="Bars L in a training sequence.")
+    sequence_bars: int = Field(default=252, ge=2, description="Bars L in a training sequence.")
     burn_in: int = Field(default=126, ge=0, description="First bars of a sequence without loss.")
     context_bars: int = Field(
         default=504, ge=1, description="Bars before a fold's origin over which forecasts warm up."
@@ -98,7 +98,7 @@ class TrainingSettings(Settings):
         default=6, ge=1, description="Validations without progress before stopping."
     )
     refit_steps: int = Field(
-        default=80,
+        default=120,
         ge=0,
         description="Steps on all labels, tail included, after the best weights are chosen; "
         "0 leaves the tail out.",

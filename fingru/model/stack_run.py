@@ -28,6 +28,9 @@ from fingru.model.sequences import (
 )
 from fingru.model.settings import TrainingSettings
 
+Standardisers = tuple[Tensor, Tensor]
+"""Mean and standard deviation of every model's features, (M, S, F) each."""
+
 VALIDATION_BLOCK = 8
 """Sequences validated at a time; bounds memory."""
 
@@ -41,6 +44,7 @@ class StackRun:
         tasks: Sequence[ModelTask],
         ranges: Sequence[LabelRange],
         plan: TrainingPlan,
+        standardisers: Standardisers | None = None,
     ) -> None:
         self.plan, self.settings, device = plan, plan.training, plan.device
         self.bank = DeviceBank(bank, device)
@@ -50,9 +54,7 @@ class StackRun:
             WindowSampler(bank, allowed, rng, plan.training.half_life)
             for allowed, rng in zip(ranges, self.rngs, strict=True)
         ]
-        standardisers = [fit_standardiser(bank, allowed) for allowed in ranges]
-        self.mean = torch.from_numpy(np.stack([s.mean for s in standardisers])).to(device)
-        self.std = torch.from_numpy(np.stack([s.std for s in standardisers])).to(device)
+        self.mean, self.std = standardisers or _standardisers(bank, ranges, device)
         self._first = torch.tensor([r.first_row for r in ranges], device=device)
         self._last = torch.tensor([r.last_known for r in ranges], device=device)
         network = MultiScaleGRU(plan.shape(len(tasks)), plan.model)
@@ -208,6 +210,16 @@ def sum_per_model(values: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
     """
     means = torch.where(chosen, values, 0.0).sum((1, 2)) / chosen.sum((1, 2)).clamp(min=1)
     return (means * weights).sum(1)
+
+
+def _standardisers(
+    bank: SequenceBank, ranges: Sequence[LabelRange], device: torch.device
+) -> Standardisers:
+    """Fitted once for all members of a fold, whose ranges are the same."""
+    fitted = {allowed: fit_standardiser(bank, allowed) for allowed in dict.fromkeys(ranges)}
+    each = [fitted[allowed] for allowed in ranges]
+    mean, std = (np.stack([getattr(one, name) for one in each]) for name in ("mean", "std"))
+    return torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
 
 
 def _stack_windows(windows: Sequence[Windows]) -> Windows:

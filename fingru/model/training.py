@@ -138,8 +138,8 @@ def _learn_tail(
     that result have no validation loss of their own: ``best_loss`` is that before the refit. A
     model that no step improved, or that diverges, keeps its weights. Returns the steps taken.
     """
-    run = StackRun(bank, tasks, [task.known for task in tasks], first.plan)
-    run.mean, run.std = first.mean, first.std
+    standardisers = (first.mean, first.std)
+    run = StackRun(bank, tasks, [task.known for task in tasks], first.plan, standardisers)
     for network in (run.network, run.averaged):
         network.load_state_dict(kept.weights)
     budget = make_budget(first.labels, first.settings.refit_steps, first.settings)

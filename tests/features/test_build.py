@@ -30,7 +30,7 @@ def test_shapes_types_and_neutral_invalid_rows(prices_ohlcv):
     assert features.values.dtype == np.float32
     assert features.reference_variance.shape == features.valid.shape == (a, t)
     assert features.names == DEFAULT_COLUMNS
-    assert features.scales == (1, 5, 21)
+    assert features.scales == (1, 3, 10)
     assert np.isfinite(features.values).all()
     assert (features.values[~features.valid] == 0).all()
     assert (np.abs(features.values) <= 8).all()
