@@ -383,33 +383,73 @@ def shrunk_correlation(returns: FloatArray, fewest_rows: int = 60) -> FloatArray
     return out
 
 
-def forecast_variance(
-    weights: FloatArray, returns: FloatArray, variance: FloatArray, fewest_rows: int = 60
-) -> float:
-    """Variance per bar of a portfolio: forecast volatilities, shrunken correlations of the past.
-
-    ``x' C x`` with ``x = weights * sqrt(variance)`` and C the ``shrunk_correlation``. Weights of
-    assets without a forecast are taken to be as risky, for their size, as the others. NaN without
-    any forecast, or with fewer rows than ``fewest_rows``.
+@dataclass(frozen=True)
+class Risk:
+    """Risk of any portfolio: forecast volatilities, shrunken correlations of the past.
 
     Parameters
     ----------
-    weights, variance
-        (A,), variance per bar.
-    returns
-        (n, A) past returns, oldest first; NaN where missing.
-
-    Known at: the last row of ``returns``, or when ``variance`` is.
+    volatility
+        (A,) forecast per bar; NaN where an asset has none.
+    correlation
+        (A, A), ``shrunk_correlation``.
     """
-    known = np.isfinite(variance)
-    gross = np.abs(weights).sum()
-    if gross == 0.0:
-        return 0.0
-    share = np.abs(weights[known]).sum() / gross
-    if not share > 0.0:
-        return np.nan
-    x = weights[known] * np.sqrt(variance[known]) / share
-    return max(0.0, float(x @ shrunk_correlation(returns[:, known], fewest_rows) @ x))
+
+    volatility: FloatArray
+    correlation: FloatArray
+
+    @classmethod
+    def of(cls, variance: FloatArray, correlation: FloatArray) -> Risk:
+        """From forecast variances per bar, (A,)."""
+        return cls(np.sqrt(np.where(variance >= 0.0, variance, np.nan)), correlation)
+
+    def variance(self, weights: FloatArray) -> float:
+        """Variance per bar of these weights, ``x' C x`` with ``x = weights * volatility``.
+
+        Assets without a forecast are taken to be as risky, for their size, as the others. NaN
+        without any forecast or correlation; 0 for no weights.
+        """
+        gross = np.abs(weights).sum()
+        if gross == 0.0:
+            return 0.0
+        known = np.isfinite(self.volatility)
+        share = np.abs(weights[known]).sum() / gross
+        if not share > 0.0:
+            return np.nan
+        x = np.where(known, weights * np.nan_to_num(self.volatility), 0.0) / share
+        variance = float(x @ self.correlation @ x)
+        return max(0.0, variance) if np.isfinite(variance) else np.nan
+
+
+class PastCorrelation:
+    """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
+
+    It depends on the returns it is given alone: between renewals the rows after the last multiple
+    of ``every`` are left out. Only so that the same matrix is not computed twice is it kept.
+
+    Parameters
+    ----------
+    lookback
+        Rows that correlations look back.
+    every
+        Rows between renewals.
+    """
+
+    def __init__(self, lookback: int = 252, every: int = 21) -> None:
+        self._lookback, self._every = lookback, every
+        self._kept: tuple[bytes, FloatArray] | None = None
+
+    def of(self, returns: FloatArray) -> FloatArray:
+        """Correlations, (A, A), from all past returns, (t + 1, A).
+
+        Known at: row ``t - (t + 1) % every`` of ``returns``, which is not after t.
+        """
+        last = len(returns) - len(returns) % self._every
+        window = returns[max(0, last - self._lookback) : last]
+        made_of = window.tobytes()
+        if self._kept is None or self._kept[0] != made_of:
+            self._kept = made_of, shrunk_correlation(window)
+        return self._kept[1]
 
 
 def moments_per_bar(

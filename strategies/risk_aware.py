@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from fingru.forecast.forecast import FloatArray
 from fingru.strategy import (
     ForecastView,
+    PastCorrelation,
+    Risk,
     View,
     calibration_trust,
-    forecast_variance,
     moments_per_bar,
     with_fixed_holdings,
 )
@@ -70,6 +71,9 @@ class RiskAware:
     lookback: int = 252
     tolerance: float = 1.25
 
+    def __post_init__(self) -> None:
+        self._correlation = PastCorrelation(self.lookback)
+
     def target_weights(self, view: View) -> NDArray[np.float64] | None:
         """Shrunken mean over variance, capped, then scaled down to the volatility limit.
 
@@ -85,22 +89,22 @@ class RiskAware:
         wanted = with_fixed_holdings(view, wanted, known, self.max_leverage)
         cap = max(self.max_weight, 2.0 / len(wanted))
         wanted = np.where(known, np.clip(wanted, -cap, cap), wanted)
-        share = self._allowed_share(view, wanted, variance)
+        risk = Risk.of(variance, self._correlation.of(view.log_returns))
+        share = self._allowed_share(view, wanted, risk)
         if np.isnan(share):
             return None  # too little history to know the risk
         wanted = with_fixed_holdings(view, share * wanted, known, self.max_leverage)
         speed = self.speed if view.weights.any() else 1.0
         targets = view.weights + speed * (wanted - view.weights)
-        limit = self._allowed_share(view, targets, variance)
+        limit = self._allowed_share(view, targets, risk)
         targets = with_fixed_holdings(view, limit * targets, known, self.max_leverage)
         near = np.abs(wanted - view.weights).sum() < self.no_trade_band
         return None if near and limit == 1.0 else targets
 
-    def _allowed_share(self, view: View, weights: FloatArray, variance: FloatArray) -> float:
+    def _allowed_share(self, view: View, weights: FloatArray, risk: Risk) -> float:
         """Share of these weights that stays within the volatility limit, at most 1."""
         assert view.forecast is not None
-        per_bar = forecast_variance(weights, view.log_returns[-self.lookback :], variance)
-        annual = np.sqrt(per_bar * view.bars_per_year)
+        annual = np.sqrt(risk.variance(weights) * view.bars_per_year)
         allowed = self.volatility * calibration_trust(view.forecast, self.tolerance)
         return float(allowed / annual) if not annual <= allowed else 1.0
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.strategy import (
+    PastCorrelation,
+    Risk,
     View,
     calibration_trust,
-    forecast_variance,
     moments_per_bar,
     with_fixed_holdings,
 )
@@ -51,6 +52,9 @@ class VolTarget:
     no_trade_band: float = 0.15
     tolerance: float = 1.25
 
+    def __post_init__(self) -> None:
+        self._correlation = PastCorrelation(self.lookback)
+
     def target_weights(self, view: View) -> NDArray[np.float64] | None:
         """Equal weights times target over forecast volatility, at most ``max_leverage``.
 
@@ -62,8 +66,8 @@ class VolTarget:
         known = view.tradable & np.isfinite(variance)
         alive = known | (view.weights != 0.0)
         equal = alive / max(alive.sum(), 1)
-        per_bar = forecast_variance(equal, view.log_returns[-self.lookback :], variance)
-        annual = np.sqrt(per_bar * view.bars_per_year)
+        risk = Risk.of(variance, self._correlation.of(view.log_returns))
+        annual = np.sqrt(risk.variance(equal) * view.bars_per_year)
         if not annual > 0.0:
             return None
         target = self.volatility * calibration_trust(view.forecast, self.tolerance)

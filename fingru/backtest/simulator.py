@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from fingru.backtest.accounting import (
     NEXT_CLOSE,
@@ -156,12 +157,13 @@ def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to w
     targets = asked.copy()
     most = accepted_leverage(settings)
     views = ViewFactory(prices, forecast, first_row)
-    for i in range(len(rows) - 1):
-        view = views.at(rows[i], _weights(book, i))
-        decision = decide(strategy, view, name, most)
-        if decision is not None:
-            asked[i], targets[i] = decision, within_limits(decision, settings)
-        settle_session(i + 1, targets[i], market, rules, book)
+    with threadpool_limits(1, "blas"):  # small products every session wait for threads otherwise
+        for i in range(len(rows) - 1):
+            view = views.at(rows[i], _weights(book, i))
+            decision = decide(strategy, view, name, most)
+            if decision is not None:
+                asked[i], targets[i] = decision, within_limits(decision, settings)
+            settle_session(i + 1, targets[i], market, rules, book)
     notes = limit_notes(name, asked, settings)
     return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
 

@@ -150,13 +150,21 @@ def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: i
     ours = {name: r for name, r in ours.items() if not _is_flat(r - theirs)}
     if not ours:
         return []
-    from arch.bootstrap import StepM
+    from arch.bootstrap import SPA
 
     block = max(1, round(max(_block_length(r - theirs) for r in ours.values())))
     losses = pd.DataFrame({name: -r for name, r in ours.items()})
-    test = StepM(-theirs, losses, size=0.05, block_size=block, reps=_REPETITIONS, seed=seed)
-    test.compute()
-    return [str(name) for name in test.superior_models]
+    test = SPA(-theirs, losses, block_size=block, reps=_REPETITIONS, seed=seed)
+    found: list[str] = []
+    while len(found) < len(ours):  # arch's own StepM fails once nothing is left to compare
+        test.compute()
+        chosen = {int(i) for i in test.better_models(pvalue=0.05)}
+        better = [name for i, name in enumerate(ours) if i in chosen and name not in found]
+        if not better:
+            break
+        found += better
+        test.subset(~losses.columns.isin(found))
+    return found
 
 
 def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:

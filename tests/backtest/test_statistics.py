@@ -223,3 +223,11 @@ def test_stepwise_test_of_too_little_or_of_copies_names_nothing():
     r = rng.normal(0, 0.01, 100)
     assert statistics.stepwise_superior({"base": r, "half": r / 2}, "base", 0) == []
     assert statistics.stepwise_superior({"base": r, "flat": np.zeros(100)}, "base", 0) == []
+
+
+def test_stepwise_test_names_everything_where_everything_is_better():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        means = {"base": 0.0, "a": 9e-4, "b": 14e-4, "c": 3e-3}
+        books = {name: mean + rng.normal(0, 0.01, 1500) for name, mean in means.items()}
+        assert "c" in statistics.stepwise_superior(books, "base", seed)

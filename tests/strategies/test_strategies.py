@@ -11,10 +11,11 @@ from fingru.backtest.simulator import simulate
 from fingru.forecast.forecast import Forecast
 from fingru.strategy import (
     ForecastView,
+    PastCorrelation,
+    Risk,
     View,
     available_strategies,
     calibration_trust,
-    forecast_variance,
     load_strategy,
     moments_per_bar,
     portfolio_variance,
@@ -207,7 +208,7 @@ def forecast_view(mean, variance, horizons=(1,), epistemic=None):
     )
 
 
-def independent_returns(n_assets, n=240):
+def independent_returns(n_assets, n=252):
     """Returns of +-1 % whose sample correlations are exactly zero."""
     signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], float)
     return 0.01 * np.tile(signs, (n // 4, 1))[:, :n_assets]
@@ -378,9 +379,9 @@ def test_shrinkage_intensity_by_hand():
     """Two pairs of known correlation: signs make every product of standardised returns +-1."""
     returns = independent_returns(3)
     returns[:, 2] = returns[:, 0]  # correlations 0, 1, 0
-    # errors: (1 - 0) / 240 for the two uncorrelated pairs, 0 for the equal ones; mean 1/3
+    # errors: (1 - 0) / 252 for the two uncorrelated pairs, 0 for the equal ones; mean 1/3
     spread = 2 * ((0 - 1 / 3) ** 2 * 2 + (1 - 1 / 3) ** 2)
-    d = 2 * (2 / 240) / spread
+    d = 2 * (2 / 252) / spread
     found = shrunk_correlation(returns)
     assert found[0, 1] == pytest.approx(d / 3, rel=1e-12)
     assert found[0, 2] == pytest.approx(1 - d + d / 3, rel=1e-12)
@@ -401,19 +402,37 @@ def test_correlations_of_what_has_too_few_rows():
     assert shrunk_correlation(halves).tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
-def test_forecast_variance_by_hand():
+def test_past_correlation_is_renewed_every_so_many_sessions():
+    returns = np.random.default_rng(0).normal(0, 0.01, (400, 3))
+    past = PastCorrelation(lookback=252, every=21)
+    for rows in (378, 385, 398, 399, 400):
+        last = 378 if rows < 399 else 399
+        expected = shrunk_correlation(returns[last - 252 : last])
+        np.testing.assert_array_equal(past.of(returns[:rows]), expected)
+        np.testing.assert_array_equal(PastCorrelation().of(returns[:rows]), expected)
+    other = returns.copy()
+    other[200, 1] = 0.2  # other prices, same instance
+    np.testing.assert_array_equal(past.of(other), shrunk_correlation(other[147:399]))
+
+
+def risk_of(returns, variance):
+    return Risk.of(variance, shrunk_correlation(returns))
+
+
+def test_risk_by_hand():
     variance = np.array([4e-4, 9e-4])
     weights = np.array([0.5, 0.25])
-    apart = forecast_variance(weights, independent_returns(2), variance)
-    assert apart == pytest.approx(0.25 * 4e-4 + 0.0625 * 9e-4, rel=1e-12)
+    apart = risk_of(independent_returns(2), variance)
+    assert apart.variance(weights) == pytest.approx(0.25 * 4e-4 + 0.0625 * 9e-4, rel=1e-12)
     both = np.repeat(independent_returns(1), 2, axis=1)
-    together = forecast_variance(weights, both, variance)
-    assert together == pytest.approx((0.5 * 0.02 + 0.25 * 0.03) ** 2, rel=1e-12)
+    together = risk_of(both, variance)
+    assert together.variance(weights) == pytest.approx((0.5 * 0.02 + 0.25 * 0.03) ** 2, rel=1e-12)
     # the one without a forecast is as risky for its size as the other
-    part = forecast_variance(weights, both, np.array([4e-4, np.nan]))
-    assert part == pytest.approx((0.75 * 0.02) ** 2, rel=1e-12)
-    assert forecast_variance(np.zeros(2), both, variance) == 0.0
-    assert np.isnan(forecast_variance(weights, both, np.full(2, np.nan)))
+    part = risk_of(both, np.array([4e-4, np.nan]))
+    assert part.variance(weights) == pytest.approx((0.75 * 0.02) ** 2, rel=1e-12)
+    assert together.variance(np.zeros(2)) == 0.0
+    assert np.isnan(risk_of(both, np.full(2, np.nan)).variance(weights))
+    assert np.isnan(risk_of(both[:30], variance).variance(weights))
 
 
 def test_moments_per_bar():
