@@ -67,15 +67,20 @@ wheel: $(DEVELOPMENT) ## build the wheel and check it in an environment of its o
 	.ci/check_wheel $(ARGS)
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## measure speed
+bench: $(DEVELOPMENT) ## measure speed, against other packages too; a quarter of an hour
 	$(BIN)/python benchmarks/gru_kernel.py
 	$(BIN)/python benchmarks/default_job.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python docs/render.py
 
 .PHONY: quality
-quality: $(DEVELOPMENT) ## measure the forecasts anew, with several seeds; a quarter of an hour
+quality: $(DEVELOPMENT) ## measure the forecasts anew, with several seeds; half an hour
 	$(BIN)/python benchmarks/forecast_quality.py us_stocks
 	$(BIN)/python benchmarks/forecast_quality.py indices
 	$(BIN)/python benchmarks/ablations.py
+	$(BIN)/python benchmarks/sizing.py
+	$(BIN)/python benchmarks/simulated_density.py
+	$(BIN)/python benchmarks/other_markets.py
 	$(BIN)/python docs/render.py
 
 .PHONY: check

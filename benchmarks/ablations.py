@@ -42,19 +42,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "half-life 630 sessions": {"training.half_life": 630},
     "no recalibration": {"recalibration.enabled": False},
     "no refit on the validation tail": {"training.refit_steps": 0},
-    "half the steps after the first fold": {
-        "training.continued_steps": 40, "training.refit_steps": 40,
+    "80 steps before the refit of later folds, 80 in it": {
+        "training.continued_steps": 80, "training.refit_steps": 80,
     },
+    "60 steps of the refit": {"training.refit_steps": 60},
+    "200 steps of the refit": {"training.refit_steps": 200},
     "1 member": {"model.members": 1},
     "6 members": {"model.members": 6},
     "12 hidden units": {"model.hidden": 12},
     "32 hidden units": {"model.hidden": 32},
     "scale 1 only": {"features.scales": [1]},
     "scales 1 and 5": {"features.scales": [1, 5]},
+    "scales 1, 5 and 21": {"features.scales": [1, 5, 21]},
     "Gaussian likelihood": {"model.likelihood": "gaussian"},
     "no market-wide features": {"features.columns": OWN_COLUMNS},
     "no dropout": {"training.dropout": 0.0},
-    "sequences of 252 bars": {"training.sequence_bars": 252},
+    "sequences of 420 bars": {"training.sequence_bars": 420},
     "rolling window of 5 years": {
         "walk_forward.window": "rolling", "walk_forward.rolling_bars": 1260,
     },
@@ -107,7 +110,7 @@ def main() -> None:
         found = measure(prices, changes, seeds[0]) if changes else defaults[0]
         rows.append(summary(name, found, default))
         print(
-            f"{name:38}{rows[-1]['log_score']:10.5f}{rows[-1]['gain']:+10.5f}"
+            f"{name:52}{rows[-1]['log_score']:10.5f}{rows[-1]['gain']:+10.5f}"
             f" +- {rows[-1]['gain_error']:.5f}{rows[-1]['better']:4d}{rows[-1]['cpu_s']:8.1f} s",
             file=sys.stderr, flush=True,
         )  # fmt: skip

@@ -12,8 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from render_markets import other_markets, simulated_density
+from render_sizing import sizing
+from render_speed import speed
+
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/forecast-quality.md")
+PAGES = ("README.md", "docs/forecast-quality.md", "docs/sizing.md", "docs/speed.md")
 BLOCK = re.compile(r"(<!-- results:(\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 MODELS = {
     "gru": "**fingru GRU**",
@@ -169,6 +173,10 @@ WRITERS = {
     "forecast_quality_us_stocks": quality,
     "forecast_quality_indices": quality,
     "ablations": ablations,
+    "other_markets": other_markets,
+    "simulated_density": simulated_density,
+    "sizing": sizing,
+    "speed": speed,
 }
 
 

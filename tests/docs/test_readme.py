@@ -15,7 +15,8 @@ PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
-def render():
+def render(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")  # the writers beside it
     spec = importlib.util.spec_from_file_location("render", ROOT / "docs" / "render.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
