@@ -20,6 +20,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.report import (
     calendar_returns,
+    diagnostics,
     figures,
     forecast_bands,
     forecast_quality,
@@ -54,6 +55,7 @@ _DRAWERS: dict[str, Callable[..., go.Figure]] = {
     "cost_sensitivity": figures.cost_sensitivity,
     "folds": training.walk_forward_folds,
     "losses": training.losses,
+    "gates": diagnostics.gates,
     "forecast_bands": forecast_bands.forecast_bands,
 }
 

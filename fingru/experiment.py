@@ -263,6 +263,10 @@ def _result(
         },
         "forecasts": score_forecasts(common_rows(table)),
         "trials": trials,
+        "diagnostics": [
+            {"fold": fold.manifest["fold"], "members": fold.manifest.get("diagnostics", [])}
+            for fold in gru.fitted
+        ],
         "notes": [note for simulation in simulations.values() for note in simulation.notes],
     }
     return BacktestResult(

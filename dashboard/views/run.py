@@ -150,6 +150,8 @@ def _folds(run_id: str) -> None:
     screen.show_figure(stored.draw(run_id, "folds"), "folds")
     screen.show_figure(stored.draw(run_id, "losses"), "losses")
     screen.show_table(stored.table(run_id, "folds"), "fold_table")
+    screen.show_figure(stored.draw(run_id, "gates"), "gates")
+    screen.show_table(stored.table(run_id, "diagnostics"), "diagnostics")
 
 
 def _config(run_id: str) -> None:

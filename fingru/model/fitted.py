@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from fingru import __version__
 from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecaster import Fold, ForecastProblem
+from fingru.model.diagnostics import alarms
 from fingru.model.network import MultiScaleGRU, NetworkShape
 from fingru.model.plan import TrainingPlan
 from fingru.model.settings import ModelSettings, TrainingSettings
@@ -31,8 +33,8 @@ class FittedFold:
     mean, std
         Standardiser of each member, (members, S, F) float32.
     manifest
-        Plain values for JSON: fold, origin, settings, features, horizons, data hash, scores, seed,
-        versions.
+        Plain values for JSON: fold, origin, settings, features, horizons, data hash, scores,
+        diagnostics of each member, seed, versions.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -93,13 +95,17 @@ def cut_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> list
             "validation_loss": [_finite(x) for x in stack.best_loss[rows]],
             "best_step": [int(x) for x in stack.best_step[rows]],
         }
+        inside = [
+            _in_order({**one, "alarms": alarms(one, identity["features"], identity["scales"])})
+            for one in stack.diagnostics[rows]
+        ]
         weights = {name: values[rows].copy() for name, values in stack.weights.items()}
         fitted.append(
             FittedFold(
                 weights,
                 stack.mean[rows].copy(),
                 stack.std[rows].copy(),
-                {**identity, "scores": scores},
+                {**identity, "scores": scores, "diagnostics": inside},
             )
         )
     return fitted
@@ -144,6 +150,12 @@ def check_fits(
                 f"the model was fitted to {key} {fitted.manifest[key]}, not {value}",
                 "use the configuration stored with the model, or fit a new one",
             )
+
+
+def _in_order(values: dict[str, Any]) -> dict[str, Any]:
+    """With keys sorted at every level, as a fold comes back from its checkpoint."""
+    ordered: dict[str, Any] = json.loads(json.dumps(values, sort_keys=True))
+    return ordered
 
 
 def _finite(value: float) -> float | None:

@@ -174,12 +174,19 @@ class StackedGRU(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, dilation: int) -> Tensor:
         """States (M, B, L, K) of inputs (M, B, L, F); bar t continues from bar t - dilation."""
+        return self._run(x, mask, dilation, self.layers)
+
+    def first_layer(self, x: Tensor, mask: Tensor, dilation: int) -> Tensor:
+        """States (M, B, L, K) of the first layer alone."""
+        return self._run(x, mask, dilation, 1)
+
+    def _run(self, x: Tensor, mask: Tensor, dilation: int, layers: int) -> Tensor:
         bars = x.shape[2]
         missing = -bars % dilation  # masked bars on the left make L a multiple of the dilation
         h = _interleave(functional.pad(x, (0, 0, missing, 0)), dilation)  # (M, B*s, L/s, F)
         present = _interleave(functional.pad(mask, (missing, 0)).unsqueeze(-1), dilation)[..., 0]
         h0 = h.new_zeros(h.shape[0], h.shape[1], self.hidden)
-        for layer in range(self.layers):
+        for layer in range(layers):
             h = self.scan(h, present, layer, h0)
         h = h.view(*x.shape[:2], dilation, -1, self.hidden).transpose(2, 3).flatten(2, 3)
         return h[:, :, missing:]  # (M, B, L, K)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.model.diagnostics import GradientNorms
 from fingru.model.network import MultiScaleGRU
 from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.sequences import (
@@ -62,6 +63,7 @@ class StackRun:
         self.network = network.to(device)
         self.averaged = deepcopy(self.network)  # what is validated, kept and used
         self._optimiser = _optimiser(self.network, self.settings)
+        self.gradients = GradientNorms(len(tasks), self.settings.clip_norm)
         # Labels of horizon h overlap: h of them say about as much as one that stands alone.
         first = plan.horizons[0]
         self.weights = torch.tensor([first / h for h in plan.horizons], device=device)
@@ -90,7 +92,8 @@ class StackRun:
         self._optimiser.zero_grad(set_to_none=True)
         loss, penalty = self._losses()
         (loss + penalty).sum().backward()  # type: ignore[no-untyped-call]
-        clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
+        norms = clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
+        self.gradients.add(norms.double().cpu().numpy(), rates > 0.0)
         self._move(rates)
         return loss.detach().double().cpu().numpy()
 
@@ -159,6 +162,16 @@ class ValidationTail:
         self._last = torch.tensor([r.last_known for r in ranges], device=run.plan.device)
 
     @torch.no_grad()
+    def inputs(self, assets: int) -> tuple[Tensor, Tensor]:
+        """Standardised features (M, B, L, S, F) and mask of the first few assets' tails."""
+        run, s = self._run, self._run.settings
+        at, inside = (
+            torch.from_numpy(values[:, :assets]).to(run.plan.device)
+            for values in self._windows.positions(self._bars)
+        )
+        return run.bank.inputs(at, inside, run.mean, run.std, s.input_clip)
+
+    @torch.no_grad()
     def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
         """Negative log-likelihood over the tail, (M,), horizons weighed as in training."""
         run, s = self._run, self._run.settings
@@ -184,13 +197,17 @@ class ValidationTail:
 
 
 @torch.no_grad()
-def clip_each_model(parameters: Sequence[Tensor], largest: float) -> None:
-    """Scale each model's gradients so that their joint norm is at most ``largest``."""
+def clip_each_model(parameters: Sequence[Tensor], largest: float) -> Tensor:
+    """Scale each model's gradients so that their joint norm is at most ``largest``.
+
+    Returns the norms before that, (M,).
+    """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    squared = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0)
-    factor = (largest / (squared.sqrt() + 1e-6)).clamp(max=1.0)
+    norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+    factor = (largest / (norms + 1e-6)).clamp(max=1.0)
     for g in gradients:
         g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
+    return norms
 
 
 def _optimiser(network: MultiScaleGRU, settings: TrainingSettings) -> torch.optim.AdamW:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
 from fingru.model.budget import Budget, make_budget
+from fingru.model.diagnostics import diagnose
 from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.selection import EarlyStopping, KeptWeights
 from fingru.model.sequences import LabelRange, SequenceBank, labelled
 from fingru.model.stack_run import StackRun, ValidationTail
+
+_LOOKED_AT = 4
+"""Assets on whose validation tail a network is looked at from inside."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class TrainedStack:
         One row per validation of a model that was still training.
     bar_steps
         Recurrence steps forward and backward: models x sequences x bars x scales x steps.
+    diagnostics
+        Of each model: see ``diagnose``, and ``gradient_norms`` of all its steps.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -58,6 +65,7 @@ class TrainedStack:
     best_loss: NDArray[np.float64]
     history: list[HistoryRow]
     bar_steps: int
+    diagnostics: list[dict[str, Any]]
 
 
 def train_stack(
@@ -114,6 +122,7 @@ def train_stack(
     if plan.training.refit_steps:
         trained = stopping.best_step > 0 if start is None else np.isfinite(stopping.best_loss)
         done += _learn_tail(bank, tasks, run, kept, trained)
+    run.averaged.load_state_dict(kept.weights)
     return TrainedStack(
         weights=kept.arrays(),
         mean=run.mean.cpu().numpy(),
@@ -122,7 +131,15 @@ def train_stack(
         best_loss=stopping.best_loss,
         history=history,
         bar_steps=done * run.bar_steps,
+        diagnostics=_diagnostics(run, validation),
     )
+
+
+def _diagnostics(run: StackRun, validation: ValidationTail) -> list[dict[str, Any]]:
+    """What every model looks like from inside, on some assets of its validation tail."""
+    inputs, settings = validation.inputs(_LOOKED_AT), run.settings
+    found = diagnose(run.averaged, inputs, settings.burn_in, settings.input_clip)
+    return [{**one, "gradient_norms": run.gradients.of(m)} for m, one in enumerate(found)]
 
 
 def _learn_tail(
@@ -140,6 +157,7 @@ def _learn_tail(
     """
     standardisers = (first.mean, first.std)
     run = StackRun(bank, tasks, [task.known for task in tasks], first.plan, standardisers)
+    run.gradients = first.gradients
     for network in (run.network, run.averaged):
         network.load_state_dict(kept.weights)
     budget = make_budget(first.labels, first.settings.refit_steps, first.settings)

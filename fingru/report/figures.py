@@ -11,6 +11,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.report import (
     attribution,
     calendar_returns,
+    diagnostics,
     evidence,
     forecast_quality,
     performance,
@@ -57,6 +58,7 @@ _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "cost_sensitivity": cost_sensitivity,
     "folds": training.walk_forward_folds,
     "losses": training.losses,
+    "gates": diagnostics.gates,
 }
 KEYS = (*_FIGURES, "forecast_bands")
 """Keys of ``figures``; a later version may add some."""

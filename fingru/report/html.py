@@ -149,7 +149,11 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
         + made["calibration"],
         "Assets": shown["score_gains"] + made["asset_scores"] + shown["weights"] + made["assets"],
         "Trading and costs": _pair(shown["costs"], shown["exposure"]),
-        "Walk-forward": shown["folds"] + shown["losses"] + made["folds"],
+        "Walk-forward": shown["folds"]
+        + shown["losses"]
+        + made["folds"]
+        + shown["gates"]
+        + made["diagnostics"],
         "How it was made": _origin(result, made),
     }
     names = {title: title.lower().replace(" ", "-") for title in sections}

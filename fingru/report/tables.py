@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from fingru.backtest.result import BacktestResult
-from fingru.report import attribution, evidence, forecast_tables, money_tables, provenance
+from fingru.report import (
+    attribution,
+    diagnostics,
+    evidence,
+    forecast_tables,
+    money_tables,
+    provenance,
+)
 from fingru.report.table import Table
 
 __all__ = ["KEYS", "Table", "table_of", "tables"]
@@ -17,6 +24,7 @@ _TABLES = {
     "drawdowns": money_tables.drawdowns_table,
     "assets": money_tables.assets_table,
     "folds": forecast_tables.folds_table,
+    "diagnostics": diagnostics.diagnostics_table,
     "provenance": provenance.provenance_table,
     "checks": provenance.checks_table,
     "certificate": provenance.certificate_table,
