@@ -30,7 +30,7 @@ from fingru.market.prices import Prices
 from fingru.record import (
     TrialSource,
     UnitCheckpoints,
-    baseline_forecasts,
+    begun_baselines,
     enter_trial,
     first_manifest,
     open_directory,
@@ -162,36 +162,75 @@ def run_backtest(
 def _work(
     job: Job, directory: RunDirectory | None, clock: _Clock, progress: Progress
 ) -> BacktestResult:
-    gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
-    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
-    clock.stages |= {
-        "train_s": gru.train_seconds,
-        "forecast_s": gru.forecast_seconds,
-        "bar_steps": gru.bar_steps,
-    }
-    with clock.stage("baselines_s"):
-        for forecast in baseline_forecasts(directory, job, progress):
-            forecasts[forecast.model] = forecast
-    with clock.stage("backtest_s"):
-        simulations = simulate_all(job, forecasts, progress)
-    with clock.stage("leak_check_s"):
-        leak = _leak_check(job, progress)
+    with begun_baselines(directory, job) as finish_baselines:
+        gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
+        forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
+        clock.stages |= {
+            "train_s": gru.train_seconds,
+            "forecast_s": gru.forecast_seconds,
+            "bar_steps": gru.bar_steps,
+        }
+
+        def wait_for_baselines() -> None:
+            with clock.stage("baselines_s"):  # what is still missing of them
+                forecasts.update({found.model: found for found in finish_baselines(progress)})
+
+        waits = job.config.strategy.forecast not in forecasts
+        if waits:
+            wait_for_baselines()
+        trade = _trade(job, forecasts, directory, clock, progress)
+        if not waits:
+            wait_for_baselines()
     with clock.stage("metrics_s"):
-        result = _result(job, gru, forecasts, simulations, directory)
-        result.metrics["leak_check"] = leak
-    with clock.stage("attribution_s"):
-        progress("attribution", 0, 1)
-        profit = _attribute(job, forecasts, next(iter(simulations.values())))
-        progress("attribution", 1, 1)
-    result.metrics["attribution"] = profit.summary
-    with clock.stage("evidence_s"):
-        progress("evidence", 0, 1)
-        result.metrics["evidence"] = _weigh(job, simulations, result.metrics["trials"])
-        progress("evidence", 1, 1)
-    result = replace(result, attribution=profit.parts)
+        result = _result(job, gru, forecasts, trade)
     if directory is not None:
         _save_models(gru, directory)
     return result
+
+
+@dataclass(frozen=True)
+class _Trade:
+    """What the strategies made of the forecasts: simulations by name, the chosen one first."""
+
+    simulations: Mapping[str, Simulation]
+    attribution: Attribution
+    metrics: dict[str, Any]
+
+    @property
+    def chosen(self) -> Simulation:
+        """Of the configured strategy."""
+        return next(iter(self.simulations.values()))
+
+
+def _trade(
+    job: Job,
+    forecasts: Mapping[str, Forecast],
+    directory: RunDirectory | None,
+    clock: _Clock,
+    progress: Progress,
+) -> _Trade:
+    with clock.stage("backtest_s"):
+        simulations = simulate_all(job, forecasts, progress)
+    chosen = next(iter(simulations.values()))
+    with clock.stage("leak_check_s"):
+        leak = _leak_check(job, progress)
+    with clock.stage("attribution_s"):
+        progress("attribution", 0, 1)
+        profit = _attribute(job, forecasts, chosen)
+        progress("attribution", 1, 1)
+    with clock.stage("evidence_s"):
+        progress("evidence", 0, 1)
+        trials = _count_trial(job, chosen, directory)
+        weighed = _weigh(job, simulations, trials)
+        progress("evidence", 1, 1)
+    metrics = {
+        "trials": trials,
+        "leak_check": leak,
+        "attribution": profit.summary,
+        "evidence": weighed,
+        "notes": [note for simulation in simulations.values() for note in simulation.notes],
+    }
+    return _Trade(simulations, profit, metrics)
 
 
 def _leak_check(job: Job, progress: Progress) -> dict[str, Any]:
@@ -236,47 +275,42 @@ def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:
 
 
 def _result(
-    job: Job,
-    gru: GRUForecaster,
-    forecasts: Mapping[str, Forecast],
-    simulations: Mapping[str, Simulation],
-    directory: RunDirectory | None,
+    job: Job, gru: GRUForecaster, forecasts: Mapping[str, Forecast], trade: _Trade
 ) -> BacktestResult:
+    names = ["gru", *job.config.baselines.names]
     table = pd.concat(
-        [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()],
-        ignore_index=True,
+        [forecasts[name].to_frame(job.problem.labels) for name in names], ignore_index=True
     )
-    chosen = next(iter(simulations.values()))
-    trials = _count_trial(job, chosen, directory)
+    variance = trade.metrics["trials"]["sharpe_variance"] or 0.0
     metrics = {
         "strategies": {
             name: strategy_metrics(
                 simulation.equity,
                 job.prices.bars_per_year,
-                trials=trials["count"],
-                trial_sharpe_variance=(trials["sharpe_variance"] or 0.0)
-                * job.prices.bars_per_year,
+                trials=trade.metrics["trials"]["count"],
+                trial_sharpe_variance=variance * job.prices.bars_per_year,
                 seed=job.config.seed,
                 cash_rate=job.config.simulation.cash_rate,
             )
-            for name, simulation in simulations.items()
+            for name, simulation in trade.simulations.items()
         },
         "forecasts": score_forecasts(common_rows(table)),
-        "trials": trials,
         "diagnostics": [
             {"fold": fold.manifest["fold"], "members": fold.manifest.get("diagnostics", [])}
             for fold in gru.fitted
         ],
-        "notes": [note for simulation in simulations.values() for note in simulation.notes],
+        **trade.metrics,
     }
+    simulated = [simulation.equity for simulation in trade.simulations.values()]
     return BacktestResult(
         manifest={},
         metrics=metrics,
         forecasts=table,
-        weights=chosen.weights,
-        trades=chosen.trades,
-        equity=pd.concat([s.equity for s in simulations.values()], ignore_index=True),
+        weights=trade.chosen.weights,
+        trades=trade.chosen.trades,
+        equity=pd.concat(simulated, ignore_index=True),
         training=gru.history,
+        attribution=trade.attribution.parts,
     )
 
 

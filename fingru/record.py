@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from fingru import __version__
 from fingru.backtest.metrics import sharpe_ratio
 from fingru.config import Config
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
-from fingru.forecast.baselines import forecast_baselines
+from fingru.forecast.baselines import BaselineWalk
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
@@ -152,24 +152,37 @@ class UnitCheckpoints:
         self.directory.save_unit(f"fold_{fold:04d}", state, {})
 
 
-def baseline_forecasts(
-    directory: RunDirectory | None, job: Job, progress: Progress
-) -> list[Forecast]:
-    """Forecast with all baselines, or read the forecasts that an interrupted run had finished."""
+@contextmanager
+def begun_baselines(
+    directory: RunDirectory | None, job: Job
+) -> Iterator[Callable[[Progress], list[Forecast]]]:
+    """Begin the forecasts of all baselines; what is given waits for them.
+
+    Those that an interrupted run had finished are read instead.
+    """
     names = job.config.baselines.names
-    if directory is not None:
-        stored = [directory.load_unit(f"forecast_{name}") for name in names]
-        found = [unit[0] for unit in stored if unit is not None]
-        if len(found) == len(names):
-            return [_as_forecast(n, a, job) for n, a in zip(names, found, strict=True)]
-    forecasts = forecast_baselines(job.problem, job.folds, job.config.baselines, progress)
-    if directory is None:
+    stored = [] if directory is None else [directory.load_unit(f"forecast_{n}") for n in names]
+    units = [unit[0] for unit in stored if unit is not None]
+    if directory is not None and len(units) == len(names):
+        found = [_as_forecast(n, a, job) for n, a in zip(names, units, strict=True)]
+        yield lambda _: found
+        return
+
+    def finish(progress: Progress) -> list[Forecast]:
+        forecasts = walk.finish(progress)
+        if directory is not None:
+            for forecast in forecasts:
+                _keep(directory, forecast)
         return forecasts
-    for forecast in forecasts:
-        arrays = {name: getattr(forecast, name) for name in _FORECAST_ARRAYS}
-        present = {name: array for name, array in arrays.items() if array is not None}
-        directory.save_unit(f"forecast_{forecast.model}", present, {})
-    return forecasts
+
+    with BaselineWalk(job.problem, job.folds, job.config.baselines) as walk:
+        yield finish
+
+
+def _keep(directory: RunDirectory, forecast: Forecast) -> None:
+    arrays = {name: getattr(forecast, name) for name in _FORECAST_ARRAYS}
+    present = {name: array for name, array in arrays.items() if array is not None}
+    directory.save_unit(f"forecast_{forecast.model}", present, {})
 
 
 def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forecast:

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -409,16 +410,17 @@ class Risk:
         Assets without a forecast are taken to be as risky, for their size, as the others. NaN
         without any forecast or correlation; 0 for no weights.
         """
-        gross = np.abs(weights).sum()
+        size = np.abs(weights)
+        gross = size.sum()
         if gross == 0.0:
             return 0.0
         known = np.isfinite(self.volatility)
-        share = np.abs(weights[known]).sum() / gross
+        share = size[known].sum() / gross
         if not share > 0.0:
             return np.nan
-        x = np.where(known, weights * np.nan_to_num(self.volatility), 0.0) / share
+        x = np.where(known, weights * self.volatility, 0.0) / share
         variance = float(x @ self.correlation @ x)
-        return max(0.0, variance) if np.isfinite(variance) else np.nan
+        return max(0.0, variance) if math.isfinite(variance) else np.nan
 
 
 class PastCorrelation:
@@ -460,17 +462,19 @@ def moments_per_bar(
     Of the forecast with the nearest horizon; None averages all horizons. The epistemic variance,
     that of the mean itself, is 0 where the forecast has none.
     """
-    horizons = np.array(forecast.horizons)
-    near = np.arange(len(horizons))
+    bars = np.array(forecast.horizons, dtype=np.float64)
+    near = slice(None)
     if horizon is not None:
-        near = near[[np.argmin(np.abs(horizons - horizon))]]
-    bars = horizons[near]
-    mean = (forecast.mean[:, near] / bars).mean(axis=1)
-    variance = (forecast.variance[:, near] / bars).mean(axis=1)
+        first = int(np.argmin(np.abs(bars - horizon)))
+        near = slice(first, first + 1)
+    # A product with equal shares: the means of many short rows take far longer.
+    share = 1.0 / (bars[near] * len(bars[near]))
+    mean, variance = forecast.mean[:, near] @ share, forecast.variance[:, near] @ share
     if forecast.epistemic_variance is None:
         return mean, variance, np.zeros_like(mean)
-    doubt = np.nan_to_num(forecast.epistemic_variance[:, near]) / bars**2
-    return mean, variance, doubt.mean(axis=1)
+    doubt = forecast.epistemic_variance[:, near]
+    doubt = np.where(np.isfinite(doubt), doubt, 0.0)
+    return mean, variance, doubt @ (share / bars[near])
 
 
 def calibration_trust(forecast: ForecastView, tolerance: float) -> float:

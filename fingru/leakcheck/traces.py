@@ -128,12 +128,12 @@ def network_forecast(gru: GRUForecaster, job: Job) -> Forecast:
     """What the trained networks say by themselves, before anything corrects it."""
     from fingru.model import prediction
     from fingru.model.sequences import build_bank
-    from fingru.model.threads import torch_threads
+    from fingru.model.threads import compute_threads
 
     problem, settings = job.problem, gru.fitted[0]
     raw = prediction.empty_forecast(problem, settings.members, student_t=settings.student_t)
     bank, device = build_bank(problem), prediction.choose_device(job.config.device)
-    with torch_threads(job.config.training.threads):
+    with compute_threads(job.config.training.threads):
         for fitted, fold in zip(gru.fitted, job.folds, strict=True):
             prediction.forecast_folds(bank, [fitted], [fold], raw, device)
     return raw

@@ -18,8 +18,9 @@ from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.prediction import choose_device, empty_forecast, forecast_folds
 from fingru.model.sequences import SequenceBank, build_bank
 from fingru.model.settings import ModelSettings, TrainingSettings
-from fingru.model.threads import torch_threads
-from fingru.model.training import HistoryRow, train_stack
+from fingru.model.slices import train_slices
+from fingru.model.threads import compute_threads
+from fingru.model.training import HistoryRow
 
 
 class GRUForecaster:
@@ -91,7 +92,7 @@ class GRUForecaster:
         fitted: list[FittedFold] = []
         history: list[HistoryRow] = []
         chunks = self._chunks(folds)
-        with torch_threads(self._training.threads):
+        with compute_threads(self._training.threads):
             for number, chunk in enumerate(chunks):
                 started = time.perf_counter()
                 report = _ChunkProgress(progress, number, len(chunks), self._training)
@@ -140,7 +141,7 @@ class GRUForecaster:
             return [f for f, _ in resumed], [row for _, rows in resumed for row in rows]
         tasks = [ModelTask(f, member) for f in chunk for member in range(plan.model.members)]
         start = None if first is None else repeated(first.weights, len(chunk))
-        stack = train_stack(bank, tasks, plan, report, start)
+        stack = train_slices(bank, tasks, plan, report, start)
         self.bar_steps += stack.bar_steps
         fitted = cut_folds(stack, identities)
         for fold, models in zip(chunk, fitted, strict=True):

@@ -20,8 +20,8 @@ from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.prediction import empty_forecast, forecast_folds
 from fingru.model.sequences import SequenceBank, build_bank, join_banks
 from fingru.model.settings import ModelSettings, TrainingSettings
-from fingru.model.threads import torch_threads
-from fingru.model.training import train_stack
+from fingru.model.slices import train_slices
+from fingru.model.threads import compute_threads
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -63,7 +63,7 @@ def walk_markets(
     widest = max(1, len(folds) - 1) * settings[0].members
     while group := list(islice(waiting, max(1, settings[1].stack_models // widest))):
         plan = make_plan(group[0], settings, seed, device)
-        with torch_threads(plan.training.threads):
+        with compute_threads(plan.training.threads):
             found = list(_group(group, folds, plan, number))
         yield from found
         number += len(group)
@@ -107,7 +107,7 @@ def _fit(
         for member in range(plan.model.members)
     ]
     identities = [fold_identity(p, fold, plan) for *_, p in markets for fold in folds]
-    fitted = cut_folds(train_stack(bank, tasks, plan, lambda *_: None, start), identities)
+    fitted = cut_folds(train_slices(bank, tasks, plan, lambda *_: None, start), identities)
     return [fitted[i : i + len(folds)] for i in range(0, len(fitted), len(folds))]
 
 

@@ -21,7 +21,7 @@ from fingru.forecast.forecaster import Fold, ForecastProblem
 from fingru.model.fitted import FittedFold, build_network, check_fits
 from fingru.model.likelihood import Distribution
 from fingru.model.sequences import DeviceBank, SequenceBank, build_bank, tail_windows
-from fingru.model.threads import torch_threads
+from fingru.model.threads import compute_threads
 
 FloatArray = NDArray[np.float64]
 ASSET_BLOCK = 8
@@ -158,7 +158,7 @@ def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "a
     last = problem.prices.n_sessions - 1
     row = _origin_row(fitted, problem.prices.index)
     out = empty_forecast(problem, fitted.members, student_t=fitted.student_t)
-    with torch_threads(fitted.training.threads):
+    with compute_threads(fitted.training.threads):
         fold = Fold(fitted.manifest["fold"], row, 0, row, last)
         forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
     return out

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fingru.errors import ConfigError
+from fingru.model.threads import kernel_threads
 
 Backend = Literal["auto", "torch", "numba"]
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -101,7 +102,7 @@ def _numba_kernel() -> Layer | None:
         return None
 
     def fused(x: Tensor, weights: Weights, h0: Tensor, mask: Tensor | None) -> Tensor:
-        states: Tensor = gru_numba(x, GRUWeights(*weights), h0, mask)
+        states: Tensor = gru_numba(x, GRUWeights(*weights), h0, mask, kernel_threads())
         return states
 
     return fused

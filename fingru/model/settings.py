@@ -123,6 +123,11 @@ class TrainingSettings(Settings):
         ge=1,
         description="Models trained in one tensor program at most; bounds memory.",
     )
+    slices: int = Field(
+        default=4,
+        ge=1,
+        description="Parts of a stack trained beside each other, one thread each, on a CPU.",
+    )
     threads: int = Field(
         default=0, ge=0, description="CPU threads; 0 takes all this process may use."
     )

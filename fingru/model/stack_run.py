@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fingru.model.diagnostics import GradientNorms
 from fingru.model.network import MultiScaleGRU
+from fingru.model.optimiser import StackedAdamW, WeightTable, clip_each_model
 from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.sequences import (
     DeviceBank,
@@ -27,7 +28,6 @@ from fingru.model.sequences import (
     labelled,
     tail_windows,
 )
-from fingru.model.settings import TrainingSettings
 
 Standardisers = tuple[Tensor, Tensor]
 """Mean and standard deviation of every model's features, (M, S, F) each."""
@@ -62,7 +62,11 @@ class StackRun:
         network.reset([_torch_generator(s) for s in seeds])
         self.network = network.to(device)
         self.averaged = deepcopy(self.network)  # what is validated, kept and used
-        self._optimiser = _optimiser(self.network, self.settings)
+        self._weights, self._averages = WeightTable(self.network), WeightTable(self.averaged)
+        settings = plan.training
+        self._optimiser = StackedAdamW(
+            self._weights, settings.learning_rate, settings.weight_decay
+        )
         self.gradients = GradientNorms(len(tasks), self.settings.clip_norm)
         # Labels of horizon h overlap: h of them say about as much as one that stands alone.
         first = plan.horizons[0]
@@ -87,34 +91,19 @@ class StackRun:
 
         A model with rate 0 stays as it is.
         """
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * float(rates.max())
-        self._optimiser.zero_grad(set_to_none=True)
         loss, penalty = self._losses()
-        (loss + penalty).sum().backward()  # type: ignore[no-untyped-call]
-        norms = clip_each_model(list(self.network.parameters()), self.settings.clip_norm)
+        gradients = self._weights.gradients((loss + penalty).sum())
+        norms = clip_each_model(gradients, self.settings.clip_norm)
         self.gradients.add(norms.double().cpu().numpy(), rates > 0.0)
-        self._move(rates)
+        self._optimiser.step(gradients, rates)
+        self._follow(rates > 0.0)
         return loss.detach().double().cpu().numpy()
 
     @torch.no_grad()
-    def _move(self, rates: NDArray[np.float64]) -> None:
-        """Let every model go its share of the step, and its averaged weights follow it.
-
-        ``average += (1 - averaging) (weights - average)``. AdamW's step is proportional to its
-        learning rate, so a share of the step is a step at that share of the rate.
-        """
-        present = list(self.network.parameters())
-        share = torch.from_numpy(rates / rates.max()).to(present[0])
-        uneven = bool((share != 1.0).any())
-        before = [p.clone() for p in present] if uneven else present
-        self._optimiser.step()
-        follow = (share > 0.0).to(share) * (1 - self.settings.averaging)
-        for average, old, p in zip(self.averaged.parameters(), before, present, strict=True):
-            each = (-1, *[1] * (p.ndim - 1))
-            if uneven:
-                p.copy_(torch.lerp(old, p, share.view(each)))
-            average.lerp_(p, follow.view(each))
+    def _follow(self, moved: NDArray[np.bool_]) -> None:
+        """``average += (1 - averaging) (weights - average)`` for the models (M,) that moved."""
+        share = torch.from_numpy(moved * (1 - self.settings.averaging)).to(self._averages.values)
+        self._averages.values.lerp_(self._weights.values, share.unsqueeze(1))
 
     def _losses(self) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood and mean penalty of a fresh batch, each (M,)."""
@@ -194,30 +183,6 @@ class ValidationTail:
         mean = total / count.clamp(min=1)
         losses: NDArray[np.float64] = (mean * run.weights).sum(1).cpu().numpy()
         return losses
-
-
-@torch.no_grad()
-def clip_each_model(parameters: Sequence[Tensor], largest: float) -> Tensor:
-    """Scale each model's gradients so that their joint norm is at most ``largest``.
-
-    Returns the norms before that, (M,).
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
-    factor = (largest / (norms + 1e-6)).clamp(max=1.0)
-    for g in gradients:
-        g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
-    return norms
-
-
-def _optimiser(network: MultiScaleGRU, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW; biases do not decay."""
-    named = list(network.named_parameters())
-    groups = [
-        {"params": [p for n, p in named if "weight" in n], "weight_decay": settings.weight_decay},
-        {"params": [p for n, p in named if "bias" in n], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
 
 
 def sum_per_model(values: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:

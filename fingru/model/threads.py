@@ -1,12 +1,20 @@
-"""CPU threads set on purpose: torch's default counts cores this process may not use."""
+"""CPU threads set on purpose: torch's default counts cores this process may not use.
+
+torch itself always runs with one thread here. Its small operations would wait for a second one
+longer than they take, and how a sum is shared out would decide its last bits. What runs on many
+cores are the kernels, whose results do not depend on it, and slices of a stack beside each other.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
+
+_KERNEL_THREADS: ContextVar[int] = ContextVar("kernel_threads", default=0)
 
 
 def available_cores() -> int:
@@ -16,12 +24,28 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def kernel_threads() -> int:
+    """Threads that a kernel called from here may use."""
+    return _KERNEL_THREADS.get() or available_cores()
+
+
 @contextmanager
-def torch_threads(threads: int) -> Iterator[int]:
-    """Run with this many torch threads (0: all available cores), and restore the former number."""
-    before, wanted = torch.get_num_threads(), threads or available_cores()
-    torch.set_num_threads(wanted)
+def kernels_on(threads: int) -> Iterator[None]:
+    """Give the kernels called inside this many threads; holds for the calling thread."""
+    token = _KERNEL_THREADS.set(threads)
     try:
-        yield wanted
+        yield
+    finally:
+        _KERNEL_THREADS.reset(token)
+
+
+@contextmanager
+def compute_threads(threads: int) -> Iterator[int]:
+    """Run on this many threads (0: all available cores), torch on one; restore it afterwards."""
+    before, wanted = torch.get_num_threads(), threads or available_cores()
+    torch.set_num_threads(1)
+    try:
+        with kernels_on(wanted):
+            yield wanted
     finally:
         torch.set_num_threads(before)

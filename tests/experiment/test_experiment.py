@@ -111,8 +111,8 @@ def test_progress_tells_every_stage(prices, config):
     run_backtest(prices, changed, store=False, progress=listen)
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
     assert stages == [
-        "features", "train", "forecast", "baselines", "strategies", "leak check", "attribution",
-        "evidence",
+        "features", "train", "forecast", "strategies", "leak check", "attribution", "evidence",
+        "baselines",
     ]  # fmt: skip
     for stage in stages:
         done = [(d, t) for s, d, t in told if s == stage]

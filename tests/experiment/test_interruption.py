@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from fingru import experiment, record
 from fingru.config import to_toml, with_values
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.experiment import run_backtest
@@ -60,7 +61,7 @@ def whole(pair):
 
 @pytest.mark.parametrize(
     ("stage", "done", "units"),
-    [("train", 14, 2), ("baselines", 1, 4), ("strategies", 2, 6)],
+    [("train", 14, 2), ("strategies", 2, 4), ("baselines", 1, 4)],
 )
 def test_interrupted_run_resumes_to_the_same_bytes(prices, config, whole, stage, done, units):
     with pytest.raises(InterruptedRunError, match=r"go on with: .*--resume \S+") as stopped:
@@ -74,6 +75,20 @@ def test_interrupted_run_resumes_to_the_same_bytes(prices, config, whole, stage,
     assert files_of(resumed.directory.path) == files_of(whole.path)
     assert timeless(resumed.manifest) == timeless(whole.manifest)
     assert report_without_times(resumed.directory.path) == report_without_times(whole.path)
+
+
+def test_finished_baselines_are_read_not_made_again(prices, config, whole, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(InterruptedRunError):
+        patched.setattr(experiment, "_result", stop)
+        run_backtest(prices, config)
+    (row,) = list_runs(config.store.runs)
+    assert len(RunDirectory.open(config.store.runs, row["id"]).unit_names()) == 6
+    monkeypatch.setattr(record, "BaselineWalk", None)
+    resumed = run_backtest(prices, config, resume=row["id"])
+    assert files_of(resumed.directory.path) == files_of(whole.path)
 
 
 def test_finished_folds_are_not_trained_again(prices, config):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecaster import Fold, ForecastProblem
 from fingru.forecast.labels import make_labels
+from fingru.model.plan import TrainingPlan
+from fingru.model.sequences import build_bank
 from fingru.model.settings import ModelSettings, TrainingSettings
 
 SCALES, WARMUP, DECAY = (1, 4), 30, 0.94
@@ -91,3 +96,29 @@ def training_settings() -> TrainingSettings:
         dropout=0.0,
         threads=1,
     )
+
+
+@pytest.fixture
+def make_plan(problem, model_settings, training_settings):
+    def make(**changes):
+        return TrainingPlan(
+            model=model_settings,
+            training=training_settings.model_copy(update=changes),
+            scales=problem.features.scales,
+            features=len(problem.features.names),
+            horizons=problem.labels.horizons,
+            warmup_bars=problem.features.warmup_bars,
+            seed=4,
+            device=torch.device("cpu"),
+        )
+
+    return make
+
+
+@pytest.fixture
+def bank(problem):
+    """Sequences with a reference variance four times too high: there is something to learn."""
+    features = replace(
+        problem.features, reference_variance=4 * problem.features.reference_variance
+    )
+    return build_bank(replace(problem, features=features))

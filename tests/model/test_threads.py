@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
-from fingru.model.threads import available_cores, torch_threads
+from fingru.model.threads import available_cores, compute_threads, kernel_threads, kernels_on
 
 
-def test_threads_are_set_inside_and_restored_after_an_error():
+def test_torch_runs_on_one_thread_inside_and_as_before_after_an_error():
     before, inside = torch.get_num_threads(), []
 
     def fail():
-        with torch_threads(before + 1) as threads:
-            inside.append((threads, torch.get_num_threads()))
+        with compute_threads(3) as threads:
+            inside.append((threads, kernel_threads(), torch.get_num_threads()))
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert inside == [(before + 1, before + 1)]
+    assert inside == [(3, 3, 1)]
     assert torch.get_num_threads() == before
+    assert kernel_threads() == available_cores()
 
 
 def test_zero_threads_means_all_available_cores():
-    with torch_threads(0) as threads:
-        assert threads == available_cores() == torch.get_num_threads()
+    with compute_threads(0) as threads:
+        assert threads == available_cores() == kernel_threads()
+
+
+def test_kernels_of_one_thread_leave_those_of_another_alone():
+    seen = []
+    with kernels_on(5):
+        other = threading.Thread(target=lambda: seen.append(kernel_threads()))
+        other.start()
+        other.join()
+        assert kernel_threads() == 5
+    assert seen == [available_cores()]

@@ -10,39 +10,12 @@ import torch
 
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
-from fingru.model.plan import ModelTask, TrainingPlan, split_fold
-from fingru.model.sequences import build_bank
+from fingru.model.plan import ModelTask, split_fold
 from fingru.model.training import train_stack
 
 
 def ignore(step, loss):
     assert np.isfinite(loss)
-
-
-@pytest.fixture
-def make_plan(problem, model_settings, training_settings):
-    def make(**changes):
-        return TrainingPlan(
-            model=model_settings,
-            training=training_settings.model_copy(update=changes),
-            scales=problem.features.scales,
-            features=len(problem.features.names),
-            horizons=problem.labels.horizons,
-            warmup_bars=problem.features.warmup_bars,
-            seed=4,
-            device=torch.device("cpu"),
-        )
-
-    return make
-
-
-@pytest.fixture
-def bank(problem):
-    """Sequences with a reference variance four times too high: there is something to learn."""
-    features = replace(
-        problem.features, reference_variance=4 * problem.features.reference_variance
-    )
-    return build_bank(replace(problem, features=features))
 
 
 def test_stacked_training_equals_one_by_one(bank, folds, make_plan):

@@ -9,7 +9,13 @@ returns known by then, and the variance is filtered bar by bar through the test 
 parameters. Importing this package loads neither scipy nor arch.
 """
 
-from fingru.forecast.baselines.walk import forecast_baselines, make_baseline
+from fingru.forecast.baselines.walk import BaselineWalk, forecast_baselines, make_baseline
 from fingru.forecast.settings import BASELINE_NAMES, BaselineSettings
 
-__all__ = ["BASELINE_NAMES", "BaselineSettings", "forecast_baselines", "make_baseline"]
+__all__ = [
+    "BASELINE_NAMES",
+    "BaselineSettings",
+    "BaselineWalk",
+    "forecast_baselines",
+    "make_baseline",
+]

@@ -1,7 +1,8 @@
 """Runs one-asset tasks in this process, or in a few beside it when they are many and slow.
 
 A task is a pure function of its arguments and is never split, so where it runs changes nothing in
-its result.
+its result. What runs beside this process begins at once and gives way to it, so that whoever
+starts the tasks may do other work before asking for their results.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Task:
     settings: BaselineSettings
 
 
-def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, OwnForecast]]:
-    """Yield every task with its forecast, in any order.
+class RunningTasks:
+    """Tasks under way: the slow ones beside this process if that pays, the others when asked for.
 
     Parameters
     ----------
@@ -52,17 +53,50 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, OwnFo
 
     Known at: as the method says; tasks do not see each other.
     """
-    slow = [task for task in tasks if task.name in _SLOW]
-    workers = min(workers, os.cpu_count() or 1, len(slow))
-    left = {id(task): task for task in tasks}
-    if workers > 1 and sum(len(task.bars.folds) for task in slow) >= MIN_FITS_FOR_PROCESSES:
+
+    def __init__(self, tasks: Sequence[Task], workers: int) -> None:
+        self._left = {id(task): task for task in tasks}
+        self._pool: ProcessPoolExecutor | None = None
+        self._futures: dict[Future[OwnForecast], Task] = {}
+        slow = [task for task in tasks if task.name in _SLOW]
+        workers = min(workers, os.cpu_count() or 1, len(slow))
+        if workers > 1 and sum(len(task.bars.folds) for task in slow) >= MIN_FITS_FOR_PROCESSES:
+            self._begin(slow, workers)
+
+    def __enter__(self) -> RunningTasks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def results(self) -> Iterator[tuple[Task, OwnForecast]]:
+        """Yield every task with its forecast, in any order."""
+        fast = [task for task in self._left.values() if task not in self._futures.values()]
+        for task, forecast in _in_this_process(fast):
+            del self._left[id(task)]
+            yield task, forecast
         try:
-            for task, forecast in _in_processes(slow, workers):
-                del left[id(task)]
+            for future in as_completed(self._futures):
+                task = self._futures[future]
+                forecast = future.result()
+                del self._left[id(task)]
                 yield task, forecast
         except BrokenProcessPool:
             _LOGGER.warning("a process that fits baselines was ended; going on in this one")
-    yield from _in_this_process(list(left.values()))
+        yield from _in_this_process(list(self._left.values()))
+
+    def _begin(self, slow: Sequence[Task], workers: int) -> None:
+        # Spawned, not forked: torch and BLAS threads of this process do not survive a fork.
+        spawn = get_context("spawn")
+        self._pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=start_worker)
+        with _main_module_hidden():
+            try:
+                for task in slow:
+                    arguments = (task.name, task.bars, task.horizons, task.settings)
+                    self._futures[self._pool.submit(forecast_in_worker, *arguments)] = task
+            except BrokenProcessPool:  # ended before all was handed over; ``results`` sees it
+                pass
 
 
 def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, OwnForecast]]:
@@ -75,23 +109,6 @@ def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, OwnForecast]
         with controller.limit(limits=1):  # as in a worker: the last bits depend on the threads
             forecast = forecast_asset(task.name, task.bars, task.horizons, task.settings)
         yield task, forecast
-
-
-def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, OwnForecast]]:
-    # Spawned, not forked: torch and BLAS threads of this process do not survive a fork.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker)
-    try:
-        with _main_module_hidden():
-            futures: dict[Future[OwnForecast], Task] = {
-                pool.submit(
-                    forecast_in_worker, task.name, task.bars, task.horizons, task.settings
-                ): task
-                for task in tasks
-            }
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from fingru.errors import ConfigError
 from fingru.forecast.baselines.own_bars import OwnForecast, own_bars
-from fingru.forecast.baselines.pool import Task, run_tasks
+from fingru.forecast.baselines.pool import RunningTasks, Task
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, Forecaster, ForecastProblem, Progress, silent
 from fingru.forecast.settings import BASELINE_NAMES, BaselineSettings
@@ -29,7 +29,8 @@ class Baseline:
 
         Known at: parameters at the fold's origin, everything else at the row itself.
         """
-        return _walk((self.name,), problem, folds, self.settings, progress)[self.name]
+        settings = self.settings.model_copy(update={"names": (self.name,)})
+        return forecast_baselines(problem, folds, settings, progress)[0]
 
 
 def make_baseline(name: str, settings: BaselineSettings | None = None) -> Forecaster:
@@ -49,6 +50,54 @@ def make_baseline(name: str, settings: BaselineSettings | None = None) -> Foreca
     return Baseline(name, settings or BaselineSettings())
 
 
+class BaselineWalk:
+    """All baselines of ``settings.names`` on their way forward, begun when this is made.
+
+    What is slow runs in processes beside this one until ``finish`` collects it; leaving the
+    context ends them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no baseline of a name.
+
+    Known at: parameters at each fold's origin, everything else at the row itself.
+    """
+
+    def __init__(
+        self, problem: ForecastProblem, folds: Sequence[Fold], settings: BaselineSettings
+    ) -> None:
+        _check_names(settings.names)
+        self._problem, self._names = problem, settings.names
+        prices, horizons = problem.prices, problem.labels.horizons
+        bars = [own_bars(prices, asset, folds) for asset in range(prices.n_assets)]
+        self._tasks = [
+            Task(name, asset, own, horizons, settings)
+            for name in settings.names
+            for asset, own in enumerate(bars)
+        ]
+        self._running = RunningTasks(self._tasks, settings.workers)
+
+    def __enter__(self) -> BaselineWalk:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._running.__exit__(*error)
+
+    def finish(self, progress: Progress = silent) -> list[Forecast]:
+        """Wait for all of them; the same bits wherever they ran."""
+        assets = self._problem.prices.assets
+        found: dict[tuple[str, int], OwnForecast] = {}
+        for done, (task, forecast) in enumerate(self._running.results(), start=1):
+            found[task.name, task.asset] = forecast
+            told = f"{task.name} {assets[task.asset]}"
+            progress("baselines", done, len(self._tasks), told)
+        return [
+            _assemble(name, self._problem, [found[name, a] for a in range(len(assets))])
+            for name in self._names
+        ]
+
+
 def forecast_baselines(
     problem: ForecastProblem,
     folds: Sequence[Fold],
@@ -62,9 +111,8 @@ def forecast_baselines(
 
     Known at: parameters at each fold's origin, everything else at the row itself.
     """
-    _check_names(settings.names)
-    found = _walk(settings.names, problem, folds, settings, progress)
-    return [found[name] for name in settings.names]
+    with BaselineWalk(problem, folds, settings) as walk:
+        return walk.finish(progress)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -73,28 +121,6 @@ def _check_names(names: Sequence[str]) -> None:
             raise ConfigError(
                 f"there is no baseline {name!r}", f"choose from {', '.join(BASELINE_NAMES)}"
             )
-
-
-def _walk(
-    names: Sequence[str],
-    problem: ForecastProblem,
-    folds: Sequence[Fold],
-    settings: BaselineSettings,
-    progress: Progress,
-) -> dict[str, Forecast]:
-    prices, horizons = problem.prices, problem.labels.horizons
-    bars = [own_bars(prices, asset, folds) for asset in range(prices.n_assets)]
-    tasks = [
-        Task(name, a, bars[a], horizons, settings) for name in names for a in range(len(bars))
-    ]
-    found: dict[tuple[str, int], OwnForecast] = {}
-    for done, (task, forecast) in enumerate(run_tasks(tasks, settings.workers), start=1):
-        found[task.name, task.asset] = forecast
-        progress("baselines", done, len(tasks), f"{task.name} {prices.assets[task.asset]}")
-    return {
-        name: _assemble(name, problem, [found[name, a] for a in range(len(bars))])
-        for name in names
-    }
 
 
 def _assemble(name: str, problem: ForecastProblem, own: Sequence[OwnForecast]) -> Forecast:

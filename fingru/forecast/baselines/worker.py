@@ -10,14 +10,19 @@ from multiprocessing import parent_process
 from fingru.forecast.baselines.own_bars import OwnBars, OwnForecast
 from fingru.forecast.settings import BaselineSettings
 
+_NICENESS = 10
+"""What the parent does meanwhile goes first: it is waited for, these are not yet."""
+
 
 def start_worker() -> None:
-    """Use one thread for linear algebra, leave Ctrl-C to the parent, and end with it."""
+    """Use one thread for linear algebra, give way, leave Ctrl-C to the parent, end with it."""
     from threadpoolctl import threadpool_limits
 
     from fingru.forecast.baselines import methods  # noqa: F401 - loads what uses linear algebra
 
     threadpool_limits(limits=1)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

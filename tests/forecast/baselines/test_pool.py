@@ -2,6 +2,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
@@ -59,18 +60,28 @@ def test_a_killed_process_is_replaced_by_this_one(problem, folds_of, monkeypatch
     expected = forecast_baselines(problem, folds, settings)
     finished = []
 
-    def dies_after_one(tasks, _workers):
-        for answer in pool._in_this_process(tasks[:1]):
-            finished.append(answer[0])
-            yield answer
-        raise BrokenProcessPool
+    class DiesAfterOne:
+        def __init__(self, *_, **__):
+            pass
 
-    monkeypatch.setattr(pool, "_in_processes", dies_after_one)
+        def submit(self, work, *arguments):
+            future = Future()
+            if finished:
+                future.set_exception(BrokenProcessPool())
+            else:
+                finished.append(arguments)
+                future.set_result(work(*arguments))
+            return future
+
+        def shutdown(self, **_):
+            finished.append("shut down")
+
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", DiesAfterOne)
     monkeypatch.setattr(pool, "MIN_FITS_FOR_PROCESSES", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     with caplog.at_level(logging.WARNING):
         found = forecast_baselines(problem, folds, settings)
-    assert len(finished) == 1
+    assert finished[1:] == ["shut down"]
     assert "going on in this one" in caplog.text
     for one, other in zip(expected, found, strict=True):
         assert_equal(one, other)
