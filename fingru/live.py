@@ -188,7 +188,9 @@ def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
     from fingru.model.prediction import predict_since
 
     fitted = load_model(model.path, problem.features)
-    raw = predict_since(fitted, problem, model.config.device)
+    # A model trained on a graphics processor is used where there is none as well.
+    device = "cpu" if model.config.device == "cpu" else "auto"
+    raw = predict_since(fitted, problem, device)
     first = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
     return recalibrate(raw, problem.labels, [first], model.config.recalibration)
 

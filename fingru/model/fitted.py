@@ -120,11 +120,17 @@ def build_network(fitted: Sequence[FittedFold], device: torch.device) -> MultiSc
         features=one.mean.shape[-1],
         horizons=len(one.manifest["horizons"]),
     )
-    network = MultiScaleGRU(shape, one.model)
+    network = MultiScaleGRU(shape, _runs_on(one.model, device))
     network.load_state_dict(
         {k: torch.from_numpy(np.concatenate([f.weights[k] for f in fitted])) for k in one.weights}
     )
     return network.to(device).eval()
+
+
+def _runs_on(model: ModelSettings, device: torch.device) -> ModelSettings:
+    """The settings, without a kernel of another device: that is how, not what was trained."""
+    belongs_to = {"numba": "cpu", "triton": "cuda"}.get(model.backend, device.type)
+    return model if belongs_to == device.type else model.model_copy(update={"backend": "auto"})
 
 
 def check_fits(

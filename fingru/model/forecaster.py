@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from fingru.errors import ModelError
@@ -37,6 +38,11 @@ class GRUForecaster:
     checkpoints
         Where finished folds are kept, so that a killed run goes on with the same bytes; or None.
 
+    Raises
+    ------
+    ModelError
+        If the device is not there.
+
     Attributes
     ----------
     fitted
@@ -60,7 +66,7 @@ class GRUForecaster:
     ) -> None:
         self._model = model or ModelSettings()
         self._training = training or TrainingSettings()
-        self._seed, self._device, self._checkpoints = seed, device, checkpoints
+        self._seed, self._device, self._checkpoints = seed, choose_device(device), checkpoints
         self.fitted: tuple[FittedFold, ...] = ()
         self.history = history_frame([], ())
         self.bar_steps = 0
@@ -176,7 +182,7 @@ def make_plan(
     problem: ForecastProblem,
     settings: tuple[ModelSettings, TrainingSettings],
     seed: int,
-    device: str,
+    device: torch.device,
 ) -> TrainingPlan:
     """What all models that forecast this problem share."""
     features = problem.features
@@ -188,7 +194,7 @@ def make_plan(
         horizons=problem.labels.horizons,
         warmup_bars=features.warmup_bars,
         seed=seed,
-        device=choose_device(device),
+        device=device,
     )
 
 

@@ -17,7 +17,7 @@ from fingru.forecast.forecaster import Fold, ForecastProblem
 from fingru.model.fitted import FittedFold, cut_folds, fold_identity
 from fingru.model.forecaster import make_plan, repeated
 from fingru.model.plan import ModelTask, TrainingPlan
-from fingru.model.prediction import empty_forecast, forecast_folds
+from fingru.model.prediction import choose_device, empty_forecast, forecast_folds
 from fingru.model.sequences import SequenceBank, build_bank, join_banks
 from fingru.model.settings import ModelSettings, TrainingSettings
 from fingru.model.slices import train_slices
@@ -62,7 +62,7 @@ def walk_markets(
     waiting, number = iter(problems), 0
     widest = max(1, len(folds) - 1) * settings[0].members
     while group := list(islice(waiting, max(1, settings[1].stack_models // widest))):
-        plan = make_plan(group[0], settings, seed, device)
+        plan = make_plan(group[0], settings, seed, choose_device(device))
         with compute_threads(plan.training.threads):
             found = list(_group(group, folds, plan, number))
         yield from found

@@ -193,7 +193,7 @@ class StackedGRU(nn.Module):
 
     def scan(self, x: Tensor, mask: Tensor, layer: int, h0: Tensor) -> Tensor:
         """States (M, N, L, K) of one layer from inputs (M, N, L, F), mask and h0 (M, N, K)."""
-        return choose_layer(self.backend, x)(x, self.layer(layer), h0, mask)
+        return choose_layer(self.backend, x, self.hidden)(x, self.layer(layer), h0, mask)
 
 
 def to_torch_gru(stacked: StackedGRU, model: int) -> nn.GRU:

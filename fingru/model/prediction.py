@@ -191,5 +191,8 @@ def choose_device(name: str) -> torch.device:
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ModelError("there is no CUDA device", "use device auto or cpu")
+        raise ModelError(
+            f"there is no CUDA device that torch {torch.__version__} can use",
+            "use device auto or cpu, or install a CUDA build of torch",
+        )
     return torch.device("cuda" if name == "auto" and available else name.replace("auto", "cpu"))

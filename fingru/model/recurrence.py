@@ -15,7 +15,7 @@ from torch import Tensor
 from fingru.errors import ConfigError
 from fingru.model.threads import kernel_threads
 
-Backend = Literal["auto", "torch", "numba"]
+Backend = Literal["auto", "torch", "numba", "triton"]
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 Layer = Callable[[Tensor, Weights, Tensor, Tensor | None], Tensor]
 
@@ -72,21 +72,42 @@ def gru_layer(x: Tensor, weights: Weights, h0: Tensor, mask: Tensor | None = Non
     return gru_scan(gates.view(*x.shape[:3], -1), w_hh, b_hh, h0, mask)
 
 
-def choose_layer(backend: Backend, x: Tensor) -> Layer:
-    """Implementation of ``gru_layer`` for these inputs: the fused kernel where it can run.
+def choose_layer(backend: Backend, x: Tensor, units: int) -> Layer:
+    """Implementation of ``gru_layer`` for these inputs and K units: a kernel where one can run.
 
     Raises
     ------
     ConfigError
-        If the kernel is asked for by name and cannot run.
+        If a kernel is asked for by name and cannot run.
     """
+    if backend == "torch":
+        return gru_layer
+    if backend == "triton" or (backend == "auto" and x.device.type == "cuda"):
+        return _on_cuda(backend, x, units)
     fits = x.device.type == "cpu" and x.dtype == torch.float32
-    kernel = _numba_kernel() if backend != "torch" and fits else None
+    kernel = _numba_kernel() if fits else None
     if kernel is not None:
         return kernel
     if backend == "numba":
         raise ConfigError(
             "model.backend is 'numba' but the fused kernel runs only on CPU in float32 with numba",
+            "set model.backend to 'auto' or 'torch', or device to 'cpu'",
+        )
+    return gru_layer
+
+
+def _on_cuda(backend: Backend, x: Tensor, units: int) -> Layer:
+    """The Triton kernel, or the reference where it cannot run and was not named."""
+    from fingru.model.triton_kernels import obstacle
+
+    reason = obstacle(x.device, x.dtype, units)
+    if reason is None:
+        from fingru.model.triton_kernels.layer import gru_triton
+
+        return gru_triton
+    if backend == "triton":
+        raise ConfigError(
+            f"model.backend is 'triton', which needs triton and a CUDA device, but {reason}",
             "set model.backend to 'auto' or 'torch'",
         )
     return gru_layer

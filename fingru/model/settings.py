@@ -34,9 +34,10 @@ class ModelSettings(Settings):
     members: int = Field(
         default=3, ge=1, le=64, description="Members of the ensemble of each fold."
     )
-    backend: Literal["auto", "torch", "numba"] = Field(
+    backend: Literal["auto", "torch", "numba", "triton"] = Field(
         default="auto",
-        description="Recurrence: the fused CPU kernel where it fits, or plain torch.",
+        description="Recurrence: plain torch, the kernels for CPU (numba) or CUDA (triton), or "
+        "whichever of these is fast on the device.",
     )
 
 

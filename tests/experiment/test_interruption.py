@@ -81,9 +81,10 @@ def test_finished_baselines_are_read_not_made_again(prices, config, whole, monke
     def stop(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(InterruptedRunError):
+    with monkeypatch.context() as patched:
         patched.setattr(experiment, "_result", stop)
-        run_backtest(prices, config)
+        with pytest.raises(InterruptedRunError):
+            run_backtest(prices, config)
     (row,) = list_runs(config.store.runs)
     assert len(RunDirectory.open(config.store.runs, row["id"]).unit_names()) == 6
     monkeypatch.setattr(record, "BaselineWalk", None)

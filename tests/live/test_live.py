@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -70,6 +71,13 @@ def test_table_holds_ranges_and_prices_that_belong_together(prices, trained):
     np.testing.assert_allclose(table["annual_volatility"], annual)
     assert said.weights.keys() == {"SIM1", "SIM2"}
     assert said.notes == ()
+
+
+def test_model_trained_on_a_cuda_device_forecasts_without_one(prices, trained, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    stored = {**trained.job, "config": {**trained.job["config"], "device": "cuda"}}
+    table = predict(replace(trained, job=stored), prices).table
+    pd.testing.assert_frame_equal(table, predict(trained, prices).table)
 
 
 def test_holdings_decide_what_is_kept(prices, trained, config, now, tmp_path):

@@ -83,16 +83,16 @@ def test_gru_layer_equals_torch_gru(scan_inputs):
 
 
 def test_choose_layer_torch_is_the_reference():
-    assert choose_layer("torch", torch.zeros(1)) is gru_layer
+    assert choose_layer("torch", torch.zeros(1), K) is gru_layer
 
 
 def test_choose_layer_auto_takes_the_reference_for_float64():
-    assert choose_layer("auto", torch.zeros(1, dtype=torch.float64)) is gru_layer
+    assert choose_layer("auto", torch.zeros(1, dtype=torch.float64), K) is gru_layer
 
 
 def test_choose_layer_numba_in_float64_is_refused():
     with pytest.raises(ConfigError, match=r"model\.backend"):
-        choose_layer("numba", torch.zeros(1, dtype=torch.float64))
+        choose_layer("numba", torch.zeros(1, dtype=torch.float64), K)
 
 
 def test_choose_layer_kernel_equals_the_reference():
@@ -100,5 +100,5 @@ def test_choose_layer_kernel_equals_the_reference():
     shapes = ((M, N, L, 2), (M, 3 * K, 2), (M, 3 * K, K), (M, 3 * K), (M, 3 * K), (M, N, K))
     x, *weights, h0 = (torch.randn(*shape, generator=g) for shape in shapes)
     mask = torch.rand(M, N, L, generator=g) > 0.2
-    chosen = choose_layer("auto", x)(x, tuple(weights), h0, mask)
+    chosen = choose_layer("auto", x, K)(x, tuple(weights), h0, mask)
     torch.testing.assert_close(chosen, gru_layer(x, tuple(weights), h0, mask), rtol=0, atol=1e-5)

@@ -56,3 +56,19 @@ def test_asset_without_a_bar_keeps_its_state(problem, folds, model_settings, tra
         if bar is halted:
             assert np.isnan(after.variance[1]).all()
     np.testing.assert_array_equal(after.variance[1], last.variance[1])
+
+
+def test_model_trained_with_a_kernel_for_cuda_runs_on_the_cpu(
+    problem, folds, model_settings, training_settings
+):
+    forecaster = GRUForecaster(model_settings, training_settings, seed=5, device="cpu")
+    forecaster.walk_forward(problem, folds[:1])
+    (fitted,) = forecaster.fitted
+    elsewhere = {**fitted.manifest, "model": {**fitted.manifest["model"], "backend": "triton"}}
+    t, features = 100, problem.features
+    present = np.ones(3, dtype=bool)
+    bar = Bar(features.values[:, t], present, present, np.full(3, 1e-4))
+    ours, same = (
+        StreamingGRU(one, 3).step(bar) for one in (fitted, replace(fitted, manifest=elsewhere))
+    )
+    np.testing.assert_allclose(same.variance, ours.variance, rtol=1e-5)
