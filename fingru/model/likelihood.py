@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,3 +64,12 @@ class StudentT:
 
 
 Distribution = Gaussian | StudentT
+
+
+def join(parts: Sequence[Distribution]) -> Distribution:
+    """Distributions (M, B, ...) of the same kind side by side along B."""
+    mean, variance = (
+        torch.cat([getattr(p, n) for p in parts], dim=1) for n in ("mean", "variance")
+    )
+    dfs = [p.df for p in parts if p.df is not None]
+    return StudentT(mean, variance, torch.cat(dfs, dim=1)) if dfs else Gaussian(mean, variance)

@@ -23,6 +23,9 @@ from fingru.model.settings import ModelSettings
 
 DF_FLOOR = 2.1
 
+CORRECTION = "correction"
+"""Name, among the weights, of what is added to the log variance."""
+
 
 @dataclass(frozen=True)
 class NetworkShape:
@@ -59,6 +62,9 @@ class MultiScaleGRU(nn.Module):
         )
         self.fusion = StackedLinear(m, len(shape.scales) * hidden, settings.fusion)
         self.heads = StackedLinear(m, settings.fusion, outputs)
+        # Of the log variance; found after training, not by it.
+        self.register_buffer(CORRECTION, torch.zeros(m, shape.horizons))
+        self.correction: Tensor
 
     @property
     def parts(self) -> int:
@@ -116,7 +122,8 @@ class MultiScaleGRU(nn.Module):
         fused = torch.tanh(self.fusion(states) + to_fusion)
         mean, log_ratio, *df = (self.heads(fused) + to_heads).chunk(self.parts, dim=-1)
         bound = self.settings.max_log_ratio
-        variance = torch.exp(bound * torch.tanh(log_ratio / bound))
+        correction = self.correction[:, None, None]
+        variance = torch.exp(bound * torch.tanh(log_ratio / bound) + correction)
         if not df:
             return Gaussian(mean, variance)
         return StudentT(mean, variance, DF_FLOOR + functional.softplus(df[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 BoolArray = NDArray[np.bool_]
 
@@ -53,11 +53,3 @@ class KeptWeights:
         for name, p in network.named_parameters():
             picked = torch.from_numpy(chosen).to(p.device).view(-1, *[1] * (p.ndim - 1))
             self.weights[name] = torch.where(picked, p.detach(), self.weights[name])
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by parameter name, each with leading dimension M."""
-        return {k: _to_numpy(v) for k, v in self.weights.items()}
-
-
-def _to_numpy(tensor: Tensor) -> NDArray[np.float32]:
-    return tensor.cpu().numpy().copy()

@@ -104,6 +104,12 @@ class TrainingSettings(Settings):
         description="Steps on all labels, tail included, after the best weights are chosen; "
         "0 leaves the tail out.",
     )
+    correction_prior: float = Field(
+        default=252.0,
+        gt=0.0,
+        description="Sessions of the validation tail at which half of the correction of the log "
+        "variance that it asks for is made; very large makes none.",
+    )
     enough_labels: int = Field(
         default=20_000,
         ge=1,

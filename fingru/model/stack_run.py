@@ -5,7 +5,7 @@ Models share no parameter, so one backward pass gives every model its own gradie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
 
@@ -14,8 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.model.calibration import TailCalibration, calibrate
 from fingru.model.diagnostics import GradientNorms
-from fingru.model.network import MultiScaleGRU
+from fingru.model.likelihood import Distribution, join
+from fingru.model.network import CORRECTION, MultiScaleGRU
 from fingru.model.optimiser import StackedAdamW, WeightTable, clip_each_model
 from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.sequences import (
@@ -76,8 +78,9 @@ class StackRun:
         )
 
     def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Replace the random first weights, (M, ...) by parameter name."""
+        """Replace the random first weights, (M, ...) by parameter name; corrections start anew."""
         state = {name: torch.from_numpy(values) for name, values in weights.items()}
+        state[CORRECTION] = torch.zeros_like(state[CORRECTION])
         for network in (self.network, self.averaged):
             network.load_state_dict(state)
 
@@ -163,11 +166,33 @@ class ValidationTail:
     @torch.no_grad()
     def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
         """Negative log-likelihood over the tail, (M,), horizons weighed as in training."""
+        shape = network.shape.models, len(self._run.plan.horizons)
+        total = torch.zeros(shape, dtype=torch.float64, device=self._run.plan.device)
+        count = torch.zeros_like(total)
+        for forecast, y, known in self._forecasts(network):
+            nll = torch.where(known, -forecast.log_prob(y), 0.0)
+            total += nll.double().sum((1, 2))
+            count += known.double().sum((1, 2))
+        mean = total / count.clamp(min=1)
+        losses: NDArray[np.float64] = (mean * self._run.weights).sum(1).cpu().numpy()
+        return losses
+
+    @torch.no_grad()
+    def calibration(self, network: MultiScaleGRU) -> TailCalibration:
+        """What the tail says of the width of the forecasts."""
+        forecasts, targets, known = zip(*self._forecasts(network), strict=True)
+        return calibrate(
+            join(forecasts),
+            torch.cat(targets, dim=1),
+            torch.cat(known, dim=1),
+            self._run.plan.horizons,
+            self._run.settings.correction_prior,
+        )
+
+    def _forecasts(self, network: MultiScaleGRU) -> Iterator[tuple[Distribution, Tensor, Tensor]]:
+        """Forecasts, outcomes and which of them count, (M, B, L, H), some assets at a time."""
         run, s = self._run, self._run.settings
         at_all, inside_all = self._windows.positions(self._bars)
-        shape = len(at_all), len(run.plan.horizons)
-        total = torch.zeros(shape, dtype=torch.float64, device=run.plan.device)
-        count = torch.zeros_like(total)
         for first in range(0, at_all.shape[1], VALIDATION_BLOCK):
             block = slice(first, first + VALIDATION_BLOCK)
             at = torch.from_numpy(at_all[:, block]).to(run.plan.device)
@@ -177,12 +202,7 @@ class ValidationTail:
             y, known = run.bank.labels(
                 at[:, :, s.burn_in :], mask[:, :, s.burn_in :], self._first, self._last
             )
-            nll = torch.where(known, -forecast.log_prob(y), 0.0)
-            total += nll.double().sum((1, 2))
-            count += known.double().sum((1, 2))
-        mean = total / count.clamp(min=1)
-        losses: NDArray[np.float64] = (mean * run.weights).sum(1).cpu().numpy()
-        return losses
+            yield forecast, y, known
 
 
 def sum_per_model(values: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
 from fingru.model.budget import Budget, make_budget
+from fingru.model.calibration import TailCalibration
 from fingru.model.diagnostics import diagnose
+from fingru.model.network import CORRECTION
 from fingru.model.plan import ModelTask, TrainingPlan
 from fingru.model.selection import EarlyStopping, KeptWeights
 from fingru.model.sequences import LabelRange, SequenceBank, labelled
@@ -55,7 +57,8 @@ class TrainedStack:
     bar_steps
         Recurrence steps forward and backward: models x sequences x bars x scales x steps.
     diagnostics
-        Of each model: see ``diagnose``, and ``gradient_norms`` of all its steps.
+        Of each model: see ``diagnose``, ``gradient_norms`` of all its steps, and ``calibration``
+        on the validation tail, before the refit.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -119,27 +122,35 @@ def train_stack(
             history += _history(tasks, due, step, _recent_mean(recent, budget), losses)
         if not (stopping.active & (budget.steps > step)).any():
             break
+    run.averaged.load_state_dict(kept.weights, strict=False)
+    calibration = validation.calibration(run.averaged)
     if plan.training.refit_steps:
         trained = stopping.best_step > 0 if start is None else np.isfinite(stopping.best_loss)
         done += _learn_tail(bank, tasks, run, kept, trained)
-    run.averaged.load_state_dict(kept.weights)
+    weights = kept.weights | {CORRECTION: calibration.correction}
+    run.averaged.load_state_dict(weights)
     return TrainedStack(
-        weights=kept.arrays(),
+        weights={name: values.cpu().numpy().copy() for name, values in weights.items()},
         mean=run.mean.cpu().numpy(),
         std=run.std.cpu().numpy(),
         best_step=stopping.best_step,
         best_loss=stopping.best_loss,
         history=history,
         bar_steps=done * run.bar_steps,
-        diagnostics=_diagnostics(run, validation),
+        diagnostics=_diagnostics(run, validation, calibration),
     )
 
 
-def _diagnostics(run: StackRun, validation: ValidationTail) -> list[dict[str, Any]]:
+def _diagnostics(
+    run: StackRun, validation: ValidationTail, calibration: TailCalibration
+) -> list[dict[str, Any]]:
     """What every model looks like from inside, on some assets of its validation tail."""
     inputs, settings = validation.inputs(_LOOKED_AT), run.settings
     found = diagnose(run.averaged, inputs, settings.burn_in, settings.input_clip)
-    return [{**one, "gradient_norms": run.gradients.of(m)} for m, one in enumerate(found)]
+    return [
+        {**one, "gradient_norms": run.gradients.of(m), "calibration": calibration.of(m)}
+        for m, one in enumerate(found)
+    ]
 
 
 def _learn_tail(
@@ -159,7 +170,7 @@ def _learn_tail(
     run = StackRun(bank, tasks, [task.known for task in tasks], first.plan, standardisers)
     run.gradients = first.gradients
     for network in (run.network, run.averaged):
-        network.load_state_dict(kept.weights)
+        network.load_state_dict(kept.weights, strict=False)
     budget = make_budget(first.labels, first.settings.refit_steps, first.settings)
     for step in range(1, budget.longest + 1):
         loss = run.step(budget.falling(step))

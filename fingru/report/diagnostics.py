@@ -58,6 +58,12 @@ def diagnostics_table(result: BacktestResult) -> Table:
         ),
         Column("variance", "Spread of log variance", "ratio", "Over validation bars."),
         Column("mean", "Spread of the mean", "ratio", "In volatilities, over validation bars."),
+        Column(
+            "width", "Width correction", "ratio", "Factor of the standard deviation that the "
+            "validation tail asked for, drawn towards 1.",
+        ),
+        Column("before", "90 % coverage before", "percent", "On the validation tail."),
+        Column("after", "90 % coverage after", "percent", "On the validation tail, corrected."),
         Column("inputs", "Inputs cut", "percent", "Share of the feature most often at its bound."),
     )  # fmt: skip
     rows = [{"fold": fold, **_row(members)} for fold, members in by_fold.items()]
@@ -73,7 +79,7 @@ def _members(result: BacktestResult) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _row(members: list[dict[str, Any]]) -> dict[str, float | None]:
-    def mean(*path: str) -> float:
+    def mean(*path: str | int) -> float:
         values = []
         for one in members:
             value: Any = one
@@ -90,6 +96,9 @@ def _row(members: list[dict[str, Any]]) -> dict[str, float | None]:
         "df": None if members[0]["df"] is None else mean("df"),
         "variance": mean("log_variance_spread"),
         "mean": mean("mean_spread"),
+        "width": float(np.exp(0.5 * mean("calibration", "correction", 0))),
+        "before": mean("calibration", "coverage_90", "before"),
+        "after": mean("calibration", "coverage_90", "after"),
         "inputs": mean("clipped_inputs", "share"),
     }
 

@@ -33,7 +33,7 @@ def test_kept_weights_change_for_chosen_models_only():
     with torch.no_grad():
         network["w"].fill_(1.0)
     kept.take(network, np.array([False, True, False]))
-    assert kept.arrays()["w"].tolist() == [[0, 0], [1, 1], [0, 0]]
+    assert kept.weights["w"].tolist() == [[0, 0], [1, 1], [0, 0]]
 
 
 def test_kept_weights_are_copies():
@@ -41,4 +41,4 @@ def test_kept_weights_are_copies():
     kept = KeptWeights(network)
     with torch.no_grad():
         network["w"].fill_(5.0)
-    assert kept.arrays()["w"].tolist() == [[0, 0]]
+    assert kept.weights["w"].tolist() == [[0, 0]]

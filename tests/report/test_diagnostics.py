@@ -19,6 +19,10 @@ def member(df=6.0, alarms=()):
         "df": df,
         "mean_spread": 0.05,
         "log_variance_spread": 0.3,
+        "calibration": {
+            "correction": [0.2 * df / 10, 0.0],
+            "coverage_90": {"before": 0.85, "after": 0.9},
+        },
         "clipped_inputs": {"share": 0.02, "scale": 0, "feature": 1},
         "alarms": list(alarms),
     }
@@ -42,6 +46,8 @@ def test_a_fold_is_the_mean_of_its_members(told):
     assert first["gradient"] == pytest.approx(0.6)
     assert first["weights"] == pytest.approx(5.0)
     assert first["clipped"] == pytest.approx(0.25)
+    assert first["width"] == pytest.approx(np.exp(0.06))
+    assert (first["before"], first["after"]) == pytest.approx((0.85, 0.9))
 
 
 def test_alarms_name_their_folds(told, result):

@@ -1,0 +1,116 @@
+"""The correction of the width that the validation tail asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fingru.model.calibration import calibrate, log_variance_correction, shrunk
+from fingru.model.forecaster import GRUForecaster
+from fingru.model.likelihood import Gaussian, StudentT
+from fingru.model.network import CORRECTION
+from fingru.model.plan import ModelTask
+from fingru.model.stack_run import StackRun, ValidationTail
+from fingru.model.streaming import StreamingGRU
+
+SHAPE = (2, 5, 4000, 1)
+"""Models, assets, bars, horizons."""
+
+
+def outcomes(df, factors, seed=0):
+    """Forecasts of variance 1 of returns whose variance is ``factors`` (M,) times that."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal(SHAPE) if df is None else rng.standard_t(df, SHAPE)
+    unit = z if df is None else z * np.sqrt((df - 2) / df)
+    y = torch.tensor(unit * np.sqrt(np.reshape(factors, (2, 1, 1, 1))))
+    mean, variance = torch.zeros(SHAPE), torch.ones(SHAPE)
+    forecast = (
+        Gaussian(mean, variance) if df is None else StudentT(mean, variance, torch.tensor(df))
+    )
+    return forecast, y, torch.ones(SHAPE, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("df", [None, 5.0, 30.0])
+def test_the_wrong_width_is_found(df):
+    found = log_variance_correction(*outcomes(df, [4.0, 0.5]))
+    assert found[:, 0].numpy() == pytest.approx(np.log([4.0, 0.5]), abs=0.05)
+
+
+def test_a_halved_sigma_is_repaired():
+    forecast, y, known = outcomes(5.0, [4.0, 1.0])
+    told = calibrate(forecast, y, known, (1,), prior=1e-9)
+    assert told.coverage[0, 0] < 0.7
+    assert told.coverage[:, 1].numpy() == pytest.approx([0.9, 0.9], abs=0.01)
+    assert told.of(0)["coverage_90"]["after"] == pytest.approx(0.9, abs=0.01)
+
+
+def test_only_known_outcomes_count():
+    forecast, y, known = outcomes(5.0, [4.0, 1.0])
+    some = known.clone()
+    some[0, :, 2000:], some[1] = False, False
+    expected = log_variance_correction(forecast, y, some)
+    y = torch.where(some, y, 1e6)
+    assert torch.equal(log_variance_correction(forecast, y, some), expected)
+    assert expected[1] == 0.0
+    assert calibrate(forecast, y, some, (1,), prior=252.0).of(1)["coverage_90"]["before"] is None
+
+
+def test_short_tails_are_believed_less():
+    found = shrunk(torch.tensor([[0.4], [0.4]]), torch.tensor([[252.0], [0.0]]), prior=252.0)
+    assert found[:, 0].tolist() == pytest.approx([0.2, 0.0])
+
+
+def test_sessions_count_not_outcomes_and_overlaps_once():
+    forecast, y, known = outcomes(None, [4.0, 4.0])
+    one, five = (
+        calibrate(forecast, y, known, (h,), prior=4000.0).correction[0, 0] for h in (1, 5)
+    )
+    assert float(one) == pytest.approx(np.log(4.0) / 2, abs=0.05)
+    assert float(five) == pytest.approx(float(one) * (800 / 4800) / 0.5, rel=1e-5)
+
+
+def test_a_network_made_too_sure_is_corrected_on_its_tail(bank, folds, make_plan):
+    tasks, plan = [ModelTask(fold, 0) for fold in folds], make_plan(correction_prior=1e-9)
+    train, tails = zip(*(task.split(plan) for task in tasks), strict=True)
+    run = StackRun(bank, tasks, train, plan)
+    tail = ValidationTail(bank, tails, run)
+    honest = tail.calibration(run.averaged).correction
+    with torch.no_grad():
+        heads = run.averaged.heads.bias[:, 2:4]  # log variance ratio of both horizons
+        heads.sub_(np.log(4.0))
+    found = tail.calibration(run.averaged)
+    bound = plan.model.max_log_ratio
+    shift = bound * np.tanh(np.log(4.0) / bound)
+    torch.testing.assert_close(found.correction, honest + shift, atol=2e-3, rtol=0)
+    assert (found.coverage[:, 1] > found.coverage[:, 0]).all()
+
+
+def test_corrections_are_stored_and_widen_what_is_forecast(
+    problem, folds, model_settings, training_settings
+):
+    forecaster = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
+    forecaster.walk_forward(problem, folds)
+    fitted = forecaster.fitted[-1]
+    told = [one["calibration"]["correction"] for one in fitted.manifest["diagnostics"]]
+    np.testing.assert_array_equal(fitted.weights[CORRECTION], np.array(told, np.float32))
+    assert fitted.weights[CORRECTION].any()
+    network = StreamingGRU(fitted, n_assets=2)._network
+    states, current = torch.zeros(2, 1, 1, 10), torch.zeros(2, 1, 1, 6)
+    with torch.no_grad():
+        corrected = network.distribution(states, current).variance
+        network.correction.zero_()
+        plain = network.distribution(states, current).variance
+    ratio = (corrected / plain)[:, 0, 0].numpy()
+    np.testing.assert_allclose(ratio, np.exp(fitted.weights[CORRECTION]), rtol=1e-5)
+
+
+def test_later_folds_begin_without_the_first_ones_correction(bank, folds, make_plan):
+    from fingru.model.training import train_stack
+
+    plan = make_plan(learning_rate=1e-30, patience=100)
+    first = train_stack(bank, [ModelTask(folds[0], 0)], plan, lambda *_: None)
+    assert first.weights[CORRECTION].any()
+    later = [ModelTask(folds[0], 0)]
+    again = train_stack(bank, later, plan, lambda *_: None, first.weights)
+    np.testing.assert_array_equal(again.weights[CORRECTION], first.weights[CORRECTION])
