@@ -7,21 +7,15 @@ cores are the kernels, whose results do not depend on it, and slices of a stack 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
 
+from fingru.cores import available_cores
+
 _KERNEL_THREADS: ContextVar[int] = ContextVar("kernel_threads", default=0)
-
-
-def available_cores() -> int:
-    """Number of cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def kernel_threads() -> int:

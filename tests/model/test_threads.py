@@ -7,7 +7,8 @@ import threading
 import pytest
 import torch
 
-from fingru.model.threads import available_cores, compute_threads, kernel_threads, kernels_on
+from fingru.cores import available_cores
+from fingru.model.threads import compute_threads, kernel_threads, kernels_on
 
 
 def test_torch_runs_on_one_thread_inside_and_as_before_after_an_error():
