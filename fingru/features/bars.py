@@ -1,20 +1,24 @@
-"""What a feature function sees: one contiguous series of aggregated bars of one asset.
+"""What a feature function sees: contiguous series of aggregated bars.
 
 ``Windows`` says how long a window may be at a scale; ``aggregation`` makes the bars.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import ConfigError
+from fingru.features.trailing import lagged
 
 FloatArray = NDArray[np.float64]
+Value = TypeVar("Value")
 
 FIELDS = ("open", "high", "low", "volume")
 """Fields of a panel that a feature may need beside the close."""
@@ -77,6 +81,10 @@ class Windows:
 class Bars:
     """N aggregated bars of one asset and phase; arrays are (N,), read-only, without gaps.
 
+    Built-in features are given many series at once: all K phases of one scale of several assets,
+    (A, K, N), and a market that is the same for these assets as (K, N). Time is always the last
+    axis; series that are shorter than others end in NaN.
+
     Parameters
     ----------
     close
@@ -123,7 +131,7 @@ class Bars:
     panel: Market | None = None
 
     def __len__(self) -> int:
-        return self.close.size
+        return int(self.close.shape[-1])
 
     @property
     def scale(self) -> int:
@@ -178,21 +186,11 @@ class Bars:
 
     def first(self, n: int) -> Bars:
         """The first n bars: what was known at the close of bar n - 1."""
-        return Bars(
-            windows=self.windows,
-            close=self.close[:n],
-            log_return=self.log_return[:n],
-            realized_variance=self.realized_variance[:n],
-            volatility=self.volatility[:n],
-            slow_volatility=self.slow_volatility[:n],
-            open=_first(self.open, n),
-            high=_first(self.high, n),
-            low=_first(self.low, n),
-            volume=_first(self.volume, n),
-            range_variance=_first(self.range_variance, n),
-            days=_first(self.days, n),
-            panel=None if self.panel is None else self.panel.first(n),
-        )
+        return self.one((), n)
+
+    def one(self, series: tuple[int, ...], n: int) -> Bars:
+        """The first n bars of one of many series, by its asset and phase, or by its phase."""
+        return Bars(**{f.name: _one(getattr(self, f.name), series, n) for f in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,23 +228,28 @@ class Market:
         spread = self.average_variance - self.portfolio.realized_variance
         return np.asarray(np.maximum(spread, 0.0), dtype=np.float64)
 
-    def first(self, n: int) -> Market:
-        """The first n bars: what was known at the close of bar n - 1."""
-        return Market(
-            self.portfolio.first(n),
-            self.average_variance[:n],
-            self.usual_variance[:n],
-            self.average_volatility[:n],
-            self.usual_volatility[:n],
-        )
+    def one(self, series: tuple[int, ...], n: int) -> Market:
+        """The market in step with ``Bars.one``."""
+        return Market(**{f.name: _one(getattr(self, f.name), series, n) for f in fields(self)})
 
 
-def _first(values: FloatArray | None, n: int) -> FloatArray | None:
-    return None if values is None else values[:n]
+def _one(values: Any, series: tuple[int, ...], n: int) -> Any:  # noqa: ANN401 - any field
+    """One series of a field; an array without the axis of the assets is indexed by phase."""
+    if isinstance(values, Bars | Market):
+        return values.one(series, n)
+    if not isinstance(values, np.ndarray):
+        return values
+    return values[series[len(series) - (values.ndim - 1) :] if series else ...][..., :n]
 
 
-def lagged(values: FloatArray) -> FloatArray:
-    """Values of the bar before, NaN at the first."""
-    out = np.full(values.shape, np.nan)
-    out[1:] = values[:-1]
-    return out
+def once(function: Callable[[Bars], Value]) -> Callable[[Bars], Value]:
+    """Decorate a function of bars to be computed once for the same bars, and kept with them."""
+
+    @wraps(function)
+    def kept(bars: Bars) -> Value:
+        values = bars.__dict__.setdefault("_kept", {})
+        if function not in values:
+            values[function] = function(bars)
+        return cast("Value", values[function])
+
+    return kept

@@ -8,21 +8,23 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.cores import available_cores
 from fingru.errors import ConfigError
-from fingru.features.aggregation import Compact, own_bars, phases
+from fingru.features.aggregation import phases
 from fingru.features.bars import FIELDS, MARKET, Windows
-from fingru.features.custom import computed, refuse_look_ahead
+from fingru.features.block_columns import Recipe, write_block
+from fingru.features.blocks import blocks, compact, each
+from fingru.features.custom import refuse_look_ahead
 from fingru.features.definition import Feature
 from fingru.features.feature_set import FeatureSet
 from fingru.features.market import (
     ASSET_VOLATILITY,
     LISTED_ROWS,
     MarketRows,
-    at_own_bars,
     market_rows,
 )
 from fingru.features.registry import resolve_columns
@@ -30,17 +32,13 @@ from fingru.features.settings import FeatureSettings
 from fingru.features.volatility import FLOOR_SHARE, START_BARS, reference_variance
 from fingru.market.prices import Prices
 
-FloatArray = NDArray[np.float64]
-
-MICROSECONDS_PER_DAY = 86_400e6
-
 LOG = logging.getLogger(__name__)
 
 LAYOUT_VERSION = 1
 """Raise it when aggregation, scattering or clipping change what a column means."""
 
 
-def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
+def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) -> FeatureSet:
     """Compute all columns of all assets at all scales.
 
     Each asset is taken on its own bars, so a missing session neither shortens nor fills a
@@ -53,6 +51,9 @@ def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
         T sessions of A assets.
     settings
         Columns, scales and windows.
+    threads
+        Assets are computed on so many threads; 0: on all available cores. The values are the
+        same. With a user's own columns it is one, as they may not be made for more.
 
     Returns
     -------
@@ -68,21 +69,19 @@ def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
     Known at: the close of each row.
     """
     features = _usable(resolve_columns(settings.columns), prices)
-    windows = tuple(Windows(s, settings.longest_window) for s in settings.scales)
-    warmup_bars = max(w.scale * f.warmup(w) for w in windows for f in features) - 1
-    shape = (prices.n_assets, prices.n_sessions, len(windows), len(features))
+    recipe = Recipe(features, settings)
+    warmup_bars = recipe.warmup_bars
+    shape = (prices.n_assets, prices.n_sessions, len(settings.scales), len(features))
     values = np.zeros(shape, dtype=np.float32)
     valid = np.zeros(shape[:2], dtype=np.bool_)
     reads_market = any(MARKET in f.needs for f in features)
     market = market_rows(prices, settings.longest_window) if reads_market else None
     _probe(features, prices, market, settings)
-    for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])[warmup_bars:]
-        if rows.size == 0:
-            continue
-        valid[a, rows] = True
-        own = asset_values(prices, a, market, features, settings)
-        values[a, rows] = own[warmup_bars:]
+    found = blocks(prices.has_bar, warmup_bars + 1)
+    for block in found:
+        for asset, rows in zip(block.assets, block.rows, strict=True):
+            valid[asset, rows[warmup_bars:]] = True
+    each(partial(write_block, values, prices, market, recipe), found, _threads(features, threads))
     return FeatureSet(
         values=values,
         valid=valid,
@@ -94,36 +93,6 @@ def build_features(prices: Prices, settings: FeatureSettings) -> FeatureSet:
         warmup_bars=warmup_bars,
         fingerprint=fingerprint(features, settings),
     )
-
-
-def asset_values(
-    prices: Prices,
-    asset: int,
-    market: MarketRows | None,
-    features: tuple[Feature, ...],
-    settings: FeatureSettings,
-) -> NDArray[np.float32]:
-    """Features of one asset on its own bars, (n, S, F); 0 where undefined.
-
-    Known at: the close of each bar.
-    """
-    raw = _raw_fields(prices, asset)
-    own = compact(prices, asset, market, settings.longest_window)
-    out = np.zeros((own.close.size, len(settings.scales), len(features)), dtype=np.float32)
-    for s, scale in enumerate(settings.scales):
-        windows = Windows(scale, settings.longest_window)
-        for positions, bars in phases(own, windows, settings.decay):
-            for f, feature in enumerate(features):
-                if len(bars) < feature.warmup(windows):
-                    continue
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    column = computed(feature, bars)
-                out[positions, s, f] = _bounded(column, settings.clip)
-        for f, feature in enumerate(features):
-            first = _first_known(raw, feature.needs)
-            if first > 0:
-                out[: first + scale * feature.warmup(windows), s, f] = 0.0
-    return out
 
 
 def fingerprint(features: tuple[Feature, ...], settings: FeatureSettings) -> str:
@@ -165,39 +134,8 @@ def _usable(features: tuple[Feature, ...], prices: Prices) -> tuple[Feature, ...
     return usable
 
 
-def compact(prices: Prices, asset: int, market: MarketRows | None, longest: int) -> Compact:
-    """One asset's own bars, with the panel's market (T,) summed between them.
-
-    Known at: each bar itself.
-    """
-    rows = np.flatnonzero(prices.has_bar[:, asset])
-    raw = _raw_fields(prices, asset)
-    raw["stamp"] = prices.index.as_unit("us").asi8[rows] / MICROSECONDS_PER_DAY
-    return own_bars(raw, longest, None if market is None else at_own_bars(market, rows))
-
-
-def _raw_fields(prices: Prices, asset: int) -> dict[str, FloatArray]:
-    """Close and the fields the panel has, on the asset's own bars."""
-    rows = prices.has_bar[:, asset]
-    present = {name: getattr(prices, name) for name in ("close", *FIELDS)}
-    return {name: v[rows, asset] for name, v in present.items() if v is not None}
-
-
-def _first_known(raw: dict[str, FloatArray], needs: tuple[str, ...]) -> int:
-    """Own position from which every needed field has had a value; N if one never has."""
-    first = 0
-    for name in needs:
-        if name == MARKET:
-            continue
-        known = np.isfinite(raw[name])
-        first = max(first, int(np.argmax(known)) if known.any() else known.size)
-    return first
-
-
-def _bounded(column: FloatArray, clip: float) -> NDArray[np.float32]:
-    """Cut to the bound; what is undefined becomes 0."""
-    clipped = np.clip(column, -clip, clip)
-    return np.where(np.isnan(clipped), 0.0, clipped).astype(np.float32)
+def _threads(features: tuple[Feature, ...], threads: int) -> int:
+    return 1 if any(f.probed for f in features) else threads or available_cores()
 
 
 def _probe(

@@ -35,6 +35,9 @@ class Feature:
         models refuse features of another version.
     probed
         Whether the causality of the function is checked whenever features are built.
+    side_by_side
+        Whether the function takes many series at once, arrays (..., N) with time last; else it
+        is called with one after another.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Feature:
     needs: tuple[str, ...] = ()
     version: str = "1"
     probed: bool = False
+    side_by_side: bool = False
 
     def __call__(self, bars: Bars) -> NDArray[np.float64]:
         """Values of the feature, (N,)."""

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from ta.momentum import RSIIndicator
 from ta.trend import MACD
 from ta.volatility import BollingerBands
 
-from fingru.features.bars import Bars, Windows
+from fingru.features.bars import Bars, Windows, once
 from fingru.features.definition import feature
+from fingru.features.stacked import stacked
 from fingru.features.volatility import volatility_log_ratio
 
 FloatArray = NDArray[np.float64]
@@ -43,22 +43,25 @@ def rsi(bars: Bars) -> FloatArray:
     J. W. Wilder, New concepts in technical trading systems (1978), section VI.
     """
     window = rsi_window(bars.windows)
-    index = RSIIndicator(bars.series("close"), window=window, fillna=False).rsi().to_numpy()
-    moved = np.cumsum(np.nan_to_num(bars.log_return) != 0) > 0
-    centred = np.where(moved, (index - 50.0) / 50.0, 0.0)
-    centred[: window - 1] = np.nan
+    index = RSIIndicator(stacked(bars.close), window=window, fillna=False).rsi()
+    steps = bars.log_return
+    moved = np.logical_or.accumulate(~np.isnan(steps) & (steps != 0), axis=-1)
+    centred = np.where(moved, (index.to_numpy().reshape(moved.shape) - 50.0) / 50.0, 0.0)
+    centred[..., : window - 1] = np.nan
     return centred
 
 
-@lru_cache(maxsize=1)
-def _macd(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Line, signal and histogram over ``close * volatility``; kept while one series is at work."""
+@once
+def _macd(bars: Bars) -> MACD:
+    """``ta``'s MACD of all series."""
     fast, slow, signal = bars.windows.proportional(*MACD_BARS)
-    lines = MACD(bars.series("close"), slow, max(fast, 1), signal, fillna=False)
+    return MACD(stacked(bars.close), slow, max(fast, 1), signal, fillna=False)
+
+
+def _over_volatility(line: pd.Series[float], bars: Bars) -> FloatArray:
+    """A line of the MACD over ``close * volatility``."""
     unit = bars.close * bars.volatility
-    values = (lines.macd(), lines.macd_signal(), lines.macd_diff())
-    line, sign, histogram = (v.to_numpy() / unit for v in values)
-    return line, sign, histogram
+    return np.asarray(line.to_numpy().reshape(unit.shape) / unit)
 
 
 @feature()
@@ -72,7 +75,7 @@ def macd_line(bars: Bars) -> FloatArray:
     ----------
     G. Appel, Technical analysis: power tools for active investors (2005), chapter 8.
     """
-    return _macd(bars)[0]
+    return _over_volatility(_macd(bars).macd(), bars)
 
 
 @feature()
@@ -81,7 +84,7 @@ def macd_signal(bars: Bars) -> FloatArray:
 
     Known at: the close of the bar.
     """
-    return _macd(bars)[1]
+    return _over_volatility(_macd(bars).macd_signal(), bars)
 
 
 @feature()
@@ -90,15 +93,20 @@ def macd_histogram(bars: Bars) -> FloatArray:
 
     Known at: the close of the bar.
     """
-    return _macd(bars)[2]
+    return _over_volatility(_macd(bars).macd_diff(), bars)
 
 
-@lru_cache(maxsize=1)
-def _bollinger(bars: Bars) -> tuple[FloatArray, FloatArray]:
-    """``ta``'s %b and width in percent; kept while one series is at work."""
+@once
+def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lower band of all series by ``ta``, the width, and the width in percent of the middle.
+
+    Only the bands are asked of ``ta``: its %b and width would make each of them anew.
+    """
     window = bars.windows.window(BOLLINGER_BARS)
-    bands = BollingerBands(bars.series("close"), window=window, window_dev=2, fillna=False)
-    return bands.bollinger_pband().to_numpy(), bands.bollinger_wband().to_numpy()
+    bands = BollingerBands(stacked(bars.close), window=window, window_dev=2, fillna=False)
+    made = (bands.bollinger_hband(), bands.bollinger_lband(), bands.bollinger_mavg())
+    high, low, middle = (band.to_numpy().reshape(bars.close.shape) for band in made)
+    return low, high - low, (high - low) / middle * 100
 
 
 @feature()
@@ -111,8 +119,8 @@ def bollinger_position(bars: Bars) -> FloatArray:
     ----------
     J. Bollinger, Bollinger on Bollinger bands (2001), chapter 8.
     """
-    position, width = _bollinger(bars)
-    return np.where(width < NARROWEST_BAND, 0.0, 2.0 * position - 1.0)
+    low, width, percent = _bands(bars)
+    return np.where(percent < NARROWEST_BAND, 0.0, 2.0 * ((bars.close - low) / width) - 1.0)
 
 
 @feature()
@@ -123,7 +131,7 @@ def bollinger_width(bars: Bars) -> FloatArray:
     bands are 4 standard deviations wide, so the ratio of variances is
     ``(width / 400)**2 / (slow_vol**2 * n / 6)``. Known at: the close of the bar.
     """
-    _, width = _bollinger(bars)
+    *_, percent = _bands(bars)
     window = bars.windows.window(BOLLINGER_BARS)
     expected = bars.slow_volatility**2 * (window / 6.0)
-    return volatility_log_ratio((width / 400.0) ** 2, expected)
+    return volatility_log_ratio((percent / 400.0) ** 2, expected)

@@ -12,15 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.features import return_columns, volatility_columns
-from fingru.features.bars import MARKET, Bars, lagged
+from fingru.features.bars import MARKET, Bars
 from fingru.features.definition import feature
-from fingru.features.volatility import (
-    TINY_VARIANCE,
-    ewma,
-    rolling_mean,
-    start_bars,
-    volatility_log_ratio,
-)
+from fingru.features.trailing import ewma, lagged, rolling_mean
+from fingru.features.volatility import TINY_VARIANCE, start_bars, volatility_log_ratio
 
 FloatArray = NDArray[np.float64]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 from fingru.errors import ConfigError
@@ -16,12 +17,12 @@ from fingru.features.custom import load_feature
 from fingru.features.definition import Feature
 
 BUILT_IN: dict[str, Feature] = {
-    value.name: value
+    value.name: replace(value, side_by_side=True)
     for module in (return_columns, indicator_columns, volatility_columns, market_columns)
     for value in vars(module).values()
     if isinstance(value, Feature)
 }
-"""Features by name, found in the modules that define them."""
+"""Features by name, found in the modules that define them; all take series side by side."""
 
 
 def available_columns() -> tuple[str, ...]:

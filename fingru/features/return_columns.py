@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fingru.features.bars import Bars, Windows
 from fingru.features.definition import feature
-from fingru.features.volatility import rolling_mean
+from fingru.features.trailing import extreme, rolling_mean
 
 FloatArray = NDArray[np.float64]
 
@@ -81,7 +80,7 @@ def days_since_bar(bars: Bars) -> FloatArray:
     of traders, Journal of Financial Economics 17 (1986).
     """
     if bars.days is None:
-        return np.zeros(len(bars))
+        return np.zeros(bars.close.shape)
     mean = rolling_mean(bars.days, bars.windows.window(GAP_BARS))
     return np.log(bars.days / mean)
 
@@ -101,8 +100,8 @@ def drawdown(bars: Bars) -> FloatArray:
     positive. Known at: the close of the bar.
     """
     n = bars.windows.window(DRAWDOWN_BARS)
-    out = np.full(len(bars), np.nan)
+    out = np.full(bars.close.shape, np.nan)
     if len(bars) >= n:
-        highest = sliding_window_view(bars.close, n).max(axis=1)
-        out[n - 1 :] = np.log(bars.close[n - 1 :] / highest) / np.sqrt(n)
+        highest = extreme(bars.close, n, np.maximum)
+        out[..., n - 1 :] = np.log(bars.close[..., n - 1 :] / highest) / np.sqrt(n)
     return out / bars.volatility

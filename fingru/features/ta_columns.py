@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.errors import ConfigError
-from fingru.features.bars import Bars, Windows, lagged
+from fingru.features.bars import Bars, Windows
 from fingru.features.definition import Feature, settled
-from fingru.features.volatility import ewma, start_bars
+from fingru.features.trailing import ewma, lagged
+from fingru.features.volatility import start_bars
 
 FloatArray = NDArray[np.float64]
 

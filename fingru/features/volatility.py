@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
+from fingru.features.trailing import ewma
 from fingru.market.prices import Prices
 
 FloatArray = NDArray[np.float64]
@@ -31,39 +31,6 @@ def start_bars(scale: int) -> int:
     return max(2, -(-START_BARS // scale))
 
 
-def ewma(values: FloatArray, decay: float, start: int) -> FloatArray:
-    """Exponentially weighted mean, started from a plain mean.
-
-    ``m[n - 1] = mean(x[:n])`` with n = ``start``, then
-    ``m[i] = decay * m[i - 1] + (1 - decay) * x[i]``, counting finite values only.
-
-    Parameters
-    ----------
-    values
-        (N,) values; NaN entries are left out and get NaN.
-    decay
-        Weight of the past, in (0, 1).
-    start
-        Finite values averaged for the start, at least 1.
-
-    Returns
-    -------
-    (N,) mean; NaN before the start.
-
-    Known at: the bar itself.
-    """
-    out = np.full(values.shape, np.nan)
-    rows = np.flatnonzero(np.isfinite(values))
-    if rows.size < start:
-        return out
-    known = values[rows]
-    mean = known[:start].mean()
-    later, _ = lfilter([1.0 - decay], [1.0, -decay], known[start:], zi=[decay * mean])
-    out[rows[start - 1]] = mean
-    out[rows[start:]] = later
-    return out
-
-
 def ewma_mean_square(
     squares: FloatArray, decay: float, start: int, floor_share: float = FLOOR_SHARE
 ) -> FloatArray:
@@ -74,7 +41,7 @@ def ewma_mean_square(
     Parameters
     ----------
     squares
-        (N,) squared returns or sums of them; NaN entries are left out and get NaN.
+        (..., N) squared returns or sums of them; NaN entries are left out and get NaN.
     decay
         Weight of the past, in (0, 1).
     start
@@ -84,12 +51,13 @@ def ewma_mean_square(
 
     Returns
     -------
-    (N,) variance; NaN before the start.
+    (..., N) variance; NaN before the start.
 
     Known at: the bar itself.
     """
     finite = np.isfinite(squares)
-    so_far = np.cumsum(np.where(finite, squares, 0.0)) / np.maximum(np.cumsum(finite), 1)
+    total = np.cumsum(np.where(finite, squares, 0.0), axis=-1)
+    so_far = total / np.maximum(np.cumsum(finite, axis=-1), 1)
     floor = np.maximum(floor_share * so_far, TINY_VARIANCE)
     return np.asarray(np.maximum(ewma(squares, decay, start), floor), dtype=np.float64)
 
@@ -100,7 +68,7 @@ def ewma_variance(
     start: int = START_BARS,
     floor_share: float = FLOOR_SHARE,
 ) -> FloatArray:
-    """EWMA variance of one asset's log returns, as RiskMetrics defines it.
+    """EWMA variance of log returns, as RiskMetrics defines it.
 
     ``v[i] = decay * v[i - 1] + (1 - decay) * r[i]**2``, started from the mean of the first
     ``start`` squared returns and floored at ``floor_share`` of the mean of all squared
@@ -109,7 +77,7 @@ def ewma_variance(
     Parameters
     ----------
     log_returns
-        (N,) one-bar log returns; NaN (no bar, or no bar before) is left out and gets NaN.
+        (..., N) one-bar log returns; NaN (no bar, or no bar before) is left out and gets NaN.
     decay
         Weight of the past, in (0, 1).
     start
@@ -119,7 +87,7 @@ def ewma_variance(
 
     Returns
     -------
-    (N,) variance per bar, positive; NaN up to the ``start``-th return.
+    (..., N) variance per bar, positive; NaN up to the ``start``-th return.
 
     Known at: the bar itself; it is the forecast of the variance of the *next* return.
 
@@ -146,22 +114,6 @@ def reference_variance(prices: Prices, decay: float = 0.94) -> FloatArray:
     return np.stack(
         [ewma_variance(log_returns[:, a], decay) for a in range(prices.n_assets)]
     ).reshape(prices.n_assets, prices.n_sessions)
-
-
-def rolling_mean(values: FloatArray, window: int) -> FloatArray:
-    """Mean of the last ``window`` non-negative values, (N,).
-
-    Leading NaN are left out; NaN until ``window`` values are there. No NaN may follow a value.
-    Known at: the bar itself.
-    """
-    out = np.full(values.shape, np.nan)
-    first = int(np.argmax(np.isfinite(values))) if np.isfinite(values).any() else values.size
-    total = np.cumsum(values[first:])
-    if total.size < window:
-        return out
-    total[window:] = total[window:] - total[:-window]
-    out[first + window - 1 :] = np.maximum(total[window - 1 :], 0.0) / window
-    return out
 
 
 def volatility_log_ratio(variance: FloatArray, relative_to: FloatArray) -> FloatArray:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fingru.features.bars import Bars, Windows
+from fingru.features.bars import Bars, Windows, once
 from fingru.features.definition import feature
-from fingru.features.volatility import ewma, rolling_mean, start_bars, volatility_log_ratio
+from fingru.features.trailing import ewma, lagged, rolling_mean
+from fingru.features.volatility import start_bars, volatility_log_ratio
 
 FloatArray = NDArray[np.float64]
 
@@ -52,6 +53,7 @@ def volatility_10(bars: Bars) -> FloatArray:
 
 
 @feature()
+@once
 def volatility_ewma(bars: Bars) -> FloatArray:
     """EWMA volatility over the slow one.
 
@@ -106,9 +108,8 @@ def overnight_gap(bars: Bars) -> FloatArray:
 
     ``log(open[i] / close[i-1]) / vol[i-1]``. Known at: the close of the bar.
     """
-    out = np.full(len(bars), np.nan)
-    out[1:] = np.log(bars.field("open")[1:] / bars.close[:-1])
-    return out / bars.previous_volatility
+    gap = np.log(bars.field("open") / lagged(bars.close))
+    return gap / bars.previous_volatility
 
 
 @feature(needs=("high", "low"))

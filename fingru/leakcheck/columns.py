@@ -8,7 +8,7 @@ import numpy as np
 
 from fingru.features.aggregation import phases
 from fingru.features.bars import MARKET, Windows
-from fingru.features.build import compact
+from fingru.features.blocks import compact
 from fingru.features.custom import AGREEMENT, computed
 from fingru.features.market import market_rows
 from fingru.features.registry import resolve_columns

@@ -7,7 +7,7 @@ import pytest
 
 from fingru.features.aggregation import phases
 from fingru.features.bars import Windows
-from fingru.features.build import compact
+from fingru.features.blocks import compact
 from fingru.features.market import market_rows
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingru.features.aggregation import garman_klass_variance, own_bars, phases
+from fingru.features.aggregation import phases
 from fingru.features.bars import Windows
+from fingru.features.own_bars import garman_klass_variance, own_bars
 
 
 def raw_fields(prices, asset):

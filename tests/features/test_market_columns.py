@@ -8,7 +8,7 @@ import pytest
 
 from fingru.errors import ConfigError, LeakFoundError
 from fingru.features import FeatureSettings, build_features
-from fingru.features.build import compact
+from fingru.features.blocks import compact
 from fingru.features.market import market_rows
 from fingru.features.registry import BUILT_IN
 from fingru.market.prices import Prices

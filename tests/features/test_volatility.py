@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+from fingru.features.trailing import ewma, rolling_mean
 from fingru.features.volatility import (
     TINY_VARIANCE,
-    ewma,
     ewma_variance,
     reference_variance,
-    rolling_mean,
     volatility_log_ratio,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
-from fingru.features.volatility import rolling_mean
+from fingru.features.trailing import rolling_mean
 from fingru.forecast.baselines.ewma import one_bar_ewma
 from fingru.forecast.baselines.own_bars import (
     MIN_VARIANCE,

@@ -1,0 +1,93 @@
+"""Many series at once through ``ta``, each computed as if it were alone.
+
+A call of ``ta`` on one series costs more in pandas than in arithmetic, so the phases of several
+assets are laid end to end in one pandas Series. Whatever looks back (a difference, a smoothing,
+a rolling window) starts anew in each of them; other methods that look back are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.indexers import BaseIndexer
+
+FloatArray = NDArray[np.float64]
+
+_Series: Any = pd.Series  # its type does not foresee methods that do less
+
+
+def stacked(values: FloatArray) -> Stacked:
+    """Lay series (..., N) end to end for ``ta``; ``result.to_numpy().reshape(...)`` goes back."""
+    series = Stacked(np.ascontiguousarray(values).ravel())
+    series.length = values.shape[-1]
+    return series
+
+
+class Stacked(_Series):  # type: ignore[misc]
+    """Series of ``length`` values each, end to end; nothing looks back over their borders."""
+
+    _metadata = ("length",)  # pandas hands it on to what is computed of the Series
+    length: int
+
+    @property
+    def _constructor(self) -> type[Stacked]:
+        return Stacked
+
+    def diff(self, periods: int = 1) -> Stacked:
+        """Difference to the value ``periods`` before in the same series, NaN at its start."""
+        values = self._each()
+        steps = np.full(values.shape, np.nan)
+        steps[:, periods:] = values[:, periods:] - values[:, :-periods]
+        return stacked(steps)
+
+    def rolling(self, window: int, min_periods: int | None = None) -> Any:  # noqa: ANN401 - pandas'
+        """Rolling windows of pandas, cut off at the start of each series."""
+        return super().rolling(_Within(window, self.length), min_periods=min_periods)
+
+    def ewm(self, **smoothing: Any) -> Smoothing:  # noqa: ANN401 - pandas'
+        """Exponential smoothing of pandas, of each series from its own start."""
+        return Smoothing(pd.DataFrame(self._each().T).ewm(**smoothing))
+
+    def _each(self) -> FloatArray:
+        return np.asarray(self.to_numpy().reshape(-1, self.length))
+
+    def _refused(self, *_: object, **__: object) -> None:
+        raise NotImplementedError("this would look over the borders of stacked series")
+
+    shift = pct_change = cumsum = cumprod = cummax = cummin = _refused
+    expanding = ffill = bfill = interpolate = _refused
+
+
+class Smoothing:
+    """What ``Stacked.ewm`` gives: a frame with a column for each series, so pandas parts them."""
+
+    def __init__(self, columns: Any) -> None:  # noqa: ANN401 - pandas'
+        self._columns = columns
+
+    def mean(self) -> Stacked:
+        """Exponentially weighted mean of each series."""
+        return stacked(self._columns.mean().to_numpy().T)
+
+
+class _Within(BaseIndexer):
+    """Windows that end at each value and start no earlier than its own series."""
+
+    def __init__(self, window: int, length: int) -> None:
+        super().__init__(window_size=window)
+        self._window, self._length = window, length
+
+    def get_window_bounds(
+        self,
+        num_values: int = 0,
+        min_periods: int | None = None,  # noqa: ARG002 - the signature is pandas'
+        center: bool | None = None,  # noqa: ARG002
+        closed: str | None = None,  # noqa: ARG002
+        step: int | None = None,  # noqa: ARG002
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First position and the one after the last, of every window."""
+        at = np.arange(num_values, dtype=np.int64)
+        first = at - at % self._length
+        return np.maximum(at + 1 - self._window, first), at + 1
