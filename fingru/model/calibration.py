@@ -86,11 +86,10 @@ def widened(forecast: Distribution, correction: Tensor) -> Distribution:
 
 def _coverage(forecast: Distribution, target: Tensor, known: Tensor) -> Tensor:
     """Share of the first horizon's outcomes in the central 90 % interval, (M,)."""
-    df = np.nan
-    if forecast.df is not None:
-        df = torch.broadcast_to(forecast.df, forecast.mean.shape)[..., 0].double().cpu().numpy()
-    y, mean, variance = (
-        x[..., 0].double().cpu().numpy() for x in (target, forecast.mean, forecast.variance)
+    degrees = torch.tensor(torch.nan) if forecast.df is None else forecast.df
+    parts = target, forecast.mean, forecast.variance, degrees
+    y, mean, variance, df = (
+        torch.broadcast_to(part, known.shape)[..., 0].double().cpu().numpy() for part in parts
     )
     inside = torch.from_numpy(np.abs(pit(y, mean, variance, df) - 0.5) <= 0.45)
     chosen = known[..., 0].cpu()

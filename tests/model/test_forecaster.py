@@ -10,6 +10,7 @@ import pytest
 from fingru.errors import ModelError
 from fingru.forecast.forecaster import Fold
 from fingru.model.forecaster import GRUForecaster, chunk_folds
+from fingru.model.network import CORRECTION
 from fingru.model.sequences import build_bank
 
 ARRAYS = ("mean", "variance", "df", "epistemic_variance")
