@@ -1,20 +1,22 @@
-"""Fitting one GARCH-type model with ``arch``, and refusing fits that make no sense."""
+"""Fitting one GARCH-type model, and refusing fits that make no sense."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
-from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
+from scipy.optimize import minimize
 from scipy.signal import lfilter
 
+from fingru.forecast.baselines.garch_likelihood import (
+    BACKCAST_BARS,
+    BACKCAST_DECAY,
+    log_likelihood,
+)
 from fingru.forecast.baselines.own_bars import FloatArray
 from fingru.forecast.scores import log_score
-
-_BACKCAST_BARS = 75
-_BACKCAST_DECAY = 0.94
 
 MAX_PERSISTENCE = 1.02
 """A fit whose shocks grow faster than this per bar is refused."""
@@ -76,8 +78,8 @@ def fit_garch(
     """Fit by maximum likelihood; None where no sane fit was found.
 
     A first try starts from ``start``; if its optimiser complains or its answer is not sane, a
-    second one starts from ``arch``'s own guess. An answer the optimiser complained about is kept
-    only if it is at least as likely as ``start``, or as ``RISKMETRICS`` where there is none.
+    second one starts from the likeliest point of a grid. An answer the optimiser complained about
+    is kept only if it is at least as likely as ``start``, or as ``RISKMETRICS`` without one.
 
     Parameters
     ----------
@@ -137,8 +139,8 @@ def residual_variance(parameters: GarchParameters, residuals: FloatArray) -> Flo
 
     Known at: entry t + 1 at the bar of residual t, given the parameters and the first 75 bars.
     """
-    early = residuals[:_BACKCAST_BARS]
-    weights = _BACKCAST_DECAY ** np.arange(early.size)
+    early = residuals[:BACKCAST_BARS]
+    weights = BACKCAST_DECAY ** np.arange(early.size)
     backcast = float(np.sum(weights / weights.sum() * early**2))
     slope = np.where(residuals < 0.0, parameters.alpha + parameters.gamma, parameters.alpha)
     inflow = np.empty(residuals.size + 1)
@@ -159,34 +161,88 @@ def mean_log_score(parameters: GarchParameters, returns: FloatArray) -> float:
 def _maximise(
     returns: FloatArray, kind: GarchKind, guess: GarchParameters | None
 ) -> tuple[GarchParameters, bool] | None:
-    """Run the optimiser of ``arch``; its answer and whether it was content."""
-    model = ConstantMean(
-        returns,
-        volatility=GARCH(1, int(kind.leverage), 1),
-        distribution=StudentsT() if kind.errors == "t" else Normal(),
-        rescale=False,
-    )
-    start = None if guess is None else _to_vector(guess, kind)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            result = model.fit(disp="off", show_warning=False, starting_values=start)
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+    """Run the optimiser; its answer and whether it was content."""
+    start = _to_vector(guess, kind) if guess is not None else _likeliest_of_grid(returns, kind)
+    free = _free(kind)
+
+    def loss(some: FloatArray) -> tuple[float, FloatArray]:
+        value, slope = log_likelihood(_filled(some, kind), returns)
+        return (-value, -slope[free]) if np.isfinite(value) else (np.inf, np.zeros_like(some))
+
+    rows = _CONSTRAINTS[:, free]
+    bounds = np.array(_bounds(returns, kind))
+    with np.errstate(all="ignore"):
+        found = minimize(
+            loss,
+            np.clip(start[free], *bounds.T),
+            jac=True,
+            method="SLSQP",
+            bounds=bounds,
+            constraints={
+                "type": "ineq",
+                "fun": lambda some: rows @ some + _ROOM,
+                "jac": lambda _: rows,
+            },
+            options={"ftol": _ENOUGH, "maxiter": 300},
+        )
+    if not np.isfinite(found.x).all():
         return None
-    return _from_vector(np.asarray(result.params), kind), result.convergence_flag == 0
+    return _from_vector(_filled(found.x, kind)), bool(found.success)
+
+
+_NAMES = ("mean", "omega", "alpha", "gamma", "beta", "df")
+
+_ENOUGH = 1e-10
+"""Gain of the mean log density per bar below which the optimiser stops."""
+
+_CONSTRAINTS = np.array([[0.0, 0.0, 1.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, -0.5, -1.0, 0.0]])
+_ROOM = np.array([0.0, 1.0])
+"""``alpha + gamma >= 0`` and a persistence of at most 1."""
+
+
+def _free(kind: GarchKind) -> list[int]:
+    """Positions of the parameters that are fitted."""
+    return [0, 1, 2, *([3] if kind.leverage else []), 4, *([5] if kind.errors == "t" else [])]
+
+
+def _bounds(returns: FloatArray, kind: GarchKind) -> list[tuple[float, float]]:
+    size, far = float(np.var(returns)), 10.0 * abs(float(returns.mean()))
+    size_of = {"mean": (-far, far), "omega": (1e-8 * size, 10.0 * size), "df": (2.05, 500.0)}
+    slopes = {"alpha": (0.0, 1.0), "gamma": (-1.0, 2.0), "beta": (0.0, 1.0)}
+    return [(size_of | slopes)[_NAMES[i]] for i in _free(kind)]
+
+
+def _likeliest_of_grid(returns: FloatArray, kind: GarchKind) -> FloatArray:
+    """Start whose variance is the sample's, by likelihood."""
+    mean, size = float(returns.mean()), float(np.var(returns))
+    points = []
+    for news, tilt, persistence in product((0.02, 0.05, 0.1, 0.2), (0.0, 1.0), (0.9, 0.97, 0.99)):
+        gamma = tilt * news if kind.leverage else 0.0
+        alpha = news - 0.5 * gamma
+        omega = (1.0 - persistence) * size
+        points.append(np.array([mean, omega, alpha, gamma, persistence - news, _START_DF]))
+    used = slice(0, 6 if kind.errors == "t" else 5)
+    scores = [log_likelihood(point[used], returns)[0] for point in points]
+    return points[int(np.nanargmax(scores))][used]
+
+
+_START_DF = 8.0
+
+
+def _filled(some: FloatArray, kind: GarchKind) -> FloatArray:
+    """All parameters from the fitted ones, as ``log_likelihood`` takes them."""
+    vector = np.zeros(6 if kind.errors == "t" else 5)
+    vector[_free(kind)] = some
+    return vector
 
 
 def _to_vector(parameters: GarchParameters, kind: GarchKind) -> FloatArray:
     p = parameters
-    leverage = [p.gamma] if kind.leverage else []
-    tails = [p.df] if kind.errors == "t" else []
-    return np.array([p.mean, p.omega, p.alpha, *leverage, p.beta, *tails])
+    return np.array([p.mean, p.omega, p.alpha, p.gamma, p.beta, p.df])[
+        : 6 if kind.errors == "t" else 5
+    ]
 
 
-def _from_vector(vector: FloatArray, kind: GarchKind) -> GarchParameters:
-    numbers = [float(number) for number in vector]
-    if not kind.leverage:
-        numbers.insert(3, 0.0)
-    if kind.errors == "normal":
-        numbers.append(np.nan)
-    return GarchParameters(*numbers)
+def _from_vector(vector: FloatArray) -> GarchParameters:
+    numbers = dict(zip(_NAMES, map(float, vector), strict=False))
+    return GarchParameters(**{"df": np.nan, **numbers})

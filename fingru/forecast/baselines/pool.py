@@ -26,8 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _SLOW = ("garch", "gjr_garch_t", "gjr_garch_t_rolling")
 
-MIN_FITS_FOR_PROCESSES = 200
-"""Fewer GARCH fits than this (some 30 ms each) do not pay for starting processes."""
+MIN_FITS_FOR_PROCESSES = 600
+"""Fewer GARCH fits than this (some 5 ms each) do not pay for starting processes."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def test_out_of_sample_scores_equal_those_of_arch_alone(percent_returns, referen
             values[rows, 0][:-1] for values in (forecast.mean, forecast.variance, forecast.df)
         )
         score = log_score(outcome, 100 * mean, 1e4 * variance, df).mean()
-        assert score == pytest.approx(published[name], abs=4e-5), name
+        # half a unit of the last published digit, and where arch starts the variance
+        assert score == pytest.approx(published[name], abs=6e-5), name
         assert not forecast.fallback.any()
 
 
