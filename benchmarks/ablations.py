@@ -41,6 +41,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "all labels alike, no half-life": {"training.half_life": None},
     "half-life 630 sessions": {"training.half_life": 630},
     "no recalibration": {"recalibration.enabled": False},
+    "no correction by the validation tail": {"training.correction_prior": 1e12},
+    "all of the correction the tail asks for": {"training.correction_prior": 1e-6},
     "no refit on the validation tail": {"training.refit_steps": 0},
     "80 steps before the refit of later folds, 80 in it": {
         "training.continued_steps": 80, "training.refit_steps": 80,
@@ -48,6 +50,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "60 steps of the refit": {"training.refit_steps": 60},
     "200 steps of the refit": {"training.refit_steps": 200},
     "1 member": {"model.members": 1},
+    "2 members": {"model.members": 2},
     "6 members": {"model.members": 6},
     "12 hidden units": {"model.hidden": 12},
     "32 hidden units": {"model.hidden": 32},

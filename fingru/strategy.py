@@ -10,7 +10,6 @@ import difflib
 import importlib
 import importlib.util
 import inspect
-import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -332,126 +331,6 @@ def portfolio_variance(
     earned = (np.where(present, returns, 0.0) @ weights)[usable] / share[usable]
     ages = np.arange(earned.size - 1, -1, -1)
     return float(np.average(earned**2, weights=decay**ages))
-
-
-def shrunk_correlation(returns: FloatArray, fewest_rows: int = 60) -> FloatArray:
-    """Correlations of past returns, drawn towards their average by how uncertain they are.
-
-    ``(1 - d) r_ij + d m`` with m the mean of all ``r_ij`` and ``d = sum var(r_ij) / sum (r_ij -
-    m)**2``, cut to 0 and 1. Means count as zero; each pair is taken over the rows that both have.
-
-    Parameters
-    ----------
-    returns
-        (n, A), oldest first; NaN where missing.
-    fewest_rows
-        A pair with fewer common rows takes the mean of the others, or 1 (no diversification is
-        believed) if there is no other. NaN everywhere if no asset has as many rows.
-
-    Returns
-    -------
-    FloatArray
-        (A, A) with 1 on the diagonal.
-
-    Known at: the last row of ``returns``.
-
-    References
-    ----------
-    Schaefer and Strimmer (2005), "A shrinkage approach to large-scale covariance matrix
-    estimation", target F (constant correlation).
-    """
-    present = np.isfinite(returns)
-    count = present.T.astype(np.float64) @ present
-    held = np.where(present, returns, 0.0)
-    size = np.sqrt((held**2).sum(axis=0) / np.maximum(np.diag(count), 1.0))
-    shocks = held / np.where(size > 0.0, size, np.inf)
-    squares = shocks**2
-    own = np.sqrt((squares.T @ present) * (present.T @ squares))
-    cross = shocks.T @ shocks
-    apart = ~np.eye(len(size), dtype=np.bool_)
-    known = apart & (count >= fewest_rows) & (own > 0.0)
-    if not (np.diag(count) >= fewest_rows).any():
-        return np.full(cross.shape, np.nan)
-    if not known.any():
-        return np.ones(cross.shape)
-    found = cross[known] / own[known]
-    mean = found.mean()
-    error = (squares.T @ squares)[known] / count[known] - (cross[known] / count[known]) ** 2
-    spread = np.square(found - mean).sum()
-    shrink = min(1.0, (error / count[known]).sum() / spread) if spread > 0.0 else 1.0
-    out = np.where(apart, mean, 1.0)
-    out[known] = (1.0 - shrink) * found + shrink * mean
-    return out
-
-
-@dataclass(frozen=True)
-class Risk:
-    """Risk of any portfolio: forecast volatilities, shrunken correlations of the past.
-
-    Parameters
-    ----------
-    volatility
-        (A,) forecast per bar; NaN where an asset has none.
-    correlation
-        (A, A), ``shrunk_correlation``.
-    """
-
-    volatility: FloatArray
-    correlation: FloatArray
-
-    @classmethod
-    def of(cls, variance: FloatArray, correlation: FloatArray) -> Risk:
-        """From forecast variances per bar, (A,)."""
-        return cls(np.sqrt(np.where(variance >= 0.0, variance, np.nan)), correlation)
-
-    def variance(self, weights: FloatArray) -> float:
-        """Variance per bar of these weights, ``x' C x`` with ``x = weights * volatility``.
-
-        Assets without a forecast are taken to be as risky, for their size, as the others. NaN
-        without any forecast or correlation; 0 for no weights.
-        """
-        size = np.abs(weights)
-        gross = size.sum()
-        if gross == 0.0:
-            return 0.0
-        known = np.isfinite(self.volatility)
-        share = size[known].sum() / gross
-        if not share > 0.0:
-            return np.nan
-        x = np.where(known, weights * self.volatility, 0.0) / share
-        variance = float(x @ self.correlation @ x)
-        return max(0.0, variance) if math.isfinite(variance) else np.nan
-
-
-class PastCorrelation:
-    """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
-
-    It depends on the returns it is given alone: between renewals the rows after the last multiple
-    of ``every`` are left out. Only so that the same matrix is not computed twice is it kept.
-
-    Parameters
-    ----------
-    lookback
-        Rows that correlations look back.
-    every
-        Rows between renewals.
-    """
-
-    def __init__(self, lookback: int = 252, every: int = 21) -> None:
-        self._lookback, self._every = lookback, every
-        self._kept: tuple[bytes, FloatArray] | None = None
-
-    def of(self, returns: FloatArray) -> FloatArray:
-        """Correlations, (A, A), from all past returns, (t + 1, A).
-
-        Known at: row ``t - (t + 1) % every`` of ``returns``, which is not after t.
-        """
-        last = len(returns) - len(returns) % self._every
-        window = returns[max(0, last - self._lookback) : last]
-        made_of = window.tobytes()
-        if self._kept is None or self._kept[0] != made_of:
-            self._kept = made_of, shrunk_correlation(window)
-        return self._kept[1]
 
 
 def moments_per_bar(

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.forecast.forecast import FloatArray
+from fingru.risk import PastCorrelation, Risk
 from fingru.strategy import (
     ForecastView,
-    PastCorrelation,
-    Risk,
     View,
     calibration_trust,
     moments_per_bar,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.risk import PastCorrelation, Risk
 from fingru.strategy import (
-    PastCorrelation,
-    Risk,
     View,
     calibration_trust,
     moments_per_bar,

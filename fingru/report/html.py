@@ -29,12 +29,15 @@ from fingru.report.provenance import (
     reproduce_command,
     warnings_of,
 )
-from fingru.report.selection import assets_of, forecasts_of, horizons_of, main_model
+from fingru.report.selection import assets_of, forecasts_of, horizons_of, main_model, most_held
 from fingru.report.tables import evidence_tables, profit_tables, tables
 from fingru.report.theme import describe
 
 MOST_BANDS = 20_000
 """Forecasts drawn in the band charts of all assets together, so that the page stays small."""
+
+MOST_ASSETS = 40
+"""Assets with a band chart; the dashboard draws any of them."""
 
 _FOLLOWING = ("equity", "rolling", "costs")
 """Figures whose y axes follow a zoom of the x axis."""
@@ -86,8 +89,8 @@ def _plotly_js() -> str:
 
 
 def _bands(result: BacktestResult) -> dict[str, go.Figure]:
-    """Latest forecasts of every asset and horizon, as many as fit."""
-    assets, model = assets_of(result), main_model(result)
+    """Latest forecasts of the assets that mattered most and every horizon, as many as fit."""
+    assets, model = most_held(result, MOST_ASSETS), main_model(result)
     horizons = horizons_of(result)
     rows = max(60, min(500, MOST_BANDS // max(1, len(assets) * len(horizons))))
     drawn = {}
@@ -143,7 +146,8 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
         "How much may be luck": _joined(made, "certainty")
         + shown["cost_sensitivity"]
         + _joined(made, "delays", "capacity"),
-        "Forecasts": band_section(result, bands) + made["forecasts"],
+        "Forecasts": band_section(result, bands, max(0, len(assets_of(result)) - MOST_ASSETS))
+        + made["forecasts"],
         "Calibration": _pair(shown["coverage"], shown["pit"])
         + shown["volatility"]
         + made["calibration"],

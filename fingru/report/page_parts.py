@@ -158,8 +158,8 @@ def figure_block(key: str, figure: go.Figure) -> str:
     )
 
 
-def band_section(result: BacktestResult, bands: dict[str, go.Figure]) -> str:
-    """Forecast bands with a picker of asset and horizon."""
+def band_section(result: BacktestResult, bands: dict[str, go.Figure], left_out: int) -> str:
+    """Forecast bands with a picker of asset and horizon; so many assets have no chart."""
     if not bands:
         return '<p class="muted">This run has no forecasts.</p>'
     assets = list(dict.fromkeys(key.rpartition("|")[0] or key for key in bands))
@@ -170,8 +170,14 @@ def band_section(result: BacktestResult, bands: dict[str, go.Figure]) -> str:
     else:
         pickers = _picker("asset", "Asset", list(bands))
     first = describe(next(iter(bands.values())))
+    note = (
+        f'<p class="muted">The assets held most; {left_out:,} more in '
+        "<code>fingru dashboard</code>.</p>"
+        if left_out
+        else ""
+    )
     return (
-        '<figure><h3>Forecasts and realised returns</h3><div class="controls">'
+        f'<figure><h3>Forecasts and realised returns</h3>{note}<div class="controls">'
         f'{pickers}</div><div class="plot" id="bands" role="img" style="height:400px" '
         f'aria-label="{escape(first.alt, quote=True)}"></div>'
         f'<figcaption id="bands-caption">{escape(first.caption)}</figcaption></figure>'

@@ -74,6 +74,17 @@ def assets_of(result: BacktestResult) -> list[str]:
     return [str(asset) for asset in result.manifest["data"]["assets"]]
 
 
+def most_held(result: BacktestResult, most: int) -> list[str]:
+    """At most so many assets, those with the largest mean absolute weight, in the data's order."""
+    assets = assets_of(result)
+    if len(assets) <= most:
+        return assets
+    size = result.weights["weight"].abs().groupby(result.weights["asset"].astype(str)).mean()
+    ranked = size.reindex(assets).fillna(0.0).sort_values(ascending=False, kind="stable")
+    chosen = set(ranked.index[:most])
+    return [asset for asset in assets if asset in chosen]
+
+
 def scores_of(result: BacktestResult, model: str, horizon: int) -> dict[str, Any]:
     """Stored scores of a model at a horizon, ``pooled`` and ``assets``; may be empty."""
     found = result.metrics.get("forecasts", {}).get(model, {}).get(str(horizon), {})

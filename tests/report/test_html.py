@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from fingru.report import html
 from fingru.report.catalogue import write_value
 from fingru.report.html import render_html
 
@@ -79,6 +80,15 @@ def test_page_data_is_strict_json_with_all_bands(page):
     assert payload["figures"]["equity"]["follow"] is True
     references = [t["x"] for f in payload["figures"].values() for t in f["data"] if "x" in t]
     assert all(x < len(payload["pool"]) for x in references if isinstance(x, int))
+
+
+def test_of_many_assets_those_held_most_are_drawn(result, monkeypatch):
+    monkeypatch.setattr(html, "MOST_ASSETS", 2)
+    held = result.weights["weight"].abs().groupby(result.weights["asset"]).mean()
+    page = render_html(result)
+    stored = re.search(r'id="figures">(.*?)</script>', page, re.DOTALL).group(1)
+    assert set(json.loads(stored)["bands"]) == set(held.nlargest(2).index)
+    assert "The assets held most; 1 more in" in page
 
 
 def test_equal_results_give_equal_pages(result, page):

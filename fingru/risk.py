@@ -1,0 +1,248 @@
+"""Risk of a portfolio: forecast volatilities, and correlations of the past drawn to their mean.
+
+Correlations are kept as the standardised returns they come from, so that a panel of thousands of
+assets costs in proportion to its size; only assets with gaps in the window need pairs of their
+own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Correlations ``m + (1 - d) (r_ij - m)`` of known pairs, m of the others, 1 with itself.
+
+    Parameters
+    ----------
+    whole, partial
+        Positions of the assets with a return in every row of the window, (P,), and of the others,
+        (Q,).
+    shocks
+        (n, P) returns of the first over their norm: ``r_ij`` is the product of two columns.
+    apart
+        (Q, A) ``r_ij - m`` of the others with all assets; 0 where unknown and on the diagonal.
+    mean, shrink
+        m and d; m is NaN where there is too little history to know anything.
+    """
+
+    whole: NDArray[np.intp]
+    partial: NDArray[np.intp]
+    shocks: FloatArray
+    apart: FloatArray
+    mean: float
+    shrink: float
+
+    def quadratic(self, x: FloatArray) -> float:
+        """``x' C x`` of a vector (A,)."""
+        total, squares = x.sum(), float(x @ x)
+        held = x[self.whole]
+        own = float(held @ held)
+        moved = self.shocks @ held
+        known = float(moved @ moved) - own - self.mean * (held.sum() ** 2 - own)
+        if len(self.partial):
+            part = x[self.partial]
+            with_others = self.apart @ x
+            among = self.apart[:, self.partial] @ part
+            known += float(part @ (2.0 * with_others - among))
+        return float(squares + self.mean * (total**2 - squares) + (1.0 - self.shrink) * known)
+
+    def matrix(self) -> FloatArray:
+        """All of them, (A, A)."""
+        size = len(self.whole) + len(self.partial)
+        out = np.full((size, size), self.mean)
+        keep = 1.0 - self.shrink
+        out[np.ix_(self.whole, self.whole)] += keep * (self.shocks.T @ self.shocks - self.mean)
+        out[self.partial] += keep * self.apart
+        out[np.ix_(self.whole, self.partial)] = out[np.ix_(self.partial, self.whole)].T
+        if not math.isnan(self.mean):
+            np.fill_diagonal(out, 1.0)
+        return out
+
+
+def shrunk_correlation(returns: FloatArray, fewest_rows: int = 60) -> Correlation:
+    """Correlations of past returns, drawn towards their average by how uncertain they are.
+
+    ``(1 - d) r_ij + d m`` with m the mean of all ``r_ij`` and ``d = sum var(r_ij) / sum (r_ij -
+    m)**2``, cut to 0 and 1. Means count as zero; each pair is taken over the rows that both have.
+
+    Parameters
+    ----------
+    returns
+        (n, A), oldest first; NaN where missing.
+    fewest_rows
+        A pair with fewer common rows takes the mean of the others, or 1 (no diversification is
+        believed) if there is no other. NaN everywhere if no asset has as many rows.
+
+    Known at: the last row of ``returns``.
+
+    References
+    ----------
+    Schaefer and Strimmer (2005), "A shrinkage approach to large-scale covariance matrix
+    estimation", target F (constant correlation).
+    """
+    present = np.isfinite(returns)
+    count = present.sum(axis=0)
+    held = np.where(present, returns, 0.0)
+    norm = np.sqrt((held**2).sum(axis=0))
+    complete = (count == len(returns)) & (count >= fewest_rows) & (norm > 0.0)
+    whole, partial = np.flatnonzero(complete), np.flatnonzero(~complete)
+    shocks = held[:, whole] / norm[whole]
+    pairs = _pairs(held, present, partial, fewest_rows)
+    n, r, squared, error = (
+        a + b for a, b in zip(_sums_whole(shocks), _sums_partial(pairs, partial), strict=True)
+    )
+    if not (count >= fewest_rows).any():
+        mean, shrink = math.nan, 1.0
+    elif n == 0:
+        mean, shrink = 1.0, 1.0
+    else:
+        mean = r / n
+        spread = squared - n * mean**2
+        shrink = min(1.0, error / spread) if spread > 1e-12 * squared else 1.0
+    apart = np.where(pairs.known, pairs.r - mean, 0.0)
+    return Correlation(whole, partial, shocks, apart, mean, shrink)
+
+
+Sums = tuple[float, float, float, float]
+"""Over pairs, each counted twice: their number, r, r**2, and the variance of r."""
+
+
+def _sums_whole(shocks: FloatArray) -> Sums:
+    rows, assets = shocks.shape
+    if assets == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    squares = shocks**2
+    total = np.square(shocks.sum(axis=1)).sum() - assets
+    # The same sum over pairs of rows: the smaller of the two products is taken.
+    product = shocks @ shocks.T if rows < assets else shocks.T @ shocks
+    squared = np.square(product).sum() - assets
+    error = np.square(squares.sum(axis=1)).sum() - np.square(squares).sum() - squared / rows
+    return float(assets * (assets - 1)), float(total), float(squared), float(error)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Correlations r of some assets with all, their variances, and which are known; (Q, A)."""
+
+    r: FloatArray
+    error: FloatArray
+    known: NDArray[np.bool_]
+
+
+def _pairs(
+    held: FloatArray, present: NDArray[np.bool_], chosen: NDArray[np.intp], fewest_rows: int
+) -> _Pairs:
+    """Each pair over its common rows."""
+    some, there = held[:, chosen], present.astype(np.float64)
+    count = there[:, chosen].T @ there
+    squares = held**2
+    own = np.sqrt((squares[:, chosen].T @ there) * (there[:, chosen].T @ squares))
+    known = (count >= fewest_rows) & (own > 0.0)
+    known[np.arange(len(chosen)), chosen] = False
+    safe = np.where(known, own, 1.0)
+    r = np.where(known, some.T @ held / safe, 0.0)
+    error = (squares[:, chosen].T @ squares) / safe**2 - r**2 / np.maximum(count, 1.0)
+    return _Pairs(r, np.where(known, error, 0.0), known)
+
+
+def _sums_partial(pairs: _Pairs, chosen: NDArray[np.intp]) -> Sums:
+    """Pairs with a whole asset appear in one row only, those among the chosen in two."""
+    times = np.full(pairs.r.shape[1], 2.0)
+    times[chosen] = 1.0
+    n, r, squared, error = (
+        float((values @ times).sum())
+        for values in (pairs.known.astype(np.float64), pairs.r, pairs.r**2, pairs.error)
+    )
+    return n, r, squared, error
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Risk of any portfolio: forecast volatilities, shrunken correlations of the past.
+
+    Parameters
+    ----------
+    volatility
+        (A,) forecast per bar; NaN where an asset has none.
+    correlation
+        Of the same assets.
+    """
+
+    volatility: FloatArray
+    correlation: Correlation
+
+    @classmethod
+    def of(cls, variance: FloatArray, correlation: Correlation) -> Risk:
+        """From forecast variances per bar, (A,)."""
+        return cls(np.sqrt(np.where(variance >= 0.0, variance, np.nan)), correlation)
+
+    def variance(self, weights: FloatArray) -> float:
+        """Variance per bar of these weights, ``x' C x`` with ``x = weights * volatility``.
+
+        Assets without a forecast are taken to be as risky, for their size, as the others. NaN
+        without any forecast or correlation; 0 for no weights.
+        """
+        size = np.abs(weights)
+        gross = size.sum()
+        if gross == 0.0:
+            return 0.0
+        known = np.isfinite(self.volatility)
+        share = size[known].sum() / gross
+        if not share > 0.0:
+            return np.nan
+        variance = self.correlation.quadratic(
+            np.where(known, weights * self.volatility, 0.0) / share
+        )
+        return max(0.0, variance) if math.isfinite(variance) else np.nan
+
+
+class PastCorrelation:
+    """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
+
+    It depends on the returns it is given alone: between renewals the rows after the last multiple
+    of ``every`` are left out. Only so that the same is not computed twice is it kept.
+
+    Parameters
+    ----------
+    lookback
+        Rows that correlations look back.
+    every
+        Rows between renewals.
+    """
+
+    def __init__(self, lookback: int = 252, every: int = 21) -> None:
+        self._lookback, self._every = lookback, every
+        self._made_of: tuple[NDArray[np.float64], int, int] | None = None
+        self._kept: Correlation | None = None
+
+    def of(self, returns: FloatArray) -> Correlation:
+        """Correlations from all past returns, (t + 1, A), which are not changed in place.
+
+        Known at: row ``t - (t + 1) % every`` of ``returns``, which is not after t.
+        """
+        last = len(returns) - len(returns) % self._every
+        # The same memory of the same array, which is kept alive so that no other takes its place.
+        owner = returns if returns.base is None else returns.base
+        place = returns.__array_interface__["data"][0]
+        before = self._made_of
+        if (
+            self._kept is None
+            or before is None
+            or before[0] is not owner
+            or before[1:]
+            != (
+                place,
+                last,
+            )
+        ):
+            self._made_of = owner, place, last
+            self._kept = shrunk_correlation(returns[max(0, last - self._lookback) : last])
+        return self._kept
