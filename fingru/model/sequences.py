@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fingru.errors import ModelError
+from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecaster import ForecastProblem
 
 IntArray = NDArray[np.int64]
@@ -93,7 +94,7 @@ def build_bank(problem: ForecastProblem) -> SequenceBank:
     scale = volatility[:, None] * np.sqrt(np.asarray(labels.horizons, dtype=np.float64))
     targets = np.nan_to_num(labels.values[row, asset] / scale, nan=0.0)
     return SequenceBank(
-        features=np.where(usable[:, None, None], features.values[asset, row], np.float32(0)),
+        features=_bars_of(features, prices.has_bar, usable),
         usable=usable,
         rows=row.astype(np.int64),
         offsets=np.searchsorted(asset, np.arange(prices.n_assets + 1)).astype(np.int64),
@@ -101,6 +102,22 @@ def build_bank(problem: ForecastProblem) -> SequenceBank:
         targets=targets.astype(np.float32),
         known_at=labels.known_at[row, asset].astype(np.int64),
     )
+
+
+def _bars_of(
+    features: FeatureSet, has_bar: NDArray[np.bool_], usable: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Features of every bar, (N, S, F), 0 where not usable; not copied if all sessions are bars.
+
+    Of a wide panel they are gigabytes.
+    """
+    rows = np.nonzero(has_bar.T)
+    zeroed = usable == features.valid[rows]  # the features are 0 where not valid
+    if has_bar.all() and zeroed.all():
+        return features.values.reshape(-1, *features.values.shape[2:])
+    found = features.values[rows]
+    found[~zeroed] = 0
+    return found
 
 
 def join_banks(banks: Sequence[SequenceBank]) -> SequenceBank:

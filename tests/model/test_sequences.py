@@ -53,6 +53,30 @@ def test_bank_without_reference_variance_is_not_usable(problem):
     assert np.isfinite(bank.targets).all()
 
 
+@pytest.mark.parametrize("case", ["whole", "no reference", "late listing"])
+def test_bank_features_are_those_of_the_bars_and_shared_where_they_can(
+    prices_with_gaps, make_problem, case
+):
+    close = np.where(np.isfinite(prices_with_gaps.close), prices_with_gaps.close, 100.0)
+    if case == "late listing":
+        close[:200, 1] = np.nan
+    problem = make_problem(replace(prices_with_gaps, close=close))
+    if case == "no reference":
+        reference = problem.features.reference_variance.copy()
+        reference[1, 300] = np.nan
+        features = replace(problem.features, reference_variance=reference)
+        problem = replace(problem, features=features)
+    bank, features = build_bank(problem), problem.features
+    assert np.shares_memory(bank.features, features.values) == (case == "whole")
+    for a in range(bank.n_assets):
+        place = slice(bank.offsets[a], bank.offsets[a + 1])
+        expected = np.where(
+            bank.usable[place, None, None], features.values[a, bank.rows[place]], 0
+        )
+        np.testing.assert_array_equal(bank.features[place], expected)
+    assert (bank.offsets[2] - bank.offsets[1] < len(close)) == (case == "late listing")
+
+
 def test_bank_of_features_of_other_sessions_is_refused(problem):
     with pytest.raises(ModelError, match="same prices"):
         build_bank(replace(problem, prices=problem.prices.until(400)))
