@@ -100,14 +100,17 @@ def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
 
     Known at: when the outcomes are.
     """
-    frame = usable_rows(forecasts).reset_index(drop=True)
-    frame = frame[["model", "horizon", "asset", "mean", "realized"]].join(row_scores(frame))
     return {
-        str(model): {
-            str(horizon): _score_horizon(rows)
-            for horizon, rows in of_model.groupby("horizon", sort=True)
-        }
-        for model, of_model in frame.groupby("model", sort=False)
+        str(model): _score_model(rows) for model, rows in forecasts.groupby("model", sort=False)
+    }
+
+
+def _score_model(forecasts: pd.DataFrame) -> dict[str, Any]:
+    """One model by horizon; one at a time, because a wide panel has millions of rows."""
+    frame = usable_rows(forecasts).reset_index(drop=True)
+    frame = frame[["horizon", "asset", "mean", "realized"]].join(row_scores(frame))
+    return {
+        str(horizon): _score_horizon(rows) for horizon, rows in frame.groupby("horizon", sort=True)
     }
 
 
