@@ -100,17 +100,16 @@ def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
 
     Known at: when the outcomes are.
     """
-    return {
-        str(model): _score_model(rows) for model, rows in forecasts.groupby("model", sort=False)
-    }
+    by_model = usable_rows(forecasts).groupby("model", sort=False)
+    return {str(model): _score_model(rows) for model, rows in by_model}
 
 
-def _score_model(forecasts: pd.DataFrame) -> dict[str, Any]:
+def _score_model(rows: pd.DataFrame) -> dict[str, Any]:
     """One model by horizon; one at a time, because a wide panel has millions of rows."""
-    frame = usable_rows(forecasts).reset_index(drop=True)
+    frame = rows.reset_index(drop=True)
     frame = frame[["horizon", "asset", "mean", "realized"]].join(row_scores(frame))
     return {
-        str(horizon): _score_horizon(rows) for horizon, rows in frame.groupby("horizon", sort=True)
+        str(horizon): _score_horizon(own) for horizon, own in frame.groupby("horizon", sort=True)
     }
 
 
