@@ -68,7 +68,6 @@ wheel: $(DEVELOPMENT) ## build the wheel and check it in an environment of its o
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## measure speed, against other packages too; a quarter of an hour
-	$(BIN)/python benchmarks/gru_kernel.py
 	$(BIN)/python benchmarks/default_job.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python docs/render.py

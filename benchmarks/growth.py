@@ -12,7 +12,6 @@ because peak memory is the process's. The seconds leave out the imports.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rounds import KIB_PER_MIB, Figures, child, told
+from rounds import Figures, child, peak_mib, told
 
 from fingru.config import Config, make_config
 from fingru.experiment import run_backtest
@@ -75,14 +74,16 @@ def point(kind: str, sizes: list[int]) -> Figures:
             prices, config = walk(sizes[0], sizes[1] * BARS_PER_YEAR), small(sizes[2], runs)
         else:
             prices, config = walk(sizes[0], sizes[1]), Config()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
+        before = peak_mib()
         started, stages = time.perf_counter(), {}
         if kind == "job":
             stages = run_backtest(prices, config).manifest["timing"]
         else:
             build_features(prices, config.features)
         taken = time.perf_counter() - started
-        return {"seconds": taken, "imports_mib": before, "stages": stages}
+        return {
+            "seconds": taken, "imports_mib": before, "peak_mib": peak_mib(), "stages": stages,
+        }  # fmt: skip
 
 
 def exponent(sizes: list[int], values: list[float]) -> float:

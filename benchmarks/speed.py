@@ -12,6 +12,8 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -30,8 +32,21 @@ from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 
 RESULT = ROOT / "docs" / "results" / "speed.json"
+
+
+def kernel(rounds: int) -> dict[str, Any]:
+    """Throughput of the recurrence, in a process of its own because it sets torch's threads."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "gru_kernel.py"), "--json"]
+    done = subprocess.run(
+        [*command, "--rounds", str(rounds)], stdout=subprocess.PIPE, check=True, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 PARTS: dict[str, tuple[Callable[[int], Any], int]] = {
     "startup": (startup.measure, 15),
+    "kernel": (kernel, 7),
     "simulator": (peers_simulator.measure, 15),
     "features": (peers_features.measure, 7),
     "latency": (latency.measure, 7),
@@ -70,6 +85,9 @@ def show(found: dict[str, Any]) -> None:
     print(f"{'what':64}{'fingru':>10}   {'peer':22}{'takes':>10}{'ratio':>9}  of the rounds")
     for row in (row for part in TABLES for row in found.get(part, [])):
         print(_line(row))
+    for units, rates in found.get("kernel", {}).get("million_bar_steps_per_s", {}).items():
+        for name, rate in rates.items():
+            print(f"K = {units}, {name}: {rate:.2f} million bar-steps/s")
     for axis in found.get("growth", []):
         name = axis["axis"]
         points = (

@@ -13,6 +13,7 @@ def speed(result: dict[str, Any]) -> str:
     sections: dict[str, list[str]] = {}
     rows = [row for part in COMPARED for row in result.get(part, [])]
     for title, part, write in (
+        ("The recurrence alone", "kernel", _kernel),
         ("Wide panel", "large_panel", _wide_panel),
         ("Growth", "growth", _growth),
         ("One live update", "latency", _latency),
@@ -74,6 +75,23 @@ def _comparisons(rows: list[dict[str, Any]]) -> list[str]:
             f"| {row['what']} | {own} | {row['peer']} | {theirs} | **{ratio}** | "
             f"{low} to {high} ({row['rounds']}) | {row['note']} |"
         )
+    return lines
+
+
+def _kernel(kernel: dict[str, Any]) -> list[str]:
+    lines = [
+        f"Forward and backward, {kernel['models']} models x {kernel['sequences']} sequences x "
+        f"{kernel['bars']} bars, {kernel['features']} features, {kernel['threads']} threads.",
+        "",
+        "| units K | what | million bar-steps/s | times `nn.GRU` | of the matrix-product peak |",
+        "|---:|---|---:|---:|---:|",
+    ]
+    for units, rates in kernel["million_bar_steps_per_s"].items():
+        slow, peak = rates["layer: torch.nn.GRU, model by model"], rates["sgemm peak"]
+        for name, rate in rates.items():
+            lines.append(
+                f"| {units} | {name} | {rate:.2f} | {rate / slow:.1f} | {rate / peak:.2f} |"
+            )
     return lines
 
 

@@ -92,11 +92,15 @@ class Simulation:
 
     name: str
     equity: pd.DataFrame
-    weights: pd.DataFrame
     book: Book
     fill: str
     notes: tuple[str, ...]
     ledger: Ledger = field(repr=False, compare=False)
+
+    @cached_property
+    def weights(self) -> pd.DataFrame:
+        """Targets of every decision."""
+        return weights_frame(self.ledger)
 
     @cached_property
     def trades(self) -> pd.DataFrame:
@@ -268,7 +272,6 @@ def _simulation(
     return Simulation(
         name=name,
         equity=equity_frame(name, dates, book),
-        weights=weights_frame(ledger),
         book=book,
         fill=_FILL_NAMES[rules.timing],
         notes=(*_notes(name, ledger), *notes),

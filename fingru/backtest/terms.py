@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fingru.backtest.accounting import NEXT_CLOSE, NEXT_OPEN, SAME_CLOSE, Market, Rules
 from fingru.backtest.costs import cost_by_asset, impact_factors
 from fingru.backtest.settings import SimulationSettings
 from fingru.market.prices import Prices
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 _FOR_EVER = np.iinfo(np.int64).max
 
@@ -54,12 +58,7 @@ def market_of(prices: Prices, settings: SimulationSettings, rows: range) -> Mark
 
     Known at: row t at the close of t.
     """
-    session = np.arange(prices.n_sessions)[:, None]
-    last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
-    mark = np.take_along_axis(prices.close, np.maximum(last_bar, 0), axis=0)
-    dates = prices.index.as_unit("ns").asi8
-    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
-    limit = pd.Timedelta(days=settings.delisted_after_days).value
+    mark, silent = _carried(prices, settings)
     fill = prices.close
     if prices.open is not None and _timing(prices, settings) == NEXT_OPEN:
         fill = np.where(prices.has_bar & (prices.open > 0), prices.open, np.nan)
@@ -71,9 +70,22 @@ def market_of(prices: Prices, settings: SimulationSettings, rows: range) -> Mark
         np.ascontiguousarray(mark[cut]),
         np.array(fill[cut]),
         np.array(prices.has_bar[cut]),
-        np.ascontiguousarray(((last_bar >= 0) & (silence > limit))[cut]),
+        np.ascontiguousarray(silent[cut]),
         np.ascontiguousarray(impact),
     )
+
+
+def _carried(prices: Prices, settings: SimulationSettings) -> tuple[FloatArray, BoolArray]:
+    """Last close of every asset at every session, and whether it has been silent for too long."""
+    if prices.has_bar.all():
+        return prices.close, np.zeros(prices.close.shape, dtype=np.bool_)
+    session = np.arange(prices.n_sessions)[:, None]
+    last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
+    mark = np.take_along_axis(prices.close, np.maximum(last_bar, 0), axis=0)
+    dates = prices.index.as_unit("ns").asi8
+    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
+    limit = pd.Timedelta(days=settings.delisted_after_days).value
+    return mark, (last_bar >= 0) & (silence > limit)
 
 
 def _timing(prices: Prices, settings: SimulationSettings) -> int:
