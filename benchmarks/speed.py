@@ -26,6 +26,7 @@ import peers_features
 import peers_simulator
 import peers_training
 import startup
+import thrift
 from rounds import ROOT, told
 
 from fingru.store.files import write_bytes_atomic
@@ -51,6 +52,7 @@ PARTS: dict[str, tuple[Callable[[int], Any], int]] = {
     "features": (peers_features.measure, 7),
     "latency": (latency.measure, 7),
     "large_panel": (lambda _: peers_features.large(), 1),
+    "thrift": (thrift.measure, 5),
     "growth": (growth.measure, 1),
     "training": (peers_training.measure, 2),
 }
@@ -88,6 +90,8 @@ def show(found: dict[str, Any]) -> None:
     for units, rates in found.get("kernel", {}).get("million_bar_steps_per_s", {}).items():
         for name, rate in rates.items():
             print(f"K = {units}, {name}: {rate:.2f} million bar-steps/s")
+    for row in found.get("thrift", []):
+        print(f"{row['what']}: {row['ratio']:.2f} times as long, {row['added_mib']:.0f} MiB")
     for axis in found.get("growth", []):
         name = axis["axis"]
         points = (

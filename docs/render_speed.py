@@ -16,6 +16,7 @@ def speed(result: dict[str, Any]) -> str:
         ("The recurrence alone", "kernel", _kernel),
         ("Wide panel", "large_panel", _wide_panel),
         ("Growth", "growth", _growth),
+        ("Thrift in training", "thrift", _thrift),
         ("One live update", "latency", _latency),
         ("Start-up", "startup", _startup),
     ):
@@ -92,6 +93,14 @@ def _kernel(kernel: dict[str, Any]) -> list[str]:
             lines.append(
                 f"| {units} | {name} | {rate:.2f} | {rate / slow:.1f} | {rate / peak:.2f} |"
             )
+    return lines
+
+
+def _thrift(rows: list[dict[str, Any]]) -> list[str]:
+    lines = ["| one training step | takes | times | memory it adds |", "|---|---:|---:|---:|"]
+    for row in rows:
+        added = "unknown" if row["added_mib"] is None else f"{row['added_mib']:.0f} MiB"
+        lines.append(f"| {row['what']} | {_time(row['step_s'])} | {row['ratio']:.2f} | {added} |")
     return lines
 
 
