@@ -275,12 +275,13 @@ def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:
 
 
 def _result(
-    job: Job, gru: GRUForecaster, forecasts: Mapping[str, Forecast], trade: _Trade
+    job: Job, gru: GRUForecaster, forecasts: dict[str, Forecast], trade: _Trade
 ) -> BacktestResult:
-    names = ["gru", *job.config.baselines.names]
-    table = pd.concat(
-        [forecasts[name].to_frame(job.problem.labels) for name in names], ignore_index=True
-    )
+    """Judge everything; takes the forecasts out, of which a wide panel cannot hold two forms."""
+    names = dict.fromkeys(["gru", *job.config.baselines.names])
+    tables = [forecasts.pop(name).to_frame(job.problem.labels) for name in names]
+    table = pd.concat(tables, ignore_index=True)
+    del tables
     variance = trade.metrics["trials"]["sharpe_variance"] or 0.0
     metrics = {
         "strategies": {
