@@ -2,10 +2,11 @@
 
     python benchmarks/ablations.py [--seeds 0 1 2]
 
-Walk-forward over 1994-1999 of `sample:us_stocks`, trained on 1990 to each refit: years that lie
-before the first test day of the default job, so that defaults may be chosen by them. Every row
-changes one thing. The default runs with every seed, which shows how large luck is; the variants
-run with the first one. Writes docs/results/ablations.json.
+Walk-forward over 1994-1999 of `sample:us_stocks`, trained on 1990 to each refit, and over
+2001-2004 of `sample:indices`, trained on 1999 to each refit: years that lie before the first test
+day of the quality table, so that defaults may be chosen by them. Every row changes one thing. The
+default runs with every seed, which shows how large luck is, and so do all rows of the indices; the
+variants of the stocks run with the first seed. Writes docs/results/ablations.json.
 """
 
 from __future__ import annotations
@@ -13,33 +14,57 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import ablation_tricks as tricks
 import numpy as np
 import pandas as pd
 
 from fingru import load_prices
 from fingru.config import Config, with_values
 from fingru.features.settings import FeatureSettings
+from fingru.forecast.forecast import distributions
 from fingru.forecast.scores import log_score
-from fingru.job import make_gru, prepare, walk_gru
+from fingru.job import Job, make_gru, prepare, walk_gru
 from fingru.market.prices import Prices
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "ablations.json"
+FIRST_REFIT = {"sample:us_stocks": "1994-01-01", "sample:indices": "2001-01-01"}
 MARKET_WIDE = (
     "market_return", "idiosyncratic_return", "average_volatility_1", "average_volatility_3",
     "average_volatility_10", "relative_volatility",
 )  # fmt: skip
+WITH_FIELDS = ("parkinson", "garman_klass", "overnight_gap", "volume_ratio")
 OWN_COLUMNS = [c for c in FeatureSettings().columns if c not in MARKET_WIDE]
+LIKELIHOODS: dict[str, dict[str, Any]] = {
+    "Student-t likelihood, not skewed": {"model.likelihood": "student_t"},
+    "Gaussian likelihood": {"model.likelihood": "gaussian"},
+    "all heads learn at one rate": {
+        "model.mean_rate": 1.0, "model.skew_rate": 1.0, "model.bias_rate": 1.0,
+    },
+    "mean learns as fast as the variance": {"model.mean_rate": 1.0},
+    "skew learns as fast as the variance": {"model.skew_rate": 1.0},
+    "constants learn as fast as the rest": {"model.bias_rate": 1.0},
+    "6 degrees of freedom at first": {"model.initial_df": 6.0},
+    "mean penalty 0.3": {"training.mean_penalty": 0.3},
+    "mean penalty 3": {"training.mean_penalty": 3.0},
+    "learning rate 0.003": {"training.learning_rate": 0.003},
+    "learning rate 0.006": {"training.learning_rate": 0.006},
+}  # fmt: skip
 VARIANTS: dict[str, dict[str, Any]] = {
-    "default": {},
+    **LIKELIHOODS,
     "every fold from random weights": {"training.start": "random"},
     "all labels alike, no half-life": {"training.half_life": None},
     "half-life 630 sessions": {"training.half_life": 630},
+    "rolling window of 5 years": {
+        "walk_forward.window": "rolling", "walk_forward.rolling_bars": 1260,
+    },
+    "a refit every quarter": {"walk_forward.refit": "quarter"},
     "no recalibration": {"recalibration.enabled": False},
     "no correction by the validation tail": {"training.correction_prior": 1e12},
     "all of the correction the tail asks for": {"training.correction_prior": 1e-6},
@@ -54,32 +79,63 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "6 members": {"model.members": 6},
     "12 hidden units": {"model.hidden": 12},
     "32 hidden units": {"model.hidden": 32},
+    "2 layers": {"model.layers": 2},
     "scale 1 only": {"features.scales": [1]},
     "scales 1 and 5": {"features.scales": [1, 5]},
     "scales 1, 5 and 21": {"features.scales": [1, 5, 21]},
-    "Gaussian likelihood": {"model.likelihood": "gaussian"},
-    "no market-wide features": {"features.columns": OWN_COLUMNS},
-    "no dropout": {"training.dropout": 0.0},
     "sequences of 420 bars": {"training.sequence_bars": 420},
-    "rolling window of 5 years": {
-        "walk_forward.window": "rolling", "walk_forward.rolling_bars": 1260,
+    "burn-in of 63 bars": {"training.burn_in": 63},
+    "no market-wide features": {"features.columns": OWN_COLUMNS},
+    "calendar: days since the bar before": {
+        "features.columns": [*FeatureSettings().columns, "days_since_bar"],
     },
+    "reference volatility of decay 0.985": {"features.decay": 0.985},
+    "no dropout": {"training.dropout": 0.0},
+    "dropout 0.4": {"training.dropout": 0.4},
+    "no weight decay": {"training.weight_decay": 0.0},
+    "weight decay 0.1": {"training.weight_decay": 0.1},
     "horizons 1, 5 and 21 together": {"horizons": [1, 5, 21]},
-    "a refit every quarter": {"walk_forward.refit": "quarter"},
 }  # fmt: skip
+INDEX_VARIANTS: dict[str, dict[str, Any]] = {
+    **LIKELIHOODS,
+    "closes only: no range, no gaps, no volume": {
+        "features.columns": [c for c in FeatureSettings().columns if c not in WITH_FIELDS],
+    },
+    "no volume": {
+        "features.columns": [c for c in FeatureSettings().columns if c != "volume_ratio"],
+    },
+    "no overnight gaps": {
+        "features.columns": [c for c in FeatureSettings().columns if c != "overnight_gap"],
+    },
+    "mean penalty and steps of a long history": {"training.enough_labels": 1},
+}  # fmt: skip
+TRICKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "beta-NLL, beta 0.5": lambda: tricks.beta_nll(0.5),
+    "noise on the features in training": lambda: tricks.changed_inputs(tricks.noise),
+    "a tenth of the features hidden in training": lambda: tricks.changed_inputs(
+        tricks.hidden_features
+    ),
+    "a tenth of the bars hidden in training": lambda: tricks.changed_inputs(tricks.hidden_bars),
+}
+DIRECT = "variance beside all the past's, not the EWMA"
 
 
-def measure(prices: Prices, changes: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def measure(
+    prices: Prices,
+    changes: Mapping[str, Any],
+    seed: int,
+    job_of: Callable[[Job], Job] = lambda j: j,
+) -> dict[str, Any]:
     """Mean log score at horizon 1 by asset, and what it cost."""
-    first = {"walk_forward.first_refit": "1994-01-01", "seed": seed}
+    first = {"walk_forward.first_refit": FIRST_REFIT[prices.source], "seed": seed}
     config = with_values(Config(), {**first, **changes})
-    job = prepare(prices, config)
+    job = job_of(prepare(prices, config))
     gru = make_gru(config)
     started = time.process_time()
     rows = walk_gru(gru, job.problem, job.folds, config).to_frame(job.problem.labels)
     seconds = time.process_time() - started
     rows = rows[rows["horizon"] == 1]
-    score = log_score(rows["realized"], rows["mean"], rows["variance"], rows["df"])
+    score = log_score(rows["realized"], **distributions(rows))
     by_asset = pd.Series(score, index=rows["asset"]).groupby(level=0).mean()
     return {"by_asset": by_asset.to_dict(), "cpu_s": seconds, "bar_steps": gru.bar_steps}
 
@@ -100,24 +156,57 @@ def summary(name: str, found: dict[str, Any], default: pd.Series) -> dict[str, A
     }
 
 
+def on_stocks(prices: Prices, seeds: Sequence[int]) -> dict[str, Any]:
+    """Every variant with the first seed, the default with all."""
+    defaults = [measure(prices, {}, seed) for seed in seeds]
+    default = pd.Series(defaults[0]["by_asset"])
+    rows = [told(summary("default", defaults[0], default))]
+    for name, changes in VARIANTS.items():
+        rows.append(told(summary(name, measure(prices, changes, seeds[0]), default)))
+    for name, trick in TRICKS.items():
+        with trick():
+            rows.append(told(summary(name, measure(prices, {}, seeds[0]), default)))
+    direct = measure(prices, {}, seeds[0], tricks.direct_variance)
+    rows.append(told(summary(DIRECT, direct, default)))
+    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
+    return {"default_by_seed": means, "rows": rows}
+
+
+def on_indices(prices: Prices, seeds: Sequence[int]) -> dict[str, Any]:
+    """Every variant with every seed; a row's error is over the seeds and both indices."""
+    defaults = [measure(prices, {}, seed) for seed in seeds]
+    default = pd.Series(_by_seed(defaults))
+    rows = [told(summary("default", {**defaults[0], "by_asset": default.to_dict()}, default))]
+    for name, changes in INDEX_VARIANTS.items():
+        found = [measure(prices, changes, seed) for seed in seeds]
+        rows.append(told(summary(name, {**found[0], "by_asset": _by_seed(found)}, default)))
+    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
+    return {"default_by_seed": means, "rows": rows}
+
+
+def _by_seed(found: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Scores of all runs, by number of the run and asset."""
+    return {f"{i} {a}": v for i, one in enumerate(found) for a, v in one["by_asset"].items()}
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    print(
+        f"{row['change']:52}{row['log_score']:10.5f}{row['gain']:+10.5f}"
+        f" +- {row['gain_error']:.5f}{row['better']:4d}{row['cpu_s']:8.1f} s",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
-    prices = load_prices("sample:us_stocks", end="1999-12-31")
-    defaults = [measure(prices, {}, seed) for seed in seeds]
-    default = pd.Series(defaults[0]["by_asset"])
-    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
-    rows = []
-    for name, changes in VARIANTS.items():
-        found = measure(prices, changes, seeds[0]) if changes else defaults[0]
-        rows.append(summary(name, found, default))
-        print(
-            f"{name:52}{rows[-1]['log_score']:10.5f}{rows[-1]['gain']:+10.5f}"
-            f" +- {rows[-1]['gain_error']:.5f}{rows[-1]['better']:4d}{rows[-1]['cpu_s']:8.1f} s",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
-    stored = {"seeds": seeds, "default_by_seed": means, "rows": rows}
+    stored = {
+        "seeds": seeds,
+        "us_stocks": on_stocks(load_prices("sample:us_stocks", end="1999-12-31"), seeds),
+        "indices": on_indices(load_prices("sample:indices", end="2004-12-31"), seeds),
+    }
     write_bytes_atomic(RESULT, to_json_bytes(stored))
 
 

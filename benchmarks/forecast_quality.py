@@ -1,6 +1,6 @@
 """How good the forecasts are: the evaluation protocol from a cold start, several seeds, one table.
 
-    python benchmarks/forecast_quality.py us_stocks [--seeds 0 1 2] [--set KEY=VALUE ...]
+    python benchmarks/forecast_quality.py us_stocks [--seeds 0 1 2 3 4] [--set KEY=VALUE ...]
     python benchmarks/forecast_quality.py indices
 
 Every model forecasts the same days of the same assets. Besides the classical baselines there are
@@ -70,6 +70,7 @@ def judge(own: pd.DataFrame, others: list[pd.DataFrame]) -> dict[str, Any]:
     table = common_rows(pd.concat([own, *others], ignore_index=True))
     table = table[table["horizon"] == 1]
     against = compare_models(table, 1)
+    classical = table[~table["model"].isin(same_features.MODELS)]
     gjr = against["gjr_garch_t"] - against["gru"]
     mine = table[table["model"] == "gru"]
     calibration = calibration_table(mine).set_index("asset")
@@ -80,14 +81,10 @@ def judge(own: pd.DataFrame, others: list[pd.DataFrame]) -> dict[str, Any]:
     return {
         "pooled": {name: values["1"]["pooled"] for name, values in scores.items()},
         "assets": len(against),
-        "better": int((against["gain"] > 0).sum()),
-        "better_p01": int(((against["gain"] > 0) & (against["dm_p"] < 0.01)).sum()),
-        "median_gain": float(against["gain"].median()),
-        "mean_gain": float(against["gain"].mean()),
+        "against_all": _summary(against),
+        "against_classical": _summary(compare_models(classical, 1)),
         "gain_over_gjr": {str(a): float(v) for a, v in gjr.items()},
         "better_than_gjr": better,
-        "gains": {str(a): float(v) for a, v in against["gain"].items()},
-        "best_others": {str(a): str(v) for a, v in against["best_other"].items()},
         "coverage": {
             "pooled_90": float(calibration.loc[POOLED, "coverage_90"]),
             "pooled_95": float(calibration.loc[POOLED, "coverage_95"]),
@@ -100,6 +97,19 @@ def judge(own: pd.DataFrame, others: list[pd.DataFrame]) -> dict[str, Any]:
             "christoffersen_5_passed": int((assets["conditional_p_5"] > 0.05).sum()),
         },
         "ic_by_year": _ic_by_year(mine),
+    }
+
+
+def _summary(against: pd.DataFrame) -> dict[str, Any]:
+    """The network against the best other model of each asset."""
+    gain = against["gain"]
+    return {
+        "better": int((gain > 0).sum()),
+        "better_p01": int(((gain > 0) & (against["dm_p"] < 0.01)).sum()),
+        "median_gain": float(gain.median()),
+        "mean_gain": float(gain.mean()),
+        "gains": {str(a): float(v) for a, v in gain.items()},
+        "best_others": {str(a): str(v) for a, v in against["best_other"].items()},
     }
 
 
@@ -128,11 +138,16 @@ def show(found: dict[str, Any]) -> None:
             f"{s['qlike']:9.4f}{100 * s['coverage90']:7.1f}{100 * s['coverage95']:7.1f}"
         )
     for seed, s in zip(found["seed_numbers"], found["seeds"], strict=True):
-        print(
-            f"seed {seed}: better than the best other on {s['better']}/{s['assets']} "
-            f"(p < 0.01 on {s['better_p01']}), median gain {s['median_gain']:.4f}, "
-            f"IC {s['ic_by_year']['mean']:.3f} +- {s['ic_by_year']['error']:.3f}"
+        said = (
+            f"than {name} on {a['better']}/{s['assets']} (p < 0.01 on {a['better_p01']}, "
+            f"median {a['median_gain']:.4f})"
+            for name, a in (
+                ("the best classical", s["against_classical"]),
+                ("the best of all", s["against_all"]),
+            )
         )
+        ic = s["ic_by_year"]
+        print(f"seed {seed}: better {', '.join(said)}; IC {ic['mean']:.3f} +- {ic['error']:.3f}")
     print(f"spread of the pooled log score over seeds: {found['seed_spread']:.5f}")
 
 
@@ -163,7 +178,7 @@ def run(name: str, seeds: list[int], overrides: list[str]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("protocol", choices=PROTOCOLS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--dry", action="store_true", help="print only, store nothing")
     given = parser.parse_args()

@@ -1,6 +1,7 @@
 """Write the figures of README and docs from ``docs/results``; ``--check`` only says if they fit.
 
-A block between ``<!-- results:NAME -->`` and ``<!-- /results -->`` belongs to this script.
+A block between ``<!-- results:NAME -->`` and ``<!-- /results -->`` belongs to this script; NAME
+may be ``FILE:PART``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from render_speed import speed
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/forecast-quality.md", "docs/sizing.md", "docs/speed.md")
-BLOCK = re.compile(r"(<!-- results:(\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- results:([\w:]+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 MODELS = {
     "gru": "**fingru GRU**",
     "constant": "constant variance",
@@ -36,7 +37,7 @@ def rendered(text: str) -> str:
     """Text with every results block written anew."""
 
     def block(match: re.Match[str]) -> str:
-        stored = ROOT / "docs" / "results" / f"{match[2]}.json"
+        stored = ROOT / "docs" / "results" / f"{match[2].partition(':')[0]}.json"
         write = WRITERS.get(match[2], as_markdown)
         return match[1] + write(json.loads(stored.read_text())) + match[3]
 
@@ -120,17 +121,22 @@ def quality(result: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "| seed | log score | better than the best other | of them p < 0.01 | median gain | "
-        "over GJR-GARCH-t | Kupiec 5 % passed | farthest 90 % coverage | IC by year |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| seed | log score | better than the best classical | p < 0.01 | median gain | "
+        "better than the best of all | p < 0.01 | median gain | over GJR-GARCH-t | "
+        "Kupiec 5 % passed | 1 % passed | farthest 90 % coverage | IC by year |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for seed, s in zip(result["seed_numbers"], result["seeds"], strict=True):
         over = sorted(s["gain_over_gjr"].values())
         cover, ic = s["coverage"], s["ic_by_year"]
+        compared = " | ".join(
+            f"{a['better']} of {s['assets']} | {a['better_p01']} | {a['median_gain']:.4f}"
+            for a in (s["against_classical"], s["against_all"])
+        )
         lines.append(
-            f"| {seed} | {s['pooled']['gru']['log_score']:.4f} | {s['better']} of {s['assets']} | "
-            f"{s['better_p01']} | {s['median_gain']:.4f} | {over[0]:.4f} to {over[-1]:.4f} | "
-            f"{cover['kupiec_5_passed']} of {s['assets']} | {cover['farthest_90']:.1%} off | "
+            f"| {seed} | {s['pooled']['gru']['log_score']:.4f} | {compared} | "
+            f"{over[0]:.4f} to {over[-1]:.4f} | {cover['kupiec_5_passed']} of {s['assets']} | "
+            f"{cover['kupiec_1_passed']} of {s['assets']} | {cover['farthest_90']:.1%} off | "
             f"{ic['mean']:.3f} +- {ic['error']:.3f} |"
         )
     cover = first["coverage"]
@@ -152,9 +158,19 @@ def quality(result: dict[str, Any]) -> str:
 
 
 def ablations(result: dict[str, Any]) -> str:
-    """One row per change: what it scores, against the default, and what it costs."""
+    """What each change scores on the stocks, against the default, and what it costs."""
+    return _ablated(result["us_stocks"], result["seeds"], "the stocks")
+
+
+def index_ablations(result: dict[str, Any]) -> str:
+    """The same on the indices, over all seeds."""
+    return _ablated(result["indices"], result["seeds"], "runs")
+
+
+def _ablated(result: dict[str, Any], seeds: list[int], counted: str) -> str:
+    """One row per change."""
     lines = [
-        "| change | log score | gain | better on | processor time |",
+        f"| change | log score | gain | better on ({counted}) | processor time |",
         "|---|---:|---:|---:|---:|",
     ]
     for row in result["rows"]:
@@ -164,8 +180,8 @@ def ablations(result: dict[str, Any]) -> str:
         if row["change"] == "default":
             against = " |"
         lines.append(f"{score}{against} | {row['cpu_s']:.0f} s |")
-    seeds = ", ".join(f"{score:.4f}" for score in result["default_by_seed"])
-    return "\n".join([*lines, "", f"The default with seeds {result['seeds']}: {seeds}.", ""])
+    scores = ", ".join(f"{score:.4f}" for score in result["default_by_seed"])
+    return "\n".join([*lines, "", f"The default with seeds {seeds}: {scores}.", ""])
 
 
 WRITERS = {
@@ -173,6 +189,7 @@ WRITERS = {
     "forecast_quality_us_stocks": quality,
     "forecast_quality_indices": quality,
     "ablations": ablations,
+    "ablations:indices": index_ablations,
     "other_markets": other_markets,
     "simulated_density": simulated_density,
     "sizing": sizing,

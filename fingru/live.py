@@ -291,7 +291,8 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
             if not np.isfinite(mean):
                 continue
             df = np.inf if forecast.df is None else forecast.df[last, a, h]
-            lower, upper = (float(x) for x in interval(mean, variance, df, 0.95))
+            skew = None if forecast.skew is None else forecast.skew[last, a, h]
+            lower, upper = (float(x) for x in interval(mean, variance, df, level=0.95, skew=skew))
             close = prices.close[last, a]
             rows.append(
                 {
@@ -301,6 +302,7 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
                     "mean": mean,
                     "variance": variance,
                     "df": df,
+                    "skew": 0.0 if skew is None else skew,
                     "annual_volatility": np.sqrt(variance / horizon * prices.bars_per_year),
                     "lower95": lower,
                     "upper95": upper,

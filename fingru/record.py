@@ -34,7 +34,7 @@ from fingru.trials import Deflation, deflation
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
 
-_FORECAST_ARRAYS = ("mean", "variance", "df", "epistemic_variance", "fallback")
+_FORECAST_ARRAYS = ("mean", "variance", "df", "skew", "epistemic_variance", "fallback")
 
 
 def first_manifest(job: Job) -> dict[str, Any]:
@@ -194,6 +194,7 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
         arrays["mean"],
         arrays["variance"],
         df=arrays.get("df"),
+        skew=arrays.get("skew"),
         epistemic_variance=arrays.get("epistemic_variance"),
         fallback=arrays.get("fallback"),
     )

@@ -33,6 +33,8 @@ FloatArray = NDArray[np.float64]
 class ForecastView:
     """The forecast made at one origin; arrays (A, H), NaN where an asset has none.
 
+    Mean and variance are the moments of the next log return; ``df`` and ``skew`` are the tails
+    and the asymmetry of its Student-t, as in ``Forecast``.
     ``scale`` is the factor that the misses so far have put on the standard deviation, which
     ``variance`` already has: 1 where the model is as wide as it should be. None without
     recalibration.
@@ -44,6 +46,7 @@ class ForecastView:
     df: FloatArray | None = None
     epistemic_variance: FloatArray | None = None
     scale: FloatArray | None = None
+    skew: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def forecast_view(forecast: Forecast | None, row: int) -> ForecastView | None:
         mean=_read_only(forecast.mean[row]),
         variance=_read_only(forecast.variance[row]),
         df=None if df is None else _read_only(df[row]),
+        skew=None if forecast.skew is None else _read_only(forecast.skew[row]),
         epistemic_variance=None if epistemic is None else _read_only(epistemic[row]),
         scale=None if forecast.scale is None else _read_only(forecast.scale[row]),
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fingru.errors import DataError
 from fingru.forecast.evaluation import usable_rows
+from fingru.forecast.forecast import distributions
 from fingru.forecast.scores import pit
 from fingru.forecast.significance import christoffersen, kupiec
 
@@ -106,9 +107,7 @@ def pit_histogram(
 
 
 def _pit_values(frame: pd.DataFrame) -> NDArray[np.float64]:
-    return pit(
-        *(frame[name].to_numpy(np.float64) for name in ("realized", "mean", "variance", "df"))
-    )
+    return pit(frame["realized"].to_numpy(np.float64), **distributions(frame))
 
 
 def _shares(u: NDArray[np.float64], levels: Sequence[float]) -> dict[str, float | int]:

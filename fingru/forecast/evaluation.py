@@ -14,6 +14,7 @@ from scipy import stats
 
 from fingru.errors import DataError
 from fingru.forecast import scores
+from fingru.forecast.forecast import distributions
 from fingru.forecast.significance import diebold_mariano
 
 FloatArray = NDArray[np.float64]
@@ -72,15 +73,13 @@ def row_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     Known at: when the outcomes are.
     """
-    y, mean, variance, df = (
-        forecasts[name].to_numpy(dtype=np.float64)
-        for name in ("realized", "mean", "variance", "df")
-    )
-    u = scores.pit(y, mean, variance, df)
+    y, forecast = forecasts["realized"].to_numpy(dtype=np.float64), distributions(forecasts)
+    mean, variance = forecast["mean"], forecast["variance"]
+    u = scores.pit(y, **forecast)
     columns = {
-        "log_score": scores.log_score(y, mean, variance, df),
+        "log_score": scores.log_score(y, **forecast),
         "gaussian_nll": scores.gaussian_nll(y, mean, variance),
-        "crps": scores.crps(y, mean, variance, df),
+        "crps": scores.crps(y, **forecast),
         "qlike": scores.qlike(y, variance),
         "covered90": np.abs(u - 0.5) <= 0.45,
         "covered95": np.abs(u - 0.5) <= 0.475,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,9 @@ class Forecast:
         Variance of the ensemble members' means, part of ``variance``; None without an ensemble.
     fallback
         (T, A) True where the model's fit failed and a simpler one answered; None if it cannot.
+    skew
+        Asymmetry of the Student-t between -1 and 1 (Hansen's lambda, 1994; positive: the longer
+        tail is that of gains); None for a symmetric one.
     scale
         Factor by which recalibration changed the standard deviation; None without it.
     """
@@ -54,6 +58,7 @@ class Forecast:
     epistemic_variance: FloatArray | None = None
     fallback: NDArray[np.bool_] | None = None
     scale: FloatArray | None = None
+    skew: FloatArray | None = None
 
     def horizon_position(self, horizon: int) -> int:
         """Position of ``horizon`` on the last axis."""
@@ -63,7 +68,7 @@ class Forecast:
         """Long table with the columns ``COLUMNS``, one row per forecast whose target is known.
 
         Sorted by horizon, origin, asset. Asset and model are plain strings; ``df`` is NaN (null in
-        the file) for a Gaussian.
+        the file) for a Gaussian, ``skew`` for a symmetric distribution.
         """
         known = np.isfinite(self.mean) & np.isfinite(labels.values)
         h, t, a = np.nonzero(known.transpose(2, 0, 1))
@@ -82,5 +87,18 @@ class Forecast:
             ),
             "fallback": False if self.fallback is None else self.fallback[t, a],
             "scale": np.nan if self.scale is None else self.scale[t, a, h],
+            "skew": np.nan if self.skew is None else self.skew[t, a, h],
         }
         return pd.DataFrame(columns).astype({"asset": "str", "model": "str"})
+
+
+def distributions(table: pd.DataFrame) -> dict[str, Any]:
+    """Mean, variance, df and skew of a long table's rows, by the names the scores know them by.
+
+    Skew is None where no row has one, as in tables that were written before there was any.
+    """
+    found: dict[str, Any] = {
+        name: table[name].to_numpy(dtype=np.float64) for name in ("mean", "variance", "df")
+    }
+    skewed = "skew" in table and table["skew"].notna().any()
+    return {**found, "skew": table["skew"].to_numpy(dtype=np.float64) if skewed else None}

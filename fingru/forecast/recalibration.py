@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels
 from fingru.forecast.settings import RecalibrationSettings
+from fingru.forecast.skewed_t import skewed_shape
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,12 +44,13 @@ def recalibrate(
     When the outcome of an origin becomes known, with z the standardised outcome under what expert
     k issued there and nu the degrees of freedom,
 
-    ``c_k <- c_k + rate_k (s - pull c_k)``, ``s = ((nu + 1) z**2 / (nu - 2 + z**2) - 1``,
+    ``c_k <- c_k + rate_k (s - pull c_k)``, ``s = (nu + 1) w v / (nu - 2 + w**2) - 1``,
 
     twice the slope of the log density in the log variance (of the asset, or its mean over the
-    assets), with ``rate_k / horizon`` because outcomes overlap, and
-    ``w_k <- w_k**forgetting exp(-log score / horizon)``, mixed with a small share of the starting
-    weights.
+    assets; w = v = z, and with a skew ``w = (b z + a) / side``, ``v = b z / side``,
+    ``side = 1 + skew sign(b z + a)``, a and b of ``skewed_shape``), with ``rate_k / horizon``
+    because outcomes overlap, and ``w_k <- w_k**forgetting exp(-log score / horizon)``, mixed with
+    a small share of the starting weights.
 
     Parameters
     ----------
@@ -81,9 +83,11 @@ def recalibrate(
     restart[np.asarray(starts, dtype=np.int64)] = True
     log_scale = np.full(forecast.mean.shape, np.nan)
     for h, horizon in enumerate(forecast.horizons):
-        z2, nu = _standardised(forecast, labels, h)
         log_scale[:, :, h] = _corrections(
-            z2, nu, _known_order(labels.known_at[:, :, h]), restart, _terms(settings, horizon)
+            _outcomes(forecast, labels, h),
+            _known_order(labels.known_at[:, :, h]),
+            restart,
+            _terms(settings, horizon),
         )
     log_scale = np.where(np.isfinite(forecast.mean), log_scale, np.nan)
     factor = np.exp(log_scale)
@@ -121,13 +125,18 @@ def _terms(settings: RecalibrationSettings, horizon: int) -> tuple[float, ...]:
     )
 
 
-def _standardised(forecast: Forecast, labels: Labels, h: int) -> tuple[FloatArray, FloatArray]:
-    """Squared standardised outcomes (T, A), NaN without forecast or outcome, and df (T, A)."""
+def _outcomes(forecast: Forecast, labels: Labels, h: int) -> FloatArray:
+    """Outcomes ``b z`` (NaN without forecast or outcome), df, shift a and skew, (T, A, 4)."""
     error = labels.values[:, :, h] - forecast.mean[:, :, h]
     with np.errstate(divide="ignore", invalid="ignore"):
-        z2 = np.square(error) / forecast.variance[:, :, h]
-    df = np.full(z2.shape, _GAUSSIAN_DF) if forecast.df is None else forecast.df[:, :, h]
-    return z2, np.where(np.isfinite(df), df, _GAUSSIAN_DF)
+        z = error / np.sqrt(forecast.variance[:, :, h])
+    df = np.full(z.shape, _GAUSSIAN_DF) if forecast.df is None else forecast.df[:, :, h]
+    df = np.where(np.isfinite(df), df, _GAUSSIAN_DF)
+    if forecast.skew is None:
+        return np.stack([z, df, np.zeros(z.shape), np.zeros(z.shape)], axis=-1)
+    skew = np.nan_to_num(forecast.skew[:, :, h])
+    shift, stretch = skewed_shape(df, skew)
+    return np.stack([z * stretch, df, shift, skew], axis=-1)
 
 
 def _known_order(known_at: NDArray[np.int32]) -> tuple[IntArray, IntArray, IntArray]:
@@ -144,16 +153,15 @@ def _known_order(known_at: NDArray[np.int32]) -> tuple[IntArray, IntArray, IntAr
 
 @njit(cache=True)
 def _corrections(
-    z2: FloatArray,
-    nu: FloatArray,
-    outcomes: tuple[IntArray, IntArray, IntArray],
+    outcomes: FloatArray,
+    order: tuple[IntArray, IntArray, IntArray],
     restart: NDArray[np.bool_],
     terms: tuple[float, ...],
 ) -> FloatArray:
     """Log of the variance factor issued at every row, (T, A)."""
-    origins, assets, first = outcomes
+    origins, assets, first = order
     own_rate, common_rate, pull, forgetting, share, weight = terms
-    rows, n = z2.shape
+    rows, n, _ = outcomes.shape
     issued = np.zeros((rows, n))
     history = np.zeros((rows, n, 2))  # corrections of the experts at each origin
     own, common = np.zeros(n), 0.0
@@ -169,12 +177,12 @@ def _corrections(
         slope, heard = 0.0, 0
         for i in range(first[t], first[t + 1]):
             r, a = origins[i], assets[i]
-            if r < begun or not np.isfinite(z2[r, a]):
+            if r < begun or not np.isfinite(outcomes[r, a, 0]):
                 continue
-            _learn(log_weight[a], history[r, a], z2[r, a], nu[r, a], (forgetting, share, weight))
-            own_slope = _slope(z2[r, a], history[r, a, 0], nu[r, a])
+            _learn(log_weight[a], history[r, a], outcomes[r, a], (forgetting, share, weight))
+            own_slope = _slope(outcomes[r, a], history[r, a, 0])
             own[a] += own_rate * (own_slope - pull * own[a])
-            slope += _slope(z2[r, a], history[r, a, 1], nu[r, a])
+            slope += _slope(outcomes[r, a], history[r, a, 1])
             heard += 1
         if heard:
             common += common_rate * (slope / heard - pull * common)
@@ -186,28 +194,39 @@ def _corrections(
 
 
 @njit(cache=True)
-def _slope(z2: float, correction: float, nu: float) -> float:
+def _arguments(outcome: FloatArray, correction: float) -> tuple[float, float]:
+    """Argument w of the symmetric t at a corrected variance, and v: w without the shift."""
+    stretched, _, shift, skew = outcome
+    corrected: float = stretched * np.exp(-0.5 * correction)
+    side: float = 1.0 + skew * np.sign(corrected + shift)
+    return (corrected + shift) / side, corrected / side
+
+
+@njit(cache=True)
+def _slope(outcome: FloatArray, correction: float) -> float:
     """Twice the slope of the log density in the log variance."""
-    q: float = z2 * np.exp(-correction)
-    return (nu + 1.0) * q / (nu - 2.0 + q) - 1.0
+    w, v = _arguments(outcome, correction)
+    nu: float = outcome[1]
+    return (nu + 1.0) * w * v / (nu - 2.0 + w * w) - 1.0
 
 
 @njit(cache=True)
 def _learn(
     log_weight: FloatArray,
     corrections: FloatArray,
-    z2: float,
-    nu: float,
+    outcome: FloatArray,
     terms: tuple[float, float, float],
 ) -> None:
     """Move the weights of one asset's experts by what each said of an outcome, in place."""
     forgetting, share, weight = terms
     prior = np.array([0.5, 0.25, 0.25])
     score = np.empty(3)
+    nu = outcome[1]
     for k in range(3):
         c = 0.0 if k == 0 else corrections[k - 1]
-        score[k] = -0.5 * (c + (nu + 1.0) * np.log1p(z2 * np.exp(-c) / (nu - 2.0)))
+        w, _ = _arguments(outcome, c)
+        score[k] = -0.5 * (c + (nu + 1.0) * np.log1p(w * w / (nu - 2.0)))
     moved = forgetting * log_weight + weight * score
-    w = np.exp(moved - moved.max())
-    w = (1.0 - share) * w / w.sum() + share * prior
-    log_weight[:] = np.log(w)
+    weights = np.exp(moved - moved.max())
+    weights = (1.0 - share) * weights / weights.sum() + share * prior
+    log_weight[:] = np.log(weights)

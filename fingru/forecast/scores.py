@@ -2,16 +2,20 @@
 
 A distribution is its mean, its variance and, for a Student-t, its degrees of freedom: a t scaled
 so that its variance is ``variance``, ``scale**2 = variance * (df - 2) / df``. ``df`` None or NaN
-means Gaussian. All functions broadcast; NaN in means NaN out.
+means Gaussian. ``skew`` makes it Hansen's skewed t with the same mean and variance (``skewed_t``);
+None, NaN or 0 means symmetric. All functions broadcast; NaN in means NaN out.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from fingru.errors import DataError
+from fingru.forecast import skewed_t
 
 FloatArray = NDArray[np.float64]
 
@@ -19,13 +23,17 @@ _LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 def log_score(
-    realized: ArrayLike, mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None = None
+    realized: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None = None,
+    skew: ArrayLike | None = None,
 ) -> FloatArray:
     """Negative log density of what happened.
 
     Gaussian: ``(log(2 pi variance) + z**2) / 2``, ``z = (realized - mean) / sqrt(variance)``.
     Student-t: ``-lgamma((df + 1) / 2) + lgamma(df / 2) + log(pi (df - 2) variance) / 2
-    + (df + 1) / 2 * log(1 + z**2 / (df - 2))``.
+    + (df + 1) / 2 * log(1 + z**2 / (df - 2))``. With a skew: ``skewed_t.log_score``.
 
     Parameters
     ----------
@@ -33,6 +41,8 @@ def log_score(
         Log returns and their forecast moments, any shapes that broadcast.
     df
         Degrees of freedom (> 2); None or NaN for a Gaussian.
+    skew
+        Hansen's lambda in (-1, 1), positive for the longer right tail; None, NaN or 0 for none.
 
     Returns
     -------
@@ -41,20 +51,27 @@ def log_score(
     Raises
     ------
     DataError
-        If a variance is not positive or a ``df`` is not above 2.
+        If a variance is not positive, a ``df`` is not above 2, or a skew is not between -1 and 1
+        or given to a Gaussian.
 
     Known at: when ``realized`` is.
 
     References
     ----------
-    Bollerslev (1987), Review of Economics and Statistics 69.
+    Bollerslev (1987), Review of Economics and Statistics 69. Hansen (1994), International Economic
+    Review 35 (skew).
 
     Examples
     --------
     >>> float(log_score(17.1, 13.8, 3.3**2).round(6))
     2.612861
+    >>> low, high = log_score([-4.0, 4.0], 0.0, 1.0, 5.0, skew=0.3)  # the right tail is longer
+    >>> bool(low > high)
+    True
     """
-    y, mean, variance, nu = _prepare(realized, mean, variance, df)
+    y, mean, variance, nu, lam = _prepare(realized, mean, variance, df, skew)
+    if lam.any():
+        return _row_by_row(log_score, skewed_t.log_score, (y, mean, variance, nu), lam)
     z2 = (y - mean) ** 2 / variance
     gaussian = 0.5 * (_LOG_2PI + np.log(variance) + z2)
     tailed = np.isfinite(nu)
@@ -80,14 +97,19 @@ def gaussian_nll(realized: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> F
 
 
 def crps(
-    realized: ArrayLike, mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None = None
+    realized: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None = None,
+    skew: ArrayLike | None = None,
 ) -> FloatArray:
     """Continuous ranked probability score, in units of the return.
 
     With ``z = (realized - mean) / s``: Gaussian, ``s = sqrt(variance)``:
     ``s * (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))``. Student-t, ``s**2 = variance (df-2)/df``:
     ``s * (z (2 F(z) - 1) + 2 f(z) (df + z**2) / (df - 1)
-    - 2 sqrt(df) / (df - 1) * B(1/2, df - 1/2) / B(1/2, df/2)**2)``.
+    - 2 sqrt(df) / (df - 1) * B(1/2, df - 1/2) / B(1/2, df/2)**2)``. With a skew:
+    ``skewed_t.crps``.
 
     Parameters as in ``log_score``; the same errors are raised. Known at: when ``realized`` is.
 
@@ -101,7 +123,9 @@ def crps(
     >>> float(crps(0.0, 0.0, 1.0).round(10))
     0.2336949773
     """
-    y, mean, variance, nu = _prepare(realized, mean, variance, df)
+    y, mean, variance, nu, lam = _prepare(realized, mean, variance, df, skew)
+    if lam.any():
+        return _row_by_row(crps, skewed_t.crps, (y, mean, variance, nu), lam)
     tailed = np.isfinite(nu)
     scale = np.sqrt(_square_scale(variance, nu))
     z = (y - mean) / scale
@@ -139,23 +163,29 @@ def qlike(realized: ArrayLike, variance: ArrayLike) -> FloatArray:
     >>> float(qlike(2.0, 4.0).round(6))
     2.386294
     """
-    y, _, variance, _ = _prepare(realized, 0.0, variance, None)
+    y, _, variance, _, _ = _prepare(realized, 0.0, variance, None)
     return np.log(variance) + y**2 / variance
 
 
 def quantile(
-    level: ArrayLike, mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None = None
+    level: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None = None,
+    skew: ArrayLike | None = None,
 ) -> FloatArray:
     """Return that the forecast exceeds with probability ``1 - level``.
 
-    Known at: when the forecast is.
+    Other parameters and the errors as in ``log_score``. Known at: when the forecast is.
 
     Examples
     --------
     >>> float(quantile(0.975, 0.0, 1.0).round(4))
     1.96
     """
-    level, mean, variance, nu = _prepare(level, mean, variance, df)
+    level, mean, variance, nu, lam = _prepare(level, mean, variance, df, skew)
+    if lam.any():
+        return _row_by_row(quantile, skewed_t.quantile, (level, mean, variance, nu), lam)
     standard = special.ndtri(level)
     tailed = np.isfinite(nu)
     if tailed.any():
@@ -164,9 +194,16 @@ def quantile(
 
 
 def interval(
-    mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None = None, level: float = 0.95
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None = None,
+    level: float = 0.95,
+    *,
+    skew: ArrayLike | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Lower and upper end of the central interval with probability ``level``.
+
+    As much probability lies below it as above it, with a skew as well.
 
     Known at: when the forecast is.
 
@@ -177,11 +214,16 @@ def interval(
     (1.96, -1.96)
     """
     tail = (1.0 - level) / 2.0
-    return quantile(tail, mean, variance, df), quantile(1.0 - tail, mean, variance, df)
+    low = quantile(tail, mean, variance, df, skew)
+    return low, quantile(1.0 - tail, mean, variance, df, skew)
 
 
 def pit(
-    realized: ArrayLike, mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None = None
+    realized: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None = None,
+    skew: ArrayLike | None = None,
 ) -> FloatArray:
     """Probability integral transform: the forecast's distribution function at what happened.
 
@@ -197,7 +239,9 @@ def pit(
     >>> float(pit(0.0, 0.0, 1.0, 4.0))
     0.5
     """
-    y, mean, variance, nu = _prepare(realized, mean, variance, df)
+    y, mean, variance, nu, lam = _prepare(realized, mean, variance, df, skew)
+    if lam.any():
+        return _row_by_row(pit, skewed_t.pit, (y, mean, variance, nu), lam)
     z = (y - mean) / np.sqrt(_square_scale(variance, nu))
     tailed = np.isfinite(nu)
     out = special.ndtr(z)
@@ -252,9 +296,30 @@ def _square_scale(variance: FloatArray, nu: FloatArray) -> FloatArray:
     return np.where(np.isfinite(nu), variance * (nu - 2.0) / nu, variance)
 
 
+def _row_by_row(
+    symmetric: Callable[..., FloatArray],
+    skewed: Callable[..., FloatArray],
+    rows: tuple[FloatArray, ...],
+    lam: FloatArray,
+) -> FloatArray:
+    """``skewed`` of the rows that have a skew; the others are exactly what they are without."""
+    if lam.all():
+        return skewed(*rows, lam)  # not broadcast: a single df is cheaper than one per row
+    *rows_of_all, lam = np.broadcast_arrays(*rows, lam)
+    has_skew = lam != 0.0
+    out = np.empty(lam.shape)
+    out[has_skew] = skewed(*(v[has_skew] for v in (*rows_of_all, lam)))
+    out[~has_skew] = symmetric(*(v[~has_skew] for v in rows_of_all))
+    return out
+
+
 def _prepare(
-    realized: ArrayLike, mean: ArrayLike, variance: ArrayLike, df: ArrayLike | None
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    realized: ArrayLike,
+    mean: ArrayLike,
+    variance: ArrayLike,
+    df: ArrayLike | None,
+    skew: ArrayLike | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     y, m, v, nu = (
         np.asarray(x, dtype=np.float64)
         for x in (realized, mean, variance, np.nan if df is None else df)
@@ -269,4 +334,9 @@ def _prepare(
             f"degrees of freedom are {float(np.nanmin(nu)):g}, where a Student-t has no variance",
             "use more than 2, or NaN for a Gaussian",
         )
-    return y, m, v, np.where(np.isinf(nu), np.nan, nu)
+    nu = np.where(np.isinf(nu), np.nan, nu)
+    if skew is None:
+        return y, m, v, nu, np.zeros(())
+    lam = skewed_t.checked_skew(skew, nu)
+    # A skew of 0 changes no score, but the shape of many does.
+    return np.broadcast_to(y, np.broadcast_shapes(y.shape, lam.shape)), m, v, nu, lam

@@ -130,8 +130,8 @@ def network_forecast(gru: GRUForecaster, job: Job) -> Forecast:
     from fingru.model.sequences import build_bank
     from fingru.model.threads import compute_threads
 
-    problem, settings = job.problem, gru.fitted[0]
-    raw = prediction.empty_forecast(problem, settings.members, student_t=settings.student_t)
+    problem = job.problem
+    raw = prediction.empty_forecast(problem, gru.fitted[0].model)
     bank, device = build_bank(problem), prediction.choose_device(job.config.device)
     with compute_threads(job.config.training.threads):
         for fitted, fold in zip(gru.fitted, job.folds, strict=True):
@@ -151,10 +151,10 @@ def calibrator_trace(raw: Forecast, issued: Forecast) -> Trace:
 
 def forecast_trace(name: str, forecast: Forecast, *, from_tensors: bool = False) -> Trace:
     """Everything a model forecasts, decided at the origins."""
-    parts = [forecast.mean, forecast.variance]
-    parts += [part for part in (forecast.df,) if part is not None]
-    values = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-    columns = _forecast_columns(("mean", "variance", "df")[: len(parts)], forecast)
+    parts = {name: getattr(forecast, name) for name in ("mean", "variance", "df", "skew")}
+    parts = {name: part for name, part in parts.items() if part is not None}
+    values = np.concatenate([part.reshape(len(part), -1) for part in parts.values()], axis=1)
+    columns = _forecast_columns(tuple(parts), forecast)
     rows = np.arange(len(values))
     return Trace(f"forecasts of {name}", rows, values, columns, from_tensors=from_tensors)
 

@@ -1,4 +1,4 @@
-"""How long each model of a stack trains: fewer labels, fewer steps.
+"""How long each model of a stack trains, and how freely: fewer labels, fewer steps.
 
 A step draws as many labels whatever there are, so the same number of steps shows a short history
 to its model far more often than a long one, until it knows it by heart.
@@ -60,6 +60,12 @@ class Budget:
         return np.where(step <= self.steps, rates, 0.0)
 
 
+def label_share(labels: IntArray, settings: TrainingSettings) -> NDArray[np.float64]:
+    """``min(1, sqrt(labels / enough_labels))`` of each model, (M,)."""
+    share: NDArray[np.float64] = np.minimum(1.0, np.sqrt(labels / settings.enough_labels))
+    return share
+
+
 def make_budget(labels: IntArray, steps: int, settings: TrainingSettings) -> Budget:
     """Give every model ``steps min(1, sqrt(labels / enough_labels))`` steps, at least one.
 
@@ -72,7 +78,7 @@ def make_budget(labels: IntArray, steps: int, settings: TrainingSettings) -> Bud
     steps
         Steps of a model with enough of them.
     """
-    share = np.minimum(1.0, np.sqrt(labels / settings.enough_labels))
+    share = label_share(labels, settings)
     own = np.maximum(1, np.rint(steps * share)).astype(np.int64)
     every = np.maximum(1, np.rint(settings.evaluate_every * share)).astype(np.int64)
     return Budget(own, np.minimum(settings.warmup_steps, own // _WARMUP_SHARE), every)

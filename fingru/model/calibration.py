@@ -7,7 +7,7 @@ towards none by how short the tail is. It becomes part of the network (``correct
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fingru.forecast.scores import pit
-from fingru.model.likelihood import Distribution, Gaussian, StudentT
+from fingru.model.likelihood import Distribution, Gaussian, folded, skewed_shape
 
 _STEPS, _LARGEST = 12, 1.0
 """Newton steps, and the largest of them."""
@@ -79,19 +79,18 @@ def calibrate(
 def widened(forecast: Distribution, correction: Tensor) -> Distribution:
     """The forecast with ``variance exp(correction)``, correction (M, H)."""
     variance = forecast.variance * torch.exp(correction)[:, None, None]
-    if forecast.df is None:
-        return Gaussian(forecast.mean, variance)
-    return StudentT(forecast.mean, variance, forecast.df)
+    return replace(forecast, variance=variance)
 
 
 def _coverage(forecast: Distribution, target: Tensor, known: Tensor) -> Tensor:
     """Share of the first horizon's outcomes in the central 90 % interval, (M,)."""
-    degrees = torch.tensor(torch.nan) if forecast.df is None else forecast.df
-    parts = target, forecast.mean, forecast.variance, degrees
-    y, mean, variance, df = (
-        torch.broadcast_to(part, known.shape)[..., 0].double().cpu().numpy() for part in parts
-    )
-    inside = torch.from_numpy(np.abs(pit(y, mean, variance, df) - 0.5) <= 0.45)
+    parts = {"realized": target, **vars(forecast)}
+    values = {
+        name: torch.broadcast_to(part, known.shape)[..., 0].double().cpu().numpy()
+        for name, part in parts.items()
+        if part is not None
+    }
+    inside = torch.from_numpy(np.abs(pit(**values) - 0.5) <= 0.45)
     chosen = known[..., 0].cpu()
     return (inside & chosen).sum((1, 2)) / chosen.sum((1, 2))
 
@@ -100,8 +99,9 @@ def _coverage(forecast: Distribution, target: Tensor, known: Tensor) -> Tensor:
 def log_variance_correction(forecast: Distribution, target: Tensor, known: Tensor) -> Tensor:
     """Correction c of each model and horizon, (M, H), that makes the outcomes likeliest.
 
-    The root of ``sum ((nu + 1) q / (nu - 2 + q) - 1) = 0`` with ``q = z**2 exp(-c)``, z the
-    standardised outcome; without degrees of freedom ``c = log mean z**2``.
+    The root of ``sum ((nu + 1) w v / (nu - 2 + w**2) - 1) = 0`` with ``w = v = z exp(-c / 2)``, z
+    the standardised outcome; with a skew ``v = b z exp(-c / 2) / side`` and ``w = v + a / side``
+    (see ``likelihood``). Without degrees of freedom ``c = log mean z**2``.
 
     Parameters
     ----------
@@ -112,25 +112,30 @@ def log_variance_correction(forecast: Distribution, target: Tensor, known: Tenso
     known
         Which of them count, (M, B, L, H); a model and horizon with none gets 0.
     """
-    squared = (target - forecast.mean).square() / forecast.variance
-    squared = torch.where(known, squared, 0.0).double().flatten(1, 2)  # (M, N, H)
+    z = (target - forecast.mean) / forecast.variance.sqrt()
+    z = torch.where(known, z, 0.0).double().flatten(1, 2)  # (M, N, H)
     chosen = known.flatten(1, 2)
-    count = chosen.sum(1).clamp(min=1)
-    if forecast.df is None:
-        found = (squared.sum(1) / count).clamp(min=1e-12).log()
+    if isinstance(forecast, Gaussian):
+        found = (z.square().sum(1) / chosen.sum(1).clamp(min=1)).clamp(min=1e-12).log()
     else:
-        df = torch.broadcast_to(forecast.df, forecast.mean.shape).double().flatten(1, 2)
-        found = _newton(squared, df, chosen, count)
+        none = torch.zeros_like(forecast.df)
+        shape = forecast.df, none if forecast.skew is None else forecast.skew
+        df, skew = (torch.broadcast_to(p, known.shape).double().flatten(1, 2) for p in shape)
+        found = _newton(z, df, skew, chosen)
     return torch.where(chosen.any(1), found.clamp(-BOUND, BOUND), 0.0).float()
 
 
-def _newton(squared: Tensor, df: Tensor, chosen: Tensor, count: Tensor) -> Tensor:
-    correction = torch.zeros_like(squared[:, 0])
+def _newton(z: Tensor, df: Tensor, skew: Tensor, chosen: Tensor) -> Tensor:
+    shift, stretch = skewed_shape(df, skew)
+    correction, count = torch.zeros_like(z[:, 0]), chosen.sum(1).clamp(min=1)
     for _ in range(_STEPS):
-        q = squared * torch.exp(-correction).unsqueeze(1)
-        room = df - 2 + q
-        slope = torch.where(chosen, (df + 1) * q / room - 1, 0.0).sum(1) / count
-        fall = torch.where(chosen, (df + 1) * q * (df - 2) / room.square(), 0.0).sum(1) / count
+        stretched = stretch * z * torch.exp(-0.5 * correction).unsqueeze(1)
+        w = folded(stretched, shift, skew)
+        v = stretched / (1 + skew * (stretched + shift).sign())
+        room = df - 2 + w.square()
+        slope = torch.where(chosen, (df + 1) * w * v / room - 1, 0.0).sum(1) / count
+        bend = (w + v) / 2 - (w.square() * v) / room
+        fall = torch.where(chosen, (df + 1) * v * bend / room, 0.0).sum(1) / count
         correction = correction + (slope / fall.clamp(min=1e-6)).clamp(-_LARGEST, _LARGEST)
     return correction
 

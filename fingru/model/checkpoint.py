@@ -18,7 +18,7 @@ from fingru.model.fitted import FittedFold, check_fits, check_weights
 from fingru.model.training import HistoryRow
 
 WEIGHTS_FILE, MANIFEST_FILE = "model.safetensors", "manifest.json"
-FORMAT = 2
+FORMAT = 3
 State = dict[str, NDArray[Any]]
 """A finished fold as flat arrays, ready for any array store."""
 

@@ -72,9 +72,10 @@ def diagnose(
     -------
     list of dict
         One per model: ``weight_norms`` (by part), ``gates`` (by scale: shares of ``update`` and
-        ``reset`` in ``GATE_BINS`` bins), ``df`` (median over the bars, or None), ``mean_spread``
-        and ``log_variance_spread`` (standard deviations over the bars), ``clipped_inputs``
-        (largest share of a feature at its bound, and which), ``alarms`` (sentences).
+        ``reset`` in ``GATE_BINS`` bins), ``df`` and ``skew`` (medians over the bars, or None),
+        ``mean_spread`` and ``log_variance_spread`` (standard deviations over the bars),
+        ``clipped_inputs`` (largest share of a feature at its bound, and which), ``alarms``
+        (sentences).
     """
     x, mask = inputs
     seen = mask[:, :, skip:]
@@ -91,7 +92,8 @@ def diagnose(
                 str(scale): _histograms(gate[m][:, rows])
                 for scale, gate in zip(network.shape.scales, gates, strict=True)
             },
-            "df": None if forecast.df is None else float(forecast.df[m][rows].median()),
+            "df": _median(forecast.df, m, rows),
+            "skew": _median(getattr(forecast, "skew", None), m, rows),
             "mean_spread": _spread(outputs[0]),
             "log_variance_spread": _spread(outputs[1]),
             "clipped_inputs": {"share": share, "scale": worst[0], "feature": worst[1]},
@@ -157,6 +159,11 @@ def _most_clipped(x: Tensor, bound: float) -> tuple[float, tuple[int, int]]:
     shares = (x.abs() >= bound).double().mean(0)
     worst = int(shares.argmax())
     return float(shares.flatten()[worst]), (worst // x.shape[-1], worst % x.shape[-1])
+
+
+def _median(values: Tensor | None, m: int, rows: Tensor) -> float | None:
+    """Median of one model's values over the bars that count."""
+    return None if values is None else float(values[m][rows].median())
 
 
 def _spread(values: Tensor) -> float:

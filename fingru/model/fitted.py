@@ -57,11 +57,6 @@ class FittedFold:
         """Members of the ensemble."""
         return len(self.mean)
 
-    @property
-    def student_t(self) -> bool:
-        """Whether the forecast has degrees of freedom."""
-        return self.model.likelihood == "student_t"
-
 
 def fold_identity(problem: ForecastProblem, fold: Fold, plan: TrainingPlan) -> dict[str, Any]:
     """What decides the weights of a fold, as plain values.

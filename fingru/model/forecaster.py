@@ -92,9 +92,7 @@ class GRUForecaster:
         plan = make_plan(problem, (self._model, self._training), self._seed, self._device)
         bank = build_bank(problem)
         self.bar_steps, self.train_seconds, self.forecast_seconds = 0, 0.0, 0.0
-        out = empty_forecast(
-            problem, self._model.members, student_t=self._model.likelihood == "student_t"
-        )
+        out = empty_forecast(problem, self._model)
         fitted: list[FittedFold] = []
         history: list[HistoryRow] = []
         chunks = self._chunks(folds)

@@ -36,7 +36,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class StudentT:
-    """Student-t scaled so that its variance is ``variance``.
+    """Student-t scaled so that its variance is ``variance``, symmetric or skewed.
 
     Parameters
     ----------
@@ -44,23 +44,57 @@ class StudentT:
         Moments, any shape; variance positive.
     df
         Degrees of freedom above 2, of a shape that broadcasts with ``mean``.
+    skew
+        Asymmetry between -1 and 1 (Hansen's lambda; positive: the longer tail is that of gains),
+        of a shape that broadcasts with ``mean``; None for a symmetric one.
+
+    References
+    ----------
+    Hansen (1994), "Autoregressive conditional density estimation", International Economic
+    Review 35.
     """
 
     mean: Tensor
     variance: Tensor
     df: Tensor
+    skew: Tensor | None = None
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density.
 
-        ``lgamma((df+1)/2) - lgamma(df/2) - log(pi (df-2) variance) / 2
-        - (df+1)/2 log(1 + (value-mean)^2 / ((df-2) variance))``.
+        ``lgamma((df+1)/2) - lgamma(df/2) - log(pi (df-2) variance) / 2 + log b
+        - (df+1)/2 log(1 + w^2 / (df-2))``: b of ``skewed_shape`` and w of ``folded``, which for a
+        symmetric one are 1 and the standardised value z.
         """
         df = self.df
         spread = (df - 2) * self.variance
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2)
-        tail = (df + 1) / 2 * torch.log1p((value - self.mean).square() / spread)
-        return constant - 0.5 * (math.log(math.pi) + spread.log()) - tail
+        constant = constant - 0.5 * (math.log(math.pi) + spread.log())
+        if self.skew is None:
+            squared = (value - self.mean).square() / spread
+        else:
+            shift, stretch = skewed_shape(df, self.skew)
+            z = (value - self.mean) / self.variance.sqrt()
+            squared = folded(stretch * z, shift, self.skew).square() / (df - 2)
+            constant = constant + stretch.log()
+        return constant - (df + 1) / 2 * torch.log1p(squared)
+
+
+def skewed_shape(df: Tensor, skew: Tensor) -> tuple[Tensor, Tensor]:
+    """Shift a and stretch b that give the two-piece t mean 0 and variance 1.
+
+    ``a = 4 skew c (df-2)/(df-1)``, ``c = exp(lgamma((df+1)/2) - lgamma(df/2)) / sqrt(pi (df-2))``,
+    ``b^2 = 1 + 3 skew^2 - a^2`` (Hansen, 1994, appendix).
+    """
+    log_density = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2)
+    shift = 4 * skew * (df - 2).sqrt() / (df - 1) * log_density.exp() / math.sqrt(math.pi)
+    return shift, (1 + 3 * skew.square() - shift.square()).sqrt()
+
+
+def folded(stretched: Tensor, shift: Tensor, skew: Tensor) -> Tensor:
+    """Argument w of the symmetric t: ``(b z + a) / (1 + skew sign(b z + a))``."""
+    moved = stretched + shift
+    return moved / (1 + skew * moved.detach().sign())
 
 
 Distribution = Gaussian | StudentT
@@ -71,5 +105,9 @@ def join(parts: Sequence[Distribution]) -> Distribution:
     mean, variance = (
         torch.cat([getattr(p, n) for p in parts], dim=1) for n in ("mean", "variance")
     )
-    dfs = [p.df for p in parts if p.df is not None]
-    return StudentT(mean, variance, torch.cat(dfs, dim=1)) if dfs else Gaussian(mean, variance)
+    tails = [p for p in parts if isinstance(p, StudentT)]
+    if not tails:
+        return Gaussian(mean, variance)
+    skews = [p.skew for p in tails if p.skew is not None]
+    skew = torch.cat(skews, dim=1) if skews else None
+    return StudentT(mean, variance, torch.cat([p.df for p in tails], dim=1), skew)

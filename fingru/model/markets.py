@@ -84,9 +84,7 @@ def _group(
     else:
         fitted = _fit(given, folds, None)
     for problem, bank, models in zip(problems, banks, fitted, strict=True):
-        out = empty_forecast(
-            problem, plan.model.members, student_t=plan.model.likelihood == "student_t"
-        )
+        out = empty_forecast(problem, plan.model)
         forecast_folds(bank, models, folds, out, plan.device)
         yield out
 

@@ -2,7 +2,8 @@
 
 One GRU per scale s steps s bars at a time; its s phases are interleaved into the batch, so that
 every bar has an up-to-date state of every scale. The states and the current features are fused,
-and three heads give mean, variance and degrees of freedom relative to the reference volatility.
+and a head each gives mean, variance, degrees of freedom and skew, the first two relative to the
+reference volatility.
 Every parameter has a leading dimension M; M = 1 is the ordinary model.
 """
 
@@ -22,6 +23,12 @@ from fingru.model.recurrence import Weights, choose_layer
 from fingru.model.settings import ModelSettings
 
 DF_FLOOR = 2.1
+"""Least degrees of freedom."""
+
+DF_RANGE = 3.0
+"""Bound on the logarithm of how many times farther from the floor the df lie than at first."""
+
+MAX_SKEW = 0.9
 
 CORRECTION = "correction"
 """Name, among the weights, of what is added to the log variance."""
@@ -57,6 +64,11 @@ class MultiScaleGRU(nn.Module):
         self.scales = nn.ModuleList(StackedGRU(m, shape.features, settings) for _ in shape.scales)
         # The current features reach fusion and heads without a state in between.
         outputs = self.parts * shape.horizons
+        rates = [settings.mean_rate, 1.0, 1.0, settings.skew_rate][: self.parts]
+        self.register_buffer(
+            "rates", torch.tensor(rates).repeat_interleave(shape.horizons), persistent=False
+        )
+        self.rates: Tensor
         self.direct = StackedLinear(
             m, len(shape.scales) * shape.features, settings.fusion + outputs
         )
@@ -68,8 +80,8 @@ class MultiScaleGRU(nn.Module):
 
     @property
     def parts(self) -> int:
-        """Heads: mean, log variance ratio and, for the Student-t, degrees of freedom."""
-        return 3 if self.settings.likelihood == "student_t" else 2
+        """Heads: mean, log variance ratio, then degrees of freedom, then skew, as there are."""
+        return {"gaussian": 2, "student_t": 3, "skewed_t": 4}[self.settings.likelihood]
 
     @torch.no_grad()
     def reset(self, generators: Sequence[torch.Generator]) -> None:
@@ -80,10 +92,6 @@ class MultiScaleGRU(nn.Module):
             for linear in (self.fusion, self.direct):
                 weight = linear.weight[m, : self.settings.fusion]
                 nn.init.xavier_uniform_(weight, generator=generator)
-        if self.settings.likelihood == "student_t":
-            # softplus(bias) + DF_FLOOR = initial_df
-            start = math.log(math.expm1(self.settings.initial_df - DF_FLOOR))
-            self.heads.bias[:, 2 * self.shape.horizons :] = start
 
     def forward(
         self, inputs: Tensor, mask: Tensor, *, skip: int = 0, keep: Tensor | None = None
@@ -120,13 +128,19 @@ class MultiScaleGRU(nn.Module):
             states = states * keep.unsqueeze(2)
         to_fusion, to_heads = self.direct(current).tensor_split([self.settings.fusion], dim=-1)
         fused = torch.tanh(self.fusion(states) + to_fusion)
-        mean, log_ratio, *df = (self.heads(fused) + to_heads).chunk(self.parts, dim=-1)
-        bound = self.settings.max_log_ratio
-        correction = self.correction[:, None, None]
-        variance = torch.exp(bound * torch.tanh(log_ratio / bound) + correction)
-        if not df:
+        # What varies from bar to bar learns at each head's own rate, the constant at another.
+        constant = self.heads.bias[:, None, None] * (self.settings.bias_rate - self.rates)
+        outputs = torch.addcmul(constant, self.heads(fused) + to_heads, self.rates)
+        mean, log_ratio, *tails = outputs.chunk(self.parts, dim=-1)
+        variance = torch.exp(
+            _bounded(log_ratio, self.settings.max_log_ratio) + self.correction[:, None, None]
+        )
+        if not tails:
             return Gaussian(mean, variance)
-        return StudentT(mean, variance, DF_FLOOR + functional.softplus(df[0]))
+        excess = self.settings.initial_df - DF_FLOOR
+        df = DF_FLOOR + excess * torch.exp(_bounded(tails[0], DF_RANGE))
+        skew = MAX_SKEW * torch.tanh(tails[1]) if len(tails) > 1 else None
+        return StudentT(mean, variance, df, skew)
 
 
 class StackedLinear(nn.Module):
@@ -211,6 +225,11 @@ def to_torch_gru(stacked: StackedGRU, model: int) -> nn.GRU:
     )
     gru.load_state_dict({name: p[model].detach() for name, p in stacked.named_parameters()})
     return gru
+
+
+def _bounded(values: Tensor, bound: float) -> Tensor:
+    """``bound tanh(values / bound)``: the values themselves where they are small."""
+    return bound * torch.tanh(values / bound)
 
 
 def _zeros(*shape: int) -> nn.Parameter:

@@ -8,6 +8,7 @@ recurrence with the same warm-up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,9 @@ from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem
 from fingru.model.fitted import FittedFold, build_network, check_fits
-from fingru.model.likelihood import Distribution
+from fingru.model.likelihood import Distribution, Gaussian
 from fingru.model.sequences import DeviceBank, SequenceBank, build_bank, tail_windows
+from fingru.model.settings import ModelSettings
 from fingru.model.threads import compute_threads
 
 FloatArray = NDArray[np.float64]
@@ -28,7 +30,17 @@ ASSET_BLOCK = 8
 """Assets forecast at a time; bounds memory."""
 
 
-def empty_forecast(problem: ForecastProblem, members: int, *, student_t: bool) -> Forecast:
+class Mixture(NamedTuple):
+    """Moments and shape of the members' mixture, arrays (folds, ...); None: has no such part."""
+
+    mean: FloatArray
+    variance: FloatArray
+    epistemic_variance: FloatArray
+    df: FloatArray | None = None
+    skew: FloatArray | None = None
+
+
+def empty_forecast(problem: ForecastProblem, settings: ModelSettings) -> Forecast:
     """Forecast of all NaN, to be filled fold by fold."""
     shape = (*problem.prices.close.shape, len(problem.labels.horizons))
 
@@ -42,8 +54,9 @@ def empty_forecast(problem: ForecastProblem, members: int, *, student_t: bool) -
         horizons=problem.labels.horizons,
         mean=blank(),
         variance=blank(),
-        df=blank() if student_t else None,
-        epistemic_variance=blank() if members > 1 else None,
+        df=None if settings.likelihood == "gaussian" else blank(),
+        skew=blank() if settings.likelihood == "skewed_t" else None,
+        epistemic_variance=blank() if settings.members > 1 else None,
     )
 
 
@@ -78,19 +91,17 @@ def forecast_folds(
         present = torch.from_numpy(inside).to(device).repeat_interleave(members, dim=0)
         x, mask = tensors.inputs(each, present, mean, std, training.input_clip)
         forecast = network(x, mask, skip=training.context_bars - 1)
-        moments = mix_members(forecast, members)
+        mixture = mix_members(forecast, members)
         seen = mask[::members, :, training.context_bars - 1 :].cpu().numpy()
-        _write(out, bank, moments, at[:, :, training.context_bars - 1 :], seen, first)
+        _write(out, bank, mixture, at[:, :, training.context_bars - 1 :], seen, first)
 
 
-def mix_members(
-    forecast: Distribution, members: int
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]:
-    """Mean, variance, epistemic variance and df of the equal mixture of members, (folds, ...).
+def mix_members(forecast: Distribution, members: int) -> Mixture:
+    """The equal mixture of members.
 
     Law of total variance: ``variance = mean(variance_m) + mean(mean_m^2) - mean^2``, of which the
     last two are the epistemic part. Degrees of freedom: ``1 / df = mean(1 / df_m)``, so that one
-    heavy-tailed member is not averaged away by a nearly Gaussian one.
+    heavy-tailed member is not averaged away by a nearly Gaussian one. Skew: the mean.
     """
 
     def split(values: Tensor) -> FloatArray:
@@ -101,16 +112,19 @@ def mix_members(
     mean = means.mean(axis=1)
     epistemic = np.square(means - mean[:, None]).mean(axis=1)
     variance = variances.mean(axis=1) + epistemic
-    if forecast.df is None:
-        return mean, variance, epistemic, None
-    df = split(torch.broadcast_to(forecast.df, forecast.mean.shape))
-    return mean, variance, epistemic, 1 / (1 / df).mean(axis=1)
+    if isinstance(forecast, Gaussian):
+        return Mixture(mean, variance, epistemic)
+    df = 1 / (1 / split(torch.broadcast_to(forecast.df, forecast.mean.shape))).mean(axis=1)
+    if forecast.skew is None:
+        return Mixture(mean, variance, epistemic, df)
+    skew = split(torch.broadcast_to(forecast.skew, forecast.mean.shape)).mean(axis=1)
+    return Mixture(mean, variance, epistemic, df, skew)
 
 
 def _write(
     out: Forecast,
     bank: SequenceBank,
-    moments: tuple[FloatArray, FloatArray, FloatArray, FloatArray | None],
+    mixture: Mixture,
     at: NDArray[np.int64],
     seen: NDArray[np.bool_],
     first_asset: int,
@@ -120,13 +134,13 @@ def _write(
     position = at[seen]
     cell = (bank.rows[position], asset + first_asset)
     scale = bank.volatility[position][:, None] * np.sqrt(np.asarray(out.horizons, dtype=float))
-    mean, variance, epistemic, df = moments
-    out.mean[cell] = mean[seen] * scale
-    out.variance[cell] = variance[seen] * scale**2
+    out.mean[cell] = mixture.mean[seen] * scale
+    out.variance[cell] = mixture.variance[seen] * scale**2
     if out.epistemic_variance is not None:
-        out.epistemic_variance[cell] = epistemic[seen] * scale**2
-    if out.df is not None and df is not None:
-        out.df[cell] = df[seen]
+        out.epistemic_variance[cell] = mixture.epistemic_variance[seen] * scale**2
+    for kept, values in ((out.df, mixture.df), (out.skew, mixture.skew)):
+        if kept is not None and values is not None:
+            kept[cell] = values[seen]
 
 
 def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
@@ -138,7 +152,7 @@ def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "
         If the model does not fit the features or was fitted after the last session.
     """
     out = predict_since(fitted, problem, device)
-    for values in (out.mean, out.variance, out.df, out.epistemic_variance):
+    for values in (out.mean, out.variance, out.df, out.skew, out.epistemic_variance):
         if values is not None:
             values[:-1] = np.nan
     return out
@@ -157,7 +171,7 @@ def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "a
     check_fits(fitted, problem.features, problem.labels.horizons)
     last = problem.prices.n_sessions - 1
     row = _origin_row(fitted, problem.prices.index)
-    out = empty_forecast(problem, fitted.members, student_t=fitted.student_t)
+    out = empty_forecast(problem, fitted.model)
     with compute_threads(fitted.training.threads):
         fold = Fold(fitted.manifest["fold"], row, 0, row, last)
         forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))

@@ -17,11 +17,26 @@ class ModelSettings(Settings):
     )
     layers: int = Field(default=1, ge=1, le=8, description="GRU layers per scale.")
     fusion: int = Field(default=32, ge=1, le=4096, description="Units that join the scales.")
-    likelihood: Literal["student_t", "gaussian"] = Field(
-        default="student_t", description="Distribution of the next return."
+    likelihood: Literal["skewed_t", "student_t", "gaussian"] = Field(
+        default="skewed_t", description="Distribution of the next return."
     )
     initial_df: float = Field(
-        default=6.0, gt=2.2, le=200.0, description="Degrees of freedom of the untrained Student-t."
+        default=8.0, gt=2.2, le=200.0, description="Degrees of freedom of the untrained Student-t."
+    )
+    mean_rate: float = Field(
+        default=0.3,
+        gt=0.0,
+        le=100.0,
+        description="How fast the mean learns what varies from bar to bar, beside the variance.",
+    )
+    skew_rate: float = Field(
+        default=0.05, gt=0.0, le=100.0, description="How fast the skew learns it."
+    )
+    bias_rate: float = Field(
+        default=4.0,
+        gt=0.0,
+        le=100.0,
+        description="How fast the constant part of every head learns.",
     )
     max_log_ratio: float = Field(
         default=3.0, gt=0.0, le=10.0, description="Bound on |log(variance / reference variance)|."
@@ -61,7 +76,7 @@ class TrainingSettings(Settings):
     context_bars: int = Field(
         default=504, ge=1, description="Bars before a fold's origin over which forecasts warm up."
     )
-    learning_rate: float = Field(default=3e-3, gt=0.0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(default=4e-3, gt=0.0, description="Peak learning rate of AdamW.")
     warmup_steps: int = Field(default=20, ge=0, description="Steps of linear warm-up.")
     weight_decay: float = Field(
         default=0.01, ge=0.0, description="Decoupled decay of weight matrices."
@@ -70,7 +85,10 @@ class TrainingSettings(Settings):
         default=1.0, gt=0.0, description="Largest gradient norm of one model."
     )
     mean_penalty: float = Field(
-        default=1.0, ge=0.0, description="Penalty on the squared mean, in squared volatilities."
+        default=1.0,
+        ge=0.0,
+        description="Penalty on the squared mean, in squared volatilities; it grows as the steps "
+        "shrink where labels are few.",
     )
     dropout: float = Field(
         default=0.2,

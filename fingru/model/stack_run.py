@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.model.budget import label_share
 from fingru.model.calibration import TailCalibration, calibrate
 from fingru.model.diagnostics import GradientNorms
 from fingru.model.likelihood import Distribution, join
@@ -73,6 +74,9 @@ class StackRun:
         # Labels of horizon h overlap: h of them say about as much as one that stands alone.
         first = plan.horizons[0]
         self.weights = torch.tensor([first / h for h in plan.horizons], device=device)
+        # A mean is the harder to find, the fewer the labels.
+        strength = plan.training.mean_penalty / label_share(self.labels, plan.training)
+        self._mean_penalty = torch.from_numpy(strength).to(device, torch.float32)
         self.bar_steps = (
             len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
         )
@@ -122,7 +126,7 @@ class StackRun:
         y, known = self.bank.labels(at, mask, self._first, self._last)
         nll = sum_per_model(-forecast.log_prob(y), known, self.weights)
         penalty = sum_per_model(forecast.mean.square(), known, self.weights)
-        return nll, s.mean_penalty * penalty
+        return nll, self._mean_penalty * penalty
 
     def _dropout(self) -> Tensor | None:
         """Factors of the states, (M, B, S*K), one draw per sequence and model."""

@@ -43,13 +43,14 @@ class Bar:
 class BarForecast:
     """Forecast made at one bar, (A, H) in plain log-return units; NaN where there is none.
 
-    ``df`` is None for a Gaussian.
+    ``df`` is None for a Gaussian, ``skew`` for a symmetric distribution.
     """
 
     mean: FloatArray
     variance: FloatArray
     epistemic_variance: FloatArray
     df: FloatArray | None
+    skew: FloatArray | None
 
 
 class StreamingGRU:
@@ -85,12 +86,12 @@ class StreamingGRU:
         states = [self._advance(i, x[:, :, :, i], mask) for i in range(len(self._rings))]
         forecast = self._network.distribution(torch.cat(states, dim=-1), x.flatten(3))
         self._bars_seen += torch.from_numpy(bar.has_bar)
-        mean, variance, epistemic, df = (
+        mean, variance, epistemic, df, skew = (
             None if v is None else np.where(usable.numpy()[:, None], v[0, :, 0], np.nan)
             for v in mix_members(forecast, self._members)
         )
         scale = np.sqrt(bar.reference_variance[:, None] * self._horizons)
-        return BarForecast(mean * scale, variance * scale**2, epistemic * scale**2, df)
+        return BarForecast(mean * scale, variance * scale**2, epistemic * scale**2, df, skew)
 
     def _advance(self, position: int, x: Tensor, mask: Tensor) -> Tensor:
         """Step one scale's GRU from the state of s bars ago; return (M, A, 1, K)."""

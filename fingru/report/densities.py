@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.forecast import scores
+from fingru.forecast.forecast import distributions
 
 FloatArray = NDArray[np.float64]
 
 
-def _moments(table: pd.DataFrame) -> dict[str, Any]:
-    return {name: table[name].to_numpy(dtype=float) for name in ("mean", "variance", "df")}
-
-
 def log_density(table: pd.DataFrame) -> FloatArray:
     """Log density of the realised return under each row's forecast; nats."""
-    return -scores.log_score(table["realized"].to_numpy(dtype=float), **_moments(table))
+    return -scores.log_score(table["realized"].to_numpy(dtype=float), **distributions(table))
 
 
 def probability_transform(table: pd.DataFrame) -> FloatArray:
     """Forecast probability of a return up to the realised one; uniform if forecasts are right."""
-    return scores.pit(table["realized"].to_numpy(dtype=float), **_moments(table))
+    return scores.pit(table["realized"].to_numpy(dtype=float), **distributions(table))
 
 
 def quantile(table: pd.DataFrame, probability: float) -> FloatArray:
     """Return that each row's forecast undercuts with ``probability``."""
-    return scores.quantile(probability, **_moments(table))
+    return scores.quantile(probability, **distributions(table))

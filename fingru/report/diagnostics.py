@@ -56,6 +56,10 @@ def diagnostics_table(result: BacktestResult) -> Table:
             "df", "Degrees of freedom", "ratio", "Median of the forecasts; small: heavy tails.",
             "a Gaussian has none",
         ),
+        Column(
+            "skew", "Skew", "ratio", "Median; above 0: the longer tail is that of gains.",
+            "the distribution is symmetric",
+        ),
         Column("variance", "Spread of log variance", "ratio", "Over validation bars."),
         Column("mean", "Spread of the mean", "ratio", "In volatilities, over validation bars."),
         Column(
@@ -94,6 +98,8 @@ def _row(members: list[dict[str, Any]]) -> dict[str, float | None]:
         "clipped": mean("gradient_norms", "clipped"),
         "weights": float(np.mean(weights)),
         "df": None if members[0]["df"] is None else mean("df"),
+        # Runs of before there was a skew have stored none.
+        "skew": None if members[0].get("skew") is None else mean("skew"),
         "variance": mean("log_variance_spread"),
         "mean": mean("mean_spread"),
         "width": float(np.exp(0.5 * mean("calibration", "correction", 0))),

@@ -15,6 +15,7 @@ from fingru.config import Config, with_values
 from fingru.errors import ConfigError, FingruError, StoreError
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.evaluation import common_rows
+from fingru.forecast.forecast import distributions
 from fingru.forecast.forecaster import Fold, Progress, silent
 from fingru.forecast.scores import log_score
 from fingru.job import Job, make_gru, make_problem, simulate_all, walk_gru
@@ -230,7 +231,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     }
     frames = [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()]
     table = common_rows(pd.concat(frames, ignore_index=True))
-    losses = log_score(table["realized"], table["mean"], table["variance"], table["df"])
+    losses = log_score(table["realized"], **distributions(table))
     by_model = pd.Series(losses).groupby(table["model"].to_numpy()).mean()
     gain = float(by_model["gru"] - by_model[_REFERENCE])
     if not np.isfinite(gain):

@@ -56,7 +56,7 @@ class Choice:
 SPACE: dict[str, Whole | Real | Choice] = {
     "model.hidden": Whole(8, 64, 8),
     "model.layers": Whole(1, 2),
-    "model.likelihood": Choice(("student_t", "gaussian")),
+    "model.likelihood": Choice(("skewed_t", "student_t", "gaussian")),
     "features.scales": Choice(("1", "1,5", "1,3,10", "1,5,21")),
     "training.learning_rate": Real(3e-4, 1e-2, log=True),
     "training.weight_decay": Real(1e-4, 1.0, log=True),

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
-from fingru.forecast.forecast import COLUMNS, Forecast
+from fingru.forecast.evaluation import row_scores
+from fingru.forecast.forecast import COLUMNS, Forecast, distributions
+from fingru.forecast.scores import log_score, pit
 
 
 def some_forecast(problem, df=None):
@@ -34,3 +38,27 @@ def test_frame_realized_is_the_log_return_between_origin_and_target(problem_of, 
 
 def test_horizon_position(problem_of, prices_small):
     assert some_forecast(problem_of(prices_small)).horizon_position(5) == 1
+
+
+def test_skew_is_a_column_and_none_is_null(problem_of, prices_small):
+    problem = problem_of(prices_small)
+    plain = some_forecast(problem, df=np.full(problem.labels.values.shape, 5.0))
+    assert plain.to_frame(problem.labels)["skew"].isna().all()
+    assert distributions(plain.to_frame(problem.labels))["skew"] is None
+    skewed = replace(plain, skew=np.full(plain.mean.shape, -0.25))
+    frame = skewed.to_frame(problem.labels)
+    assert (distributions(frame)["skew"] == -0.25).all()
+    without = frame.drop(columns="skew")  # as written by versions that knew no skew
+    assert distributions(without)["skew"] is None
+
+
+def test_scores_of_a_table_know_its_skew(problem_of, prices_small):
+    problem = problem_of(prices_small)
+    plain = some_forecast(problem, df=np.full(problem.labels.values.shape, 5.0))
+    frame = replace(plain, skew=np.full(plain.mean.shape, 0.5)).to_frame(problem.labels)
+    found = row_scores(frame)
+    arguments = (frame["realized"], frame["mean"], frame["variance"], frame["df"], frame["skew"])
+    np.testing.assert_array_equal(found["log_score"], log_score(*arguments))
+    inside = np.abs(pit(*arguments) - 0.5) <= 0.45
+    np.testing.assert_array_equal(found["covered90"], inside)
+    assert (found["log_score"] != row_scores(frame.drop(columns="skew"))["log_score"]).any()

@@ -10,9 +10,10 @@ import pytest
 
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels, make_labels
-from fingru.forecast.recalibration import recalibrate, without_recalibration
-from fingru.forecast.scores import log_score
+from fingru.forecast.recalibration import _slope, recalibrate, without_recalibration
+from fingru.forecast.scores import log_score, quantile
 from fingru.forecast.settings import RecalibrationSettings
+from fingru.forecast.skewed_t import skewed_shape
 
 SESSIONS, ASSETS, FIRST = 900, 5, 40
 
@@ -67,6 +68,49 @@ def test_a_halved_sigma_is_repaired_within_sixty_bars(df):
     lost = mean_score(forecast, labels) - mean_score(right, labels)
     still = mean_score(mended, labels) - mean_score(right, labels)
     assert still < 0.15 * lost
+
+
+def skewed_world(skew, told, factor=1.0):
+    """Skewed returns with the width that is forecast, and what is said of their skew."""
+    forecast, labels = known_world(6.0, factor)
+    rng = np.random.default_rng(4)
+    unit = quantile(rng.uniform(size=labels.values.shape), 0.0, 1.0, 6.0, skew)
+    values = unit * np.sqrt(factor * forecast.variance)
+    known = np.where(np.isfinite(values), labels.known_at, NEVER)
+    return replace(forecast, skew=np.full_like(values, told)), Labels(values, known, (1,))
+
+
+def test_a_skew_that_is_known_calls_for_no_correction():
+    right, wrong = (
+        np.log(recalibrate(*skewed_world(0.7, told), [FIRST]).scale[FIRST + 100 :])
+        for told in (0.7, -0.7)
+    )
+    assert np.nanmean(np.abs(right)) < 0.05
+    assert np.nanmean(np.abs(wrong)) > 2 * np.nanmean(np.abs(right))
+
+
+@pytest.mark.parametrize("skew", [0.6, -0.6])
+def test_a_halved_sigma_of_a_skewed_forecast_is_repaired(skew):
+    after = recalibrate(*skewed_world(skew, skew, factor=4.0), [FIRST]).scale[FIRST + 60 :, :, 0]
+    assert 1.5 < np.nanmean(after[:20]) < 2.3
+    assert abs(np.nanmean(after[200:]) - 2) < 0.2
+
+
+def test_no_skew_changes_nothing():
+    forecast, labels = known_world(factor=2.0)
+    plain = recalibrate(forecast, labels, [FIRST])
+    zero = recalibrate(replace(forecast, skew=np.zeros_like(forecast.mean)), labels, [FIRST])
+    np.testing.assert_allclose(zero.scale, plain.scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize("skew", [0.0, 0.5, -0.8])
+@pytest.mark.parametrize("z", [-3.0, -0.4, 0.2, 2.5])
+def test_slope_is_that_of_the_log_density_in_the_log_variance(z, skew):
+    nu, at, step = 5.0, 0.3, 1e-6
+    shift, stretch = skewed_shape(np.array(nu), np.array(skew))
+    outcome = np.array([stretch * z, nu, shift, skew])
+    above, below = (-log_score(z, 0.0, np.exp(at + side), nu, skew) for side in (step, -step))
+    assert _slope(outcome, at) == pytest.approx(2 * float(above - below) / (2 * step), abs=1e-6)
 
 
 def test_a_doubled_sigma_is_repaired_too(df):

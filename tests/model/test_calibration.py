@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fingru.model.calibration import calibrate, log_variance_correction, shrunk
+from fingru.forecast.scores import quantile
+from fingru.model.calibration import calibrate, log_variance_correction, shrunk, widened
 from fingru.model.forecaster import GRUForecaster
 from fingru.model.likelihood import Gaussian, StudentT
 from fingru.model.network import CORRECTION
@@ -19,22 +20,24 @@ SHAPE = (2, 5, 4000, 1)
 """Models, assets, bars, horizons."""
 
 
-def outcomes(df, factors, seed=0):
+def outcomes(df, factors, seed=0, skew=None):
     """Forecasts of variance 1 of returns whose variance is ``factors`` (M,) times that."""
     rng = np.random.default_rng(seed)
-    z = rng.standard_normal(SHAPE) if df is None else rng.standard_t(df, SHAPE)
-    unit = z if df is None else z * np.sqrt((df - 2) / df)
+    unit = quantile(rng.uniform(size=SHAPE), 0.0, 1.0, df, skew)
     y = torch.tensor(unit * np.sqrt(np.reshape(factors, (2, 1, 1, 1))))
     mean, variance = torch.zeros(SHAPE), torch.ones(SHAPE)
-    forecast = (
-        Gaussian(mean, variance) if df is None else StudentT(mean, variance, torch.tensor(df))
-    )
+    if df is None:
+        return Gaussian(mean, variance), y, torch.ones(SHAPE, dtype=torch.bool)
+    asymmetry = None if skew is None else torch.tensor(skew)
+    forecast = StudentT(mean, variance, torch.tensor(df), asymmetry)
     return forecast, y, torch.ones(SHAPE, dtype=torch.bool)
 
 
-@pytest.mark.parametrize("df", [None, 5.0, 30.0])
-def test_the_wrong_width_is_found(df):
-    found = log_variance_correction(*outcomes(df, [4.0, 0.5]))
+@pytest.mark.parametrize(
+    ("df", "skew"), [(None, None), (5.0, None), (30.0, None), (5.0, 0.4), (30.0, -0.7)]
+)
+def test_the_wrong_width_is_found(df, skew):
+    found = log_variance_correction(*outcomes(df, [4.0, 0.5], skew=skew))
     assert found[:, 0].numpy() == pytest.approx(np.log([4.0, 0.5]), abs=0.05)
 
 
@@ -44,6 +47,27 @@ def test_a_halved_sigma_is_repaired():
     assert told.coverage[0, 0] < 0.7
     assert told.coverage[:, 1].numpy() == pytest.approx([0.9, 0.9], abs=0.01)
     assert told.of(0)["coverage_90"]["after"] == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize("skew", [0.5, -0.5])
+def test_the_corrected_width_is_the_likeliest(skew):
+    forecast, y, known = outcomes(4.0, [3.0, 0.4], skew=skew)
+    found = log_variance_correction(forecast, y, known)
+
+    def likelihood(correction):
+        return widened(forecast, correction).log_prob(y).mean((1, 2, 3))
+
+    best = likelihood(found)
+    for step in (-0.02, 0.02):
+        assert (likelihood(found + step) < best).all()
+
+
+def test_a_right_skew_asks_for_no_other_width():
+    skewed, y, known = outcomes(5.0, [1.0, 1.0], skew=0.6)
+    blind = StudentT(skewed.mean, skewed.variance, skewed.df)
+    found, misled = (log_variance_correction(f, y, known).abs() for f in (skewed, blind))
+    assert (found < 0.03).all()
+    assert (misled > found).all()
 
 
 def test_only_known_outcomes_count():
@@ -79,7 +103,8 @@ def test_a_network_made_too_sure_is_corrected_on_its_tail(bank, folds, make_plan
     honest = tail.calibration(run.averaged).correction
     with torch.no_grad():
         heads = run.averaged.heads.bias[:, 2:4]  # log variance ratio of both horizons
-        heads.sub_(np.log(16.0))  # the bank's reference is four times too high: sigma is halved
+        # The bank's reference is four times too high: sigma is halved.
+        heads.sub_(np.log(16.0) / plan.model.bias_rate)
     found = tail.calibration(run.averaged)
     bound = plan.model.max_log_ratio
     shift = bound * np.tanh(np.log(16.0) / bound)

@@ -13,7 +13,7 @@ from fingru.model.forecaster import GRUForecaster, chunk_folds
 from fingru.model.network import CORRECTION
 from fingru.model.sequences import build_bank
 
-ARRAYS = ("mean", "variance", "df", "epistemic_variance")
+ARRAYS = ("mean", "variance", "df", "skew", "epistemic_variance")
 CHANGED_FROM = 400
 
 
@@ -93,7 +93,8 @@ def test_untrained_walk_forward_is_ewma(problem, folds, make_forecaster):
         forecast.variance[row, asset], reference * np.array([1, 5]), rtol=1e-6
     )
     np.testing.assert_allclose(forecast.mean[row, asset], 0, atol=1e-20)
-    np.testing.assert_allclose(forecast.df[row, asset], 6, rtol=1e-6)
+    np.testing.assert_allclose(forecast.df[row, asset], 8, rtol=1e-6)
+    assert (forecast.skew[row, asset] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_checkpoint_of_another_seed_is_refused(problem, folds, make_forecaster):
 
 
 def test_history_marks_the_kept_step_of_every_model(problem, folds, make_forecaster):
-    forecaster = make_forecaster()
+    forecaster = make_forecaster(start="random")  # trained first weights may be the best
     forecaster.walk_forward(biased(problem), folds)
     history = forecaster.history
     assert list(history.columns) == [

@@ -19,7 +19,7 @@ def problems(make_problem):
 
 
 def arrays(forecast):
-    return np.stack([forecast.mean, forecast.variance, forecast.df])
+    return np.stack([forecast.mean, forecast.variance, forecast.df, forecast.skew])
 
 
 @pytest.mark.parametrize("start", ["first_fold", "random"])

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from fingru.model.network import MultiScaleGRU, NetworkShape, StackedGRU, to_torch_gru
+from fingru.model.network import (
+    DF_FLOOR,
+    MAX_SKEW,
+    MultiScaleGRU,
+    NetworkShape,
+    StackedGRU,
+    to_torch_gru,
+)
 from fingru.model.settings import ModelSettings
 
 M, B, L, S, F, H, K = 2, 3, 13, 2, 4, 2, 5
@@ -27,7 +35,10 @@ def trained_like(settings, models=M):
     return network.double()
 
 
-@pytest.fixture(params=[("student_t", 1), ("gaussian", 2)], ids=["student_t", "gaussian_2_layers"])
+@pytest.fixture(
+    params=[("skewed_t", 1), ("student_t", 1), ("gaussian", 2)],
+    ids=["skewed_t", "student_t", "gaussian_2_layers"],
+)
 def network(request):
     likelihood, layers = request.param
     return trained_like(
@@ -48,8 +59,7 @@ def mask():
 
 
 def stacked(distribution):
-    parts = [distribution.mean, distribution.variance]
-    return torch.stack(parts + ([] if distribution.df is None else [distribution.df]))
+    return torch.stack([part for part in vars(distribution).values() if part is not None])
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -82,6 +92,7 @@ def test_untrained_network_is_the_reference_variance(inputs, mask):
     assert torch.equal(forecast.mean, torch.zeros(M, B, L, H))
     assert torch.equal(forecast.variance, torch.ones(M, B, L, H))
     torch.testing.assert_close(forecast.df, torch.full((M, B, L, H), 7.0))
+    assert torch.equal(forecast.skew, torch.zeros(M, B, L, H))
 
 
 def test_every_parameter_gets_a_finite_gradient_that_is_not_zero(network, inputs, mask):
@@ -180,8 +191,41 @@ def test_update_gates_start_with_memories_up_to_the_setting():
         torch.testing.assert_close(constants[-1], torch.tensor(40.0 / scale))
 
 
-def test_variance_ratio_stays_within_its_bound(network, inputs, mask):
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_forecasts_stay_within_their_bounds(network, inputs, mask, sign):
     with torch.no_grad():
-        network.heads.bias.fill_(1e6)
-    bound = torch.tensor(network.settings.max_log_ratio, dtype=torch.float64).exp()
-    assert (network(inputs, mask).variance <= bound).all()
+        network.heads.bias.fill_(sign * 1e6)
+    forecast = network(inputs, mask)
+    bound = np.exp(network.settings.max_log_ratio)
+    assert (forecast.variance <= bound * (1 + 1e-9)).all()
+    assert (forecast.variance >= (1 - 1e-9) / bound).all()
+    if forecast.df is not None:
+        assert (forecast.df > 2.1).all()
+        assert (forecast.df < 200).all()
+        assert forecast.log_prob(torch.ones(M, B, L, H)).isfinite().all()
+    if getattr(forecast, "skew", None) is not None:
+        assert (forecast.skew.abs() < 1).all()
+
+
+def test_heads_learn_at_their_own_rates(inputs, mask):
+    """A step of one weight moves the mean, the variance and the skew as far as their rates say."""
+    settings = ModelSettings(hidden=K, fusion=6, backend="torch")
+    network = MultiScaleGRU(NetworkShape(M, SCALES, F, 1), settings)
+    network.reset(generators(M))
+    network = network.double()
+    forecast = network(inputs, mask)
+    parts = forecast.mean, forecast.variance.log(), forecast.df.log(), forecast.skew
+    excess = (settings.initial_df - DF_FLOOR) / settings.initial_df
+    per_unit = torch.tensor([1.0, 1.0, excess, MAX_SKEW], dtype=torch.float64)
+    rates = torch.tensor([settings.mean_rate, 1.0, 1.0, settings.skew_rate], dtype=torch.float64)
+    for i, part in enumerate(parts):
+        constant, varying = torch.autograd.grad(
+            part.sum(), [network.heads.bias, network.direct.bias], retain_graph=True
+        )
+        count = B * L
+        torch.testing.assert_close(
+            constant[:, i], (settings.bias_rate * per_unit[i] * count).expand(M)
+        )
+        torch.testing.assert_close(
+            varying[:, settings.fusion + i], (rates[i] * per_unit[i] * count).expand(M)
+        )

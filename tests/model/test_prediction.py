@@ -21,28 +21,35 @@ def rows(*values):
 
 
 def test_mixture_follows_the_law_of_total_variance():
-    mean, variance, epistemic, df = mix_members(Gaussian(rows(1.0, 3.0), rows(2.0, 4.0)), 2)
+    mean, variance, epistemic, df, skew = mix_members(Gaussian(rows(1.0, 3.0), rows(2.0, 4.0)), 2)
     assert mean.item() == 2.0
     assert epistemic.item() == 1.0  # ((1 - 2)^2 + (3 - 2)^2) / 2
     assert variance.item() == (2 + 4) / 2 + 1
     assert df is None
+    assert skew is None
 
 
 def test_mixture_variance_equals_that_of_pooled_draws():
     rng = np.random.default_rng(0)
     draws = np.concatenate([rng.normal(0.5, 1.0, 200_000), rng.normal(-1.0, 2.0, 200_000)])
-    mean, variance, _, _ = mix_members(Gaussian(rows(0.5, -1.0), rows(1.0, 4.0)), 2)
+    mean, variance, *_ = mix_members(Gaussian(rows(0.5, -1.0), rows(1.0, 4.0)), 2)
     assert mean.item() == pytest.approx(draws.mean(), abs=0.02)
     assert variance.item() == pytest.approx(draws.var(), rel=0.02)
 
 
 def test_mixture_df_is_the_harmonic_mean():
-    _, _, _, df = mix_members(StudentT(rows(0, 0), rows(1, 1), rows(4.0, 12.0)), 2)
-    assert df.item() == pytest.approx(2 / (1 / 4 + 1 / 12))
+    mixed = mix_members(StudentT(rows(0, 0), rows(1, 1), rows(4.0, 12.0)), 2)
+    assert mixed.df.item() == pytest.approx(2 / (1 / 4 + 1 / 12))
+    assert mixed.skew is None
+
+
+def test_mixture_skew_is_the_mean():
+    mixed = mix_members(StudentT(rows(0, 0), rows(1, 1), rows(5.0, 5.0), rows(0.3, -0.1)), 2)
+    assert mixed.skew.item() == pytest.approx(0.1)
 
 
 def test_members_of_different_folds_are_not_mixed():
-    mean, _, _, _ = mix_members(Gaussian(rows(1.0, 3.0, 10.0, 20.0), rows(1, 1, 1, 1)), 2)
+    mean, *_ = mix_members(Gaussian(rows(1.0, 3.0, 10.0, 20.0), rows(1, 1, 1, 1)), 2)
     assert mean.ravel().tolist() == [2.0, 15.0]
 
 
@@ -76,7 +83,7 @@ def until(problem, row):
 def test_predict_latest_equals_the_backtest(trained, row):
     problem, forecaster, backtest = trained
     live = predict_latest(forecaster.fitted[0], until(problem, row), "cpu")
-    for name in ("mean", "variance", "df", "epistemic_variance"):
+    for name in ("mean", "variance", "df", "skew", "epistemic_variance"):
         ours, theirs = getattr(live, name), getattr(backtest, name)
         assert np.isnan(ours[:row]).all()
         np.testing.assert_allclose(ours[row], theirs[row], rtol=1e-5, atol=1e-9, err_msg=name)

@@ -29,7 +29,7 @@ def test_streaming_equals_the_backtest(problem, folds, model_settings, training_
         bar = Bar(features.values[:, t], features.valid[:, t], has_bar[t], reference[:, t])
         live = stream.step(bar)
         if t >= origin:
-            for name in ("mean", "variance", "df", "epistemic_variance"):
+            for name in ("mean", "variance", "df", "skew", "epistemic_variance"):
                 np.testing.assert_allclose(
                     getattr(live, name), getattr(backtest, name)[t], rtol=1e-5, atol=1e-9
                 )
