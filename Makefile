@@ -76,6 +76,7 @@ bench: $(DEVELOPMENT) ## measure speed, against other packages too; a quarter of
 quality: $(DEVELOPMENT) ## measure the forecasts anew, with several seeds; half an hour
 	$(BIN)/python benchmarks/forecast_quality.py us_stocks
 	$(BIN)/python benchmarks/forecast_quality.py indices
+	$(BIN)/python benchmarks/horizons.py
 	$(BIN)/python benchmarks/ablations.py
 	$(BIN)/python benchmarks/sizing.py
 	$(BIN)/python benchmarks/simulated_density.py

@@ -157,6 +157,25 @@ def quality(result: dict[str, Any]) -> str:
     )
 
 
+def horizons(result: dict[str, Any]) -> str:
+    """What one network says a day, a week and a month ahead."""
+    lines = [
+        "| bars ahead | log score | GJR-GARCH-t | better than the best classical | p < 0.01 | "
+        "median gain | coverage 90 % | 95 % | IC | rank IC | signal turnover |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for r in result["rows"]:
+        pooled = r["pooled"]
+        lines.append(
+            f"| {r['horizon']} | {pooled['gru']['log_score']:.4f} | "
+            f"{pooled['gjr_garch_t']['log_score']:.4f} | {r['better']} of {r['assets']} | "
+            f"{r['better_p01']} | {r['median_gain']:.4f} | {r['coverage_90']:.1%} | "
+            f"{r['coverage_95']:.1%} | {r['ic']:.3f} +- {r['ic_error']:.3f} | "
+            f"{r['rank_ic']:.3f} | {r['signal_turnover']:.2f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
 def ablations(result: dict[str, Any]) -> str:
     """What each change scores on the stocks, against the default, and what it costs."""
     return _ablated(result["us_stocks"], result["seeds"], "the stocks")
@@ -188,6 +207,7 @@ WRITERS = {
     "us_stocks": as_markdown,
     "forecast_quality_us_stocks": quality,
     "forecast_quality_indices": quality,
+    "horizons": horizons,
     "ablations": ablations,
     "ablations:indices": index_ablations,
     "other_markets": other_markets,

@@ -15,6 +15,7 @@ from scipy import stats
 from fingru.errors import DataError
 from fingru.forecast import scores
 from fingru.forecast.forecast import distributions
+from fingru.forecast.information import correlation, correlation_error, signal_turnover
 from fingru.forecast.significance import diebold_mariano
 
 FloatArray = NDArray[np.float64]
@@ -92,7 +93,9 @@ def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
 
     ``{model: {horizon: {"pooled": leaf, "assets": {asset: leaf}}}}``. A leaf holds the means of
     ``SCORES``, ``coverage90`` and ``coverage95`` (share of outcomes in the central intervals),
-    ``ic`` and ``rank_ic`` (Pearson and Spearman correlation of mean and outcome) and ``n`` rows.
+    ``ic`` and ``rank_ic`` (Pearson and Spearman correlation of mean and outcome), ``ic_error``
+    (standard error of the first: sessions count, and overlapping outcomes together),
+    ``signal_turnover`` (of mean over standard deviation, from bar to bar) and ``n`` rows.
     Pooled scores are the mean of the assets' means; pooled coverage and correlation are over all
     rows. Undefined (no rows, a mean that never changes) is None. Give ``common_rows`` if models
     are to be compared.
@@ -106,7 +109,12 @@ def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
 def _score_model(rows: pd.DataFrame) -> dict[str, Any]:
     """One model by horizon; one at a time, because a wide panel has millions of rows."""
     frame = rows.reset_index(drop=True)
-    frame = frame[["horizon", "asset", "mean", "realized"]].join(row_scores(frame))
+    frame["signal"] = frame["mean"] / np.sqrt(frame["variance"])
+    # As numbers: they are compared for every asset.
+    frame["session"] = pd.factorize(frame["origin"], sort=True)[0]
+    frame["owner"] = pd.factorize(frame["asset"])[0]
+    kept = ["horizon", "asset", "owner", "session", "mean", "signal", "realized"]
+    frame = frame[kept].join(row_scores(frame))
     return {
         str(horizon): _score_horizon(own) for horizon, own in frame.groupby("horizon", sort=True)
     }
@@ -122,37 +130,24 @@ def _score_horizon(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
-    mean, realized = rows["mean"].to_numpy(), rows["realized"].to_numpy()
+    mean, realized, sessions = (rows[n].to_numpy() for n in ("mean", "realized", "session"))
     leaf: dict[str, float | int | None] = {
         score: _number(rows[score].to_numpy().mean()) for score in SCORES
     }
     leaf["coverage90"] = _number(rows["covered90"].to_numpy().mean())
     leaf["coverage95"] = _number(rows["covered95"].to_numpy().mean())
     leaf["ic"] = correlation(mean, realized)
+    leaf["ic_error"] = correlation_error(mean, realized, sessions, rows["horizon"].iloc[0])
     leaf["rank_ic"] = correlation(_ranks(mean), _ranks(realized))
+    leaf["signal_turnover"] = signal_turnover(
+        rows["signal"].to_numpy(), sessions, rows["owner"].to_numpy()
+    )
     leaf["n"] = len(rows)
     return leaf
 
 
 def _ranks(values: FloatArray) -> FloatArray:
     return np.asarray(stats.rankdata(values), dtype=np.float64)
-
-
-def correlation(a: FloatArray, b: FloatArray) -> float | None:
-    """Pearson correlation; None with fewer than three pairs or where a side never changes.
-
-    Examples
-    --------
-    >>> correlation(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]))
-    1.0
-    >>> correlation(np.zeros(9), np.arange(9.0)) is None
-    True
-    """
-    if a.size < 3 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
-        return None
-    a, b = a - a.mean(), b - b.mean()
-    scale = np.sqrt(np.mean(a**2)) * np.sqrt(np.mean(b**2))
-    return None if scale == 0.0 else _number(np.clip(np.mean(a * b) / scale, -1.0, 1.0))
 
 
 def _number(value: float) -> float | None:

@@ -104,9 +104,9 @@ def diebold_mariano(
         if kernel == "bartlett":
             lags = max(lags, int(4.0 * (n / 100.0) ** (2.0 / 9.0)))
     lags = min(lags, n - 1)
-    variance = _long_run_variance(difference, lags, kernel)
+    variance = long_run_variance(difference, lags, kernel)
     if variance <= 0.0:
-        variance = _long_run_variance(difference, lags, "bartlett")
+        variance = long_run_variance(difference, lags, "bartlett")
     if variance <= 0.0:
         return _UNDEFINED
     correction = (n + 1.0 - 2.0 * horizon + horizon * (horizon - 1.0) / n) / n
@@ -114,7 +114,11 @@ def diebold_mariano(
     return TestResult(statistic, float(2.0 * stats.t.sf(abs(statistic), n - 1)))
 
 
-def _long_run_variance(difference: FloatArray, lags: int, kernel: str) -> float:
+def long_run_variance(difference: FloatArray, lags: int, kernel: str) -> float:
+    """``V`` of ``diebold_mariano``: variance plus twice the weighted autocovariances up to a lag.
+
+    Known at: when all values are.
+    """
     centred = difference - difference.mean()
     n = centred.size
     total = float(centred @ centred) / n

@@ -14,9 +14,9 @@ from fingru.backtest.simulator import Simulation
 from fingru.config import Config, with_values
 from fingru.errors import DataError
 from fingru.forecast.baselines import make_baseline
-from fingru.forecast.evaluation import correlation
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.information import correlation
 from fingru.forecast.recalibration import recalibrate
 from fingru.job import Job, load_strategies, make_problem, simulate_strategy
 from fingru.market.prices import Prices

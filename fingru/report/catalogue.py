@@ -158,11 +158,23 @@ TERMS: dict[str, Term] = {
         "Correlation of forecast means with realised returns.",
         "the forecast mean does not vary",
     ),
+    "ic_error": Term(
+        "IC error",
+        "score",
+        "Standard error of the IC: returns of one session, and overlapping ones, count together.",
+        "the forecast mean does not vary",
+    ),
     "rank_ic": Term(
         "Rank IC",
         "score",
         "Rank correlation of forecast means with realised returns.",
         "the forecast mean does not vary",
+    ),
+    "signal_turnover": Term(
+        "Signal turnover",
+        "ratio",
+        "Share of the signal, mean over standard deviation, that changes from bar to bar.",
+        "there is no signal",
     ),
     "n": Term("Forecasts", "count", "Number of out-of-sample forecasts that were scored."),
 }

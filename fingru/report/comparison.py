@@ -28,7 +28,11 @@ from fingru.report.theme import (
     two_panes,
 )
 
-_SCORES = tuple(field for field in FORECAST_FIELDS if field not in {"gaussian_nll", "rank_ic"})
+_SCORES = tuple(
+    field
+    for field in FORECAST_FIELDS
+    if field not in {"gaussian_nll", "rank_ic", "signal_turnover"}
+)
 
 
 def compare_runs(results: Sequence[BacktestResult]) -> list[Table]:

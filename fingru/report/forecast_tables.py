@@ -60,7 +60,7 @@ def asset_scores_table(result: BacktestResult, horizon: int | None = None) -> Ta
             row |= {"baseline": label_of(best), "gain": gains.loc[asset, "best"]}
         rows.append(row | {"dm_p": tests.get(asset)})
     names = ["asset", "log_score", "baseline", "gain", "dm_p", "crps", "coverage90", "coverage95",
-             "ic", "n"]  # fmt: skip
+             "ic", "ic_error", "n"]  # fmt: skip
     frame = pd.DataFrame(rows, columns=names, dtype=object)
     columns = (
         Column("asset", "Asset", "text"),
@@ -80,7 +80,7 @@ def asset_scores_table(result: BacktestResult, horizon: int | None = None) -> Ta
             "Two-sided Diebold-Mariano test of equal log scores.",
             "no common forecasts, or scores do not differ",
         ),
-        *term_columns(("crps", "coverage90", "coverage95", "ic", "n")),
+        *term_columns(("crps", "coverage90", "coverage95", "ic", "ic_error", "n")),
     )
     title = f"{label_of(main_model(result))} by asset, horizon {chosen}"
     return Table(title, frame, columns)

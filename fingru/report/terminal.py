@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 _SHOWN_SCORES = (
-    "model", "horizon", "log_score", "crps", "qlike", "coverage90", "coverage95", "ic", "n",
+    "model", "horizon", "log_score", "crps", "qlike", "coverage90", "coverage95", "ic", "ic_error",
+    "n",
 )  # fmt: skip
 _SHOWN_ASSETS = (
     "asset", "log_score", "baseline", "gain", "dm_p", "coverage90", "coverage95", "n",

