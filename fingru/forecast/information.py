@@ -21,8 +21,11 @@ def correlation(a: FloatArray, b: FloatArray) -> float | None:
     >>> correlation(np.zeros(9), np.arange(9.0)) is None
     True
     """
-    standard = _standardised(a, b)
-    return None if standard is None else float(np.clip(np.mean(standard[0] * standard[1]), -1, 1))
+    centred = _centred(a, b)
+    if centred is None:
+        return None
+    a, b, scale = centred
+    return float(np.clip(np.mean(a * b) / scale, -1.0, 1.0))
 
 
 def correlation_error(
@@ -57,11 +60,12 @@ def correlation_error(
     Miller (2011), Journal of Business & Economic Statistics 29 (clusters). Devlin, Gnanadesikan
     and Kettenring (1975), Biometrika 62 (the summand: the influence of a pair).
     """
-    standard = _standardised(a, b)
-    if standard is None:
+    centred = _centred(a, b)
+    if centred is None:
         return None
-    u, v = standard
-    r = np.mean(u * v)
+    a, b, scale = centred
+    u, v = a / np.sqrt(np.mean(a**2)), b / np.sqrt(np.mean(b**2))
+    r = np.mean(a * b) / scale
     _, group = np.unique(sessions, return_inverse=True)
     influence = u * v - 0.5 * r * (u**2 + v**2)
     sums = np.asarray(np.bincount(group, weights=influence), dtype=np.float64)
@@ -105,13 +109,10 @@ def signal_turnover(signal: FloatArray, sessions: IntArray, assets: IntArray) ->
     return float(np.abs(np.diff(values)[same]).sum() / size)
 
 
-def _standardised(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """Both sides with mean 0 and variance 1; None where there is no correlation."""
+def _centred(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray, float] | None:
+    """Both sides with mean 0, and the product of their deviations; None without a correlation."""
     if a.size < 3 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
         return None
     a, b = a - a.mean(), b - b.mean()
-    scales = np.sqrt(np.mean(a**2)), np.sqrt(np.mean(b**2))
-    product = scales[0] * scales[1]
-    if not (np.isfinite(product) and product > 0.0):
-        return None
-    return a / scales[0], b / scales[1]
+    scale = float(np.sqrt(np.mean(a**2)) * np.sqrt(np.mean(b**2)))
+    return (a, b, scale) if np.isfinite(scale) and scale > 0.0 else None

@@ -51,7 +51,9 @@ def test_slices_train_as_one_stack(bank, tasks, make_plan):
     assert len(cut.diagnostics) == len(tasks)
     assert next((r.fold, r.member) for r in cut.history) == (0, 0)
     for name, weights in whole.weights.items():
-        np.testing.assert_allclose(cut.weights[name], weights, atol=1e-6, err_msg=name)
+        # The optimiser divides by the size of a gradient, so the rounding of a small one grows; a
+        # label or a draw too many would show in the first digits.
+        np.testing.assert_allclose(cut.weights[name], weights, atol=1e-4, err_msg=name)
 
 
 def test_steps_are_reported_once(bank, tasks, make_plan):
