@@ -6,10 +6,11 @@ each did. Training is told apart from validation and forecasts by its dropout fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -40,56 +41,43 @@ class BetaNLL:
         return weight * self.distribution.log_prob(value)
 
 
-@contextmanager
-def beta_nll(beta: float) -> Iterator[None]:
+def beta_nll(beta: float) -> AbstractContextManager[object]:
     """Train on the beta-NLL."""
-    plain = MultiScaleGRU.forward
-
-    def forward(
-        self: MultiScaleGRU,
-        inputs: Tensor,
-        mask: Tensor,
-        *,
-        skip: int = 0,
-        keep: Tensor | None = None,
-    ) -> Distribution | BetaNLL:
-        found = plain(self, inputs, mask, skip=skip, keep=keep)
-        return found if keep is None else BetaNLL(found, beta)
-
-    with _patched(forward):
-        yield
+    return _training(found=lambda distribution: BetaNLL(distribution, beta))
 
 
-@contextmanager
-def changed_inputs(change: Callable[[Tensor, torch.Generator], Tensor]) -> Iterator[None]:
+def changed_inputs(
+    change: Callable[[Tensor, torch.Generator], Tensor],
+) -> AbstractContextManager[object]:
     """Train on changed features (M, B, L, S, F); the same batch is always changed alike."""
+
+    def changed(inputs: Tensor, mask: Tensor) -> Tensor:
+        seed = int(inputs.double().abs().sum() * 1000) % 2**31
+        return change(inputs, torch.Generator().manual_seed(seed)) * mask[..., None, None]
+
+    return _training(given=changed)
+
+
+def _training(
+    given: Callable[[Tensor, Tensor], Tensor] = lambda inputs, _: inputs,
+    found: Callable[[Distribution], Any] = lambda distribution: distribution,
+) -> AbstractContextManager[object]:
+    """Change what the network is given, inputs and mask, or what it answers, in training only."""
     plain = MultiScaleGRU.forward
 
     def forward(
-        self: MultiScaleGRU,
+        network: MultiScaleGRU,
         inputs: Tensor,
         mask: Tensor,
         *,
-        skip: int = 0,
         keep: Tensor | None = None,
-    ) -> Distribution:
-        if keep is not None:
-            seed = int(inputs.double().abs().sum() * 1000) % 2**31
-            inputs = change(inputs, torch.Generator().manual_seed(seed)) * mask[..., None, None]
-        return plain(self, inputs, mask, skip=skip, keep=keep)
+        **options: Any,  # noqa: ANN401 - whatever forward has
+    ) -> Any:  # noqa: ANN401
+        if keep is None:
+            return plain(network, inputs, mask, **options)
+        return found(plain(network, given(inputs, mask), mask, keep=keep, **options))
 
-    with _patched(forward):
-        yield
-
-
-@contextmanager
-def _patched(forward: Callable[..., Any]) -> Iterator[None]:
-    plain = MultiScaleGRU.forward
-    MultiScaleGRU.forward = forward  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        MultiScaleGRU.forward = plain  # type: ignore[method-assign]
+    return patch.object(MultiScaleGRU, "forward", forward)
 
 
 def noise(inputs: Tensor, generator: torch.Generator) -> Tensor:

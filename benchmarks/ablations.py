@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ MARKET_WIDE = (
     "average_volatility_10", "relative_volatility",
 )  # fmt: skip
 WITH_FIELDS = ("parkinson", "garman_klass", "overnight_gap", "volume_ratio")
-OWN_COLUMNS = [c for c in FeatureSettings().columns if c not in MARKET_WIDE]
+
+
+def without(*columns: str) -> dict[str, list[str]]:
+    """The default features but these."""
+    return {"features.columns": [c for c in FeatureSettings().columns if c not in columns]}
+
+
 LIKELIHOODS: dict[str, dict[str, Any]] = {
     "Student-t likelihood, not skewed": {"model.likelihood": "student_t"},
     "Gaussian likelihood": {"model.likelihood": "gaussian"},
@@ -85,7 +92,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "scales 1, 5 and 21": {"features.scales": [1, 5, 21]},
     "sequences of 420 bars": {"training.sequence_bars": 420},
     "burn-in of 63 bars": {"training.burn_in": 63},
-    "no market-wide features": {"features.columns": OWN_COLUMNS},
+    "no market-wide features": without(*MARKET_WIDE),
     "calendar: days since the bar before": {
         "features.columns": [*FeatureSettings().columns, "days_since_bar"],
     },
@@ -98,18 +105,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 INDEX_VARIANTS: dict[str, dict[str, Any]] = {
     **LIKELIHOODS,
-    "closes only: no range, no gaps, no volume": {
-        "features.columns": [c for c in FeatureSettings().columns if c not in WITH_FIELDS],
-    },
-    "no volume": {
-        "features.columns": [c for c in FeatureSettings().columns if c != "volume_ratio"],
-    },
-    "no overnight gaps": {
-        "features.columns": [c for c in FeatureSettings().columns if c != "overnight_gap"],
-    },
+    "closes only: no range, no gaps, no volume": without(*WITH_FIELDS),
+    "no volume": without("volume_ratio"),
+    "no overnight gaps": without("overnight_gap"),
     "mean penalty and steps of a long history": {"training.enough_labels": 1},
 }  # fmt: skip
-TRICKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+TRICKS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "beta-NLL, beta 0.5": lambda: tricks.beta_nll(0.5),
     "noise on the features in training": lambda: tricks.changed_inputs(tricks.noise),
     "a tenth of the features hidden in training": lambda: tricks.changed_inputs(
@@ -117,6 +118,9 @@ TRICKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     ),
     "a tenth of the bars hidden in training": lambda: tricks.changed_inputs(tricks.hidden_bars),
 }
+Run = Callable[[int], dict[str, Any]]
+"""What a seed gives: see ``measure``."""
+
 DIRECT = "variance beside all the past's, not the EWMA"
 
 
@@ -140,10 +144,10 @@ def measure(
     return {"by_asset": by_asset.to_dict(), "cpu_s": seconds, "bar_steps": gru.bar_steps}
 
 
-def summary(name: str, found: dict[str, Any], default: pd.Series) -> dict[str, Any]:
+def summary(name: str, found: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
     """Score of a variant and its difference to the default; positive is better."""
     own = pd.Series(found["by_asset"])
-    gain = default - own
+    gain = pd.Series(default["by_asset"]) - own
     return {
         "change": name,
         "log_score": float(own.mean()),
@@ -156,37 +160,41 @@ def summary(name: str, found: dict[str, Any], default: pd.Series) -> dict[str, A
     }
 
 
-def on_stocks(prices: Prices, seeds: Sequence[int]) -> dict[str, Any]:
-    """Every variant with the first seed, the default with all."""
-    defaults = [measure(prices, {}, seed) for seed in seeds]
-    default = pd.Series(defaults[0]["by_asset"])
-    rows = [told(summary("default", defaults[0], default))]
-    for name, changes in VARIANTS.items():
-        rows.append(told(summary(name, measure(prices, changes, seeds[0]), default)))
-    for name, trick in TRICKS.items():
+def study(
+    default: Run, variants: Mapping[str, Run], seeds: Sequence[int], each: Sequence[int]
+) -> dict[str, Any]:
+    """The default with all seeds, and every variant with ``each``, the first of them.
+
+    A row's error is over the assets of all its runs.
+    """
+    defaults = [default(seed) for seed in seeds]
+    base = _joined(defaults[: len(each)])
+    rows = [told(summary("default", base, base))]
+    for name, run in variants.items():
+        rows.append(told(summary(name, _joined([run(seed) for seed in each]), base)))
+    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
+    return {"default_by_seed": means, "rows": rows}
+
+
+def _joined(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Scores of all runs, by number of the run and asset; cost of the first."""
+    scores = {f"{i} {a}": v for i, one in enumerate(found) for a, v in one["by_asset"].items()}
+    return {**found[0], "by_asset": scores}
+
+
+def settings_of(prices: Prices, variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Run]:
+    """A run for each change of settings."""
+    return {name: partial(measure, prices, changes) for name, changes in variants.items()}
+
+
+def tricked(prices: Prices, trick: Callable[[], AbstractContextManager[object]]) -> Run:
+    """A run of the default with one of ``TRICKS``."""
+
+    def run(seed: int) -> dict[str, Any]:
         with trick():
-            rows.append(told(summary(name, measure(prices, {}, seeds[0]), default)))
-    direct = measure(prices, {}, seeds[0], tricks.direct_variance)
-    rows.append(told(summary(DIRECT, direct, default)))
-    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
-    return {"default_by_seed": means, "rows": rows}
+            return measure(prices, {}, seed)
 
-
-def on_indices(prices: Prices, seeds: Sequence[int]) -> dict[str, Any]:
-    """Every variant with every seed; a row's error is over the seeds and both indices."""
-    defaults = [measure(prices, {}, seed) for seed in seeds]
-    default = pd.Series(_by_seed(defaults))
-    rows = [told(summary("default", {**defaults[0], "by_asset": default.to_dict()}, default))]
-    for name, changes in INDEX_VARIANTS.items():
-        found = [measure(prices, changes, seed) for seed in seeds]
-        rows.append(told(summary(name, {**found[0], "by_asset": _by_seed(found)}, default)))
-    means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
-    return {"default_by_seed": means, "rows": rows}
-
-
-def _by_seed(found: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Scores of all runs, by number of the run and asset."""
-    return {f"{i} {a}": v for i, one in enumerate(found) for a, v in one["by_asset"].items()}
+    return run
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:
@@ -202,10 +210,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
+    stocks = load_prices("sample:us_stocks", end="1999-12-31")
+    indices = load_prices("sample:indices", end="2004-12-31")
+    on_stocks = {
+        **settings_of(stocks, VARIANTS),
+        **{name: tricked(stocks, trick) for name, trick in TRICKS.items()},
+        DIRECT: partial(measure, stocks, {}, job_of=tricks.direct_variance),
+    }
+    on_indices = settings_of(indices, INDEX_VARIANTS)
     stored = {
         "seeds": seeds,
-        "us_stocks": on_stocks(load_prices("sample:us_stocks", end="1999-12-31"), seeds),
-        "indices": on_indices(load_prices("sample:indices", end="2004-12-31"), seeds),
+        "us_stocks": study(partial(measure, stocks, {}), on_stocks, seeds, seeds[:1]),
+        "indices": study(partial(measure, indices, {}), on_indices, seeds, seeds),
     }
     write_bytes_atomic(RESULT, to_json_bytes(stored))
 

@@ -81,8 +81,8 @@ def judge(own: pd.DataFrame, others: list[pd.DataFrame]) -> dict[str, Any]:
     return {
         "pooled": {name: values["1"]["pooled"] for name, values in scores.items()},
         "assets": len(against),
-        "against_all": _summary(against),
-        "against_classical": _summary(compare_models(classical, 1)),
+        "against_all": gains(against),
+        "against_classical": gains(compare_models(classical, 1)),
         "gain_over_gjr": {str(a): float(v) for a, v in gjr.items()},
         "better_than_gjr": better,
         "coverage": {
@@ -100,7 +100,7 @@ def judge(own: pd.DataFrame, others: list[pd.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _summary(against: pd.DataFrame) -> dict[str, Any]:
+def gains(against: pd.DataFrame) -> dict[str, Any]:
     """The network against the best other model of each asset."""
     gain = against["gain"]
     return {

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from forecast_quality import BASELINES, PROTOCOLS, RESULTS, told
+from forecast_quality import BASELINES, PROTOCOLS, RESULTS, gains, told
 
 from fingru import load_prices
 from fingru.config import load_config
@@ -37,9 +37,7 @@ def judge(table: pd.DataFrame, horizon: int) -> dict[str, Any]:
         "horizon": horizon,
         "pooled": {name: values[str(horizon)]["pooled"] for name, values in scores.items()},
         "assets": len(against),
-        "better": int((against["gain"] > 0).sum()),
-        "better_p01": int(((against["gain"] > 0) & (against["dm_p"] < 0.01)).sum()),
-        "median_gain": float(against["gain"].median()),
+        **gains(against),
         "coverage_90": float(cover["coverage_90"]),
         "coverage_95": float(cover["coverage_95"]),
         **{name: own[name] for name in ("ic", "ic_error", "rank_ic", "signal_turnover")},

@@ -29,6 +29,7 @@ from fingru.forecast.baselines import forecast_baselines
 from fingru.forecast.calibration import POOLED, calibration_table
 from fingru.forecast.evaluation import common_rows, row_scores
 from fingru.forecast.forecast import Forecast
+from fingru.forecast.information import correlation, correlation_error
 from fingru.job import Job, make_gru, prepare, walk_gru
 from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
 from fingru.store.files import write_bytes_atomic
@@ -65,18 +66,11 @@ def mean_and_error(values: pd.Series, sessions: pd.Series) -> tuple[float, float
     return float(per_session.mean()), float(error)
 
 
-def information(rows: pd.DataFrame) -> dict[str, float]:
-    """Correlation of forecast mean and outcome over all rows, and its standard error.
-
-    The error is that of the mean over sessions of ``m r - ic (m**2 + r**2) / 2``, with m and r
-    standardised over all rows: the influence of a session on the correlation.
-    """
-    m, r = (
-        (rows[name] - rows[name].mean()) / rows[name].std(ddof=0) for name in ("mean", "realized")
-    )
-    ic = float((m * r).mean())
-    influence = m * r - ic * (m**2 + r**2) / 2
-    return {"ic": ic, "error": mean_and_error(influence, rows["origin"])[1]}
+def information(rows: pd.DataFrame) -> dict[str, float | None]:
+    """Correlation of forecast mean and outcome over all rows, and its standard error."""
+    pairs = rows["mean"].to_numpy(), rows["realized"].to_numpy()
+    sessions = pd.factorize(rows["origin"], sort=True)[0]
+    return {"ic": correlation(*pairs), "error": correlation_error(*pairs, sessions)}
 
 
 def judge(table: pd.DataFrame) -> dict[str, Any]:

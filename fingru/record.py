@@ -191,12 +191,7 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
         job.prices.index,
         job.prices.assets,
         job.config.horizons,
-        arrays["mean"],
-        arrays["variance"],
-        df=arrays.get("df"),
-        skew=arrays.get("skew"),
-        epistemic_variance=arrays.get("epistemic_variance"),
-        fallback=arrays.get("fallback"),
+        **{name: arrays[name] for name in _FORECAST_ARRAYS if name in arrays},
     )
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fingru.forecast.scores import pit
-from fingru.model.likelihood import Distribution, Gaussian, folded, skewed_shape
+from fingru.model.likelihood import Distribution, Gaussian, side_of, skewed_shape
 
 _STEPS, _LARGEST = 12, 1.0
 """Newton steps, and the largest of them."""
@@ -130,8 +130,8 @@ def _newton(z: Tensor, df: Tensor, skew: Tensor, chosen: Tensor) -> Tensor:
     correction, count = torch.zeros_like(z[:, 0]), chosen.sum(1).clamp(min=1)
     for _ in range(_STEPS):
         stretched = stretch * z * torch.exp(-0.5 * correction).unsqueeze(1)
-        w = folded(stretched, shift, skew)
-        v = stretched / (1 + skew * (stretched + shift).sign())
+        side = side_of(stretched + shift, skew)
+        w, v = (stretched + shift) / side, stretched / side
         room = df - 2 + w.square()
         slope = torch.where(chosen, (df + 1) * w * v / room - 1, 0.0).sum(1) / count
         bend = (w + v) / 2 - (w.square() * v) / room

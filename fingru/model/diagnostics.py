@@ -93,7 +93,7 @@ def diagnose(
                 for scale, gate in zip(network.shape.scales, gates, strict=True)
             },
             "df": _median(forecast.df, m, rows),
-            "skew": _median(getattr(forecast, "skew", None), m, rows),
+            "skew": _median(forecast.skew, m, rows),
             "mean_spread": _spread(outputs[0]),
             "log_variance_spread": _spread(outputs[1]),
             "clipped_inputs": {"share": share, "scale": worst[0], "feature": worst[1]},

@@ -28,6 +28,11 @@ class Gaussian:
         """None: a Gaussian has no degrees of freedom."""
         return None
 
+    @property
+    def skew(self) -> None:
+        """None: a Gaussian is symmetric."""
+        return None
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density, ``-(log(2 pi variance) + (value - mean)^2 / variance) / 2``."""
         squared = (value - self.mean).square() / self.variance
@@ -63,8 +68,8 @@ class StudentT:
         """Log density.
 
         ``lgamma((df+1)/2) - lgamma(df/2) - log(pi (df-2) variance) / 2 + log b
-        - (df+1)/2 log(1 + w^2 / (df-2))``: b of ``skewed_shape`` and w of ``folded``, which for a
-        symmetric one are 1 and the standardised value z.
+        - (df+1)/2 log(1 + w^2 / (df-2))`` with ``w = (b z + a) / side``, z the standardised value,
+        a and b of ``skewed_shape``; b = 1 and w = z for a symmetric one.
         """
         df = self.df
         spread = (df - 2) * self.variance
@@ -75,7 +80,8 @@ class StudentT:
         else:
             shift, stretch = skewed_shape(df, self.skew)
             z = (value - self.mean) / self.variance.sqrt()
-            squared = folded(stretch * z, shift, self.skew).square() / (df - 2)
+            moved = stretch * z + shift
+            squared = (moved / side_of(moved, self.skew)).square() / (df - 2)
             constant = constant + stretch.log()
         return constant - (df + 1) / 2 * torch.log1p(squared)
 
@@ -91,10 +97,9 @@ def skewed_shape(df: Tensor, skew: Tensor) -> tuple[Tensor, Tensor]:
     return shift, (1 + 3 * skew.square() - shift.square()).sqrt()
 
 
-def folded(stretched: Tensor, shift: Tensor, skew: Tensor) -> Tensor:
-    """Argument w of the symmetric t: ``(b z + a) / (1 + skew sign(b z + a))``."""
-    moved = stretched + shift
-    return moved / (1 + skew * moved.detach().sign())
+def side_of(moved: Tensor, skew: Tensor) -> Tensor:
+    """Scale of the piece that ``moved = b z + a`` lies in: ``1 + skew sign(b z + a)``."""
+    return 1 + skew * moved.detach().sign()
 
 
 Distribution = Gaussian | StudentT

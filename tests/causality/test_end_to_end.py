@@ -99,7 +99,7 @@ def test_a_run_on_less_data_is_the_beginning_of_a_run_on_more(prices, config):
     )
     assert len(one) > 500
     pd.testing.assert_frame_equal(one[keys], other[keys])
-    for column in ("mean", "variance", "df", "realized"):
+    for column in ("mean", "variance", "df", "skew", "realized"):
         np.testing.assert_allclose(one[column], other[column], rtol=1e-4, atol=1e-7)
     for name, column in (("equity", "net_return"), ("weights", "weight")):
         frames = [early(getattr(run, name), "date") for run in (short, whole)]

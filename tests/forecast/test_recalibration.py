@@ -168,15 +168,19 @@ def test_changing_the_future_moves_no_earlier_bit(horizons):
         )
 
 
-def test_history_may_end_at_any_row():
+@pytest.mark.parametrize("skew", [None, 0.4])
+def test_history_may_end_at_any_row(skew):
     forecast, labels = known_world(factor=2.0, horizons=(1, 5))
+    if skew is not None:
+        forecast = replace(forecast, skew=np.full_like(forecast.mean, skew))
     whole = recalibrate(forecast, labels, [FIRST, 300])
     end = 401
     short = replace(
         forecast,
         **{
             name: getattr(forecast, name)[:end]
-            for name in ("index", "mean", "variance", "df", "epistemic_variance")
+            for name in ("index", "mean", "variance", "df", "skew", "epistemic_variance")
+            if getattr(forecast, name) is not None
         },
     )
     known = np.where(labels.known_at < end, labels.known_at, NEVER)[:end]
