@@ -100,11 +100,11 @@ clean: ## remove .venv, caches and build products; runs, models and downloads st
 	rm -rf .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Where pip, the build tools and the requirements are there already, nothing below asks the network.
+# Isolated builds: an sdist (ta is one) gets the setuptools it needs, pinned, whatever the environment holds.
 $(RUNTIME): | .venv/bin/python
 	@echo "Installing fingru and its pinned dependencies into .venv (once; some minutes)"
-	$(PIP) pip hatchling editables
-	$(PIP) --no-build-isolation --editable .
+	$(PIP) pip
+	$(PIP) --build-constraint constraints.txt --editable .
 	@rm -f .venv/.runtime-*
 	@touch $@
 
