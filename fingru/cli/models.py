@@ -30,12 +30,29 @@ def retrain(
         typer.Option(
             "--schedule",
             metavar="CRON",
-            help="Stay and retrain at these times: minute hour day month weekday.",
+            help="Keep running and retrain at these times, as in crontab(5): "
+            "minute hour day month weekday.",
         ),
     ] = None,
     time_zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Of the schedule, such as Europe/Berlin.")
+        str,
+        typer.Option(
+            "--timezone",
+            "--time-zone",
+            metavar="ZONE",
+            help="Of the schedule, such as Europe/Berlin.",
+        ),
     ] = "UTC",
+    next_: Annotated[
+        int | None,
+        typer.Option(
+            "--next",
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Print the next N times of the schedule and exit.",
+        ),
+    ] = None,
     config: opt.ConfigFile = None,
     set_: opt.Set = None,
     data: opt.Data = None,
@@ -56,12 +73,8 @@ def retrain(
 
     Exit 0 promoted or nothing due, 5 the gate kept the champion, 2 bad input.
     """
-    from fingru.errors import ConfigError
-
-    if once == (schedule is not None):
-        raise ConfigError(
-            "fingru retrain was not told when", "give --once or --schedule CRON, one of them"
-        )
+    if _only_next(once, (schedule, time_zone), next_, json=json):
+        return
     flags = {
         **opt.data_flags(data, assets, start, end),
         "seed": seed,
@@ -79,6 +92,31 @@ def retrain(
         _retrain_by_the_clock(settings, (schedule, time_zone), quiet=quiet)
 
 
+def _only_next(
+    once: bool, when: tuple[str | None, str], wanted: int | None, *, json: bool
+) -> bool:
+    """Print the next times of the schedule, if that is what was asked for."""
+    from fingru.errors import ConfigError
+    from fingru.retrain.crontab import cron_trigger
+
+    schedule, zone = when
+    if once == (schedule is not None):
+        raise ConfigError(
+            "fingru retrain was not told when", "give --once or --schedule CRON, one of them"
+        )
+    if wanted is None:
+        return False
+    if schedule is None:
+        raise ConfigError("--next belongs to a schedule", "give --schedule CRON")
+    times = cron_trigger(schedule, zone).upcoming(datetime.now(UTC), wanted)
+    if json:
+        print_json({"next": [found.isoformat() for found in times]})
+    else:
+        for found in times:
+            typer.echo(f"{found:%a %Y-%m-%d %H:%M %Z}")
+    return True
+
+
 def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
     from fingru.cli.interrupts import interruptible
     from fingru.errors import PromotionRefusedError
@@ -89,24 +127,24 @@ def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
         done = retrain_once(prices, settings, datetime.now(UTC), progress)
     if json:
         print_json(vars(done))
-    if done.outcome == "kept":
-        raise PromotionRefusedError(f"kept the champion {done.champion}, because {done.reason}")
     if not json and not quiet:
         say(f"{done.outcome}: {done.reason}")
         say(f"champion: {done.champion}")
+    if done.outcome == "kept":  # an answer, not an error; scripts see it by the exit code
+        raise typer.Exit(PromotionRefusedError.exit_code)
 
 
 def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: bool) -> None:
     from fingru.config import to_toml
-    from fingru.retrain.schedule import cron_trigger, run_schedule
+    from fingru.retrain.crontab import cron_trigger
+    from fingru.retrain.schedule import run_schedule
     from fingru.store.files import write_bytes_atomic
 
     cron_trigger(*when)  # refused before anything is written
     file = settings.store.models / "schedule.toml"
     write_bytes_atomic(file, to_toml(settings).encode())
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s"
-    )
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # libraries: warnings
+    logging.getLogger("fingru").setLevel(logging.WARNING if quiet else logging.INFO)
     run_schedule(*when, ["--config", str(file), *(["--quiet"] * quiet)])
 
 

@@ -1,7 +1,8 @@
-"""Retraining by the clock: APScheduler fires ``fingru retrain --once`` in a process of its own.
+"""Retraining by the clock: fires ``fingru retrain --once`` in a process of its own.
 
 A process per firing means that a crash, a leak or a full memory of one retraining never reaches
-the next; the exit code is logged.
+the next. One thread waits and looks: a signal's handler only leaves a mark, because a lock taken
+there could be one that the interrupted code holds.
 """
 
 from __future__ import annotations
@@ -10,108 +11,131 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
-from types import FrameType
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from fingru.errors import ConfigError
+from fingru.errors import PromotionRefusedError
+from fingru.retrain.crontab import cron_trigger
 
 logger = logging.getLogger(__name__)
 
+LATEST = timedelta(hours=1)
+"""A firing missed by more, because the machine slept, is left out; by less, it runs late."""
 
-def cron_trigger(expression: str, zone: str = "UTC") -> Any:  # noqa: ANN401 - APScheduler's own
-    """Read a five-field cron expression.
+_GLANCE_S = 0.5
+_PATIENCE_S = 20.0
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+
+
+class Trigger(Protocol):
+    """Says when to fire, as ``crontab.CronTrigger`` does."""
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """First time at or after ``now`` and after ``previous``; None if there is no more."""
+
+
+def run_schedule(expression: str, zone: str, arguments: Sequence[str]) -> None:
+    """Block and retrain at every time that a cron expression names; see ``run_trigger``.
 
     Raises
     ------
     ConfigError
-        If it is not one, or the time zone is unknown.
+        If the expression or the time zone is none.
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    from apscheduler.triggers.cron import CronTrigger
-
-    try:
-        found = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-        raise ConfigError(
-            f"there is no time zone {zone!r}", "write it like Europe/Berlin"
-        ) from error
-    try:
-        return CronTrigger.from_crontab(expression, timezone=found)
-    except ValueError as error:
-        raise ConfigError(
-            f"{expression!r} is not a cron expression: {error}",
-            "write minute hour day month weekday, such as '0 6 * * mon-fri'",
-        ) from error
+    run_trigger(cron_trigger(expression, zone), arguments)
 
 
-def run_schedule(expression: str, zone: str, arguments: Sequence[str]) -> None:
-    """Block and retrain at every time the expression names, until interrupted or terminated.
+def run_trigger(trigger: Trigger, arguments: Sequence[str]) -> None:
+    """Block and retrain at every time of a trigger, until it ends or a signal comes.
 
     A firing that is late, because the one before still ran or the machine slept, runs once. What
-    ends the schedule (SIGTERM or Ctrl-C) ends a retraining under way too; the champion stays.
+    ends the schedule (SIGTERM, SIGHUP or Ctrl-C) ends a retraining under way too; the champion
+    stays. A retraining that fails is logged as an error, and the schedule goes on.
 
     Parameters
     ----------
-    expression, zone
+    trigger
         When.
     arguments
         Further arguments of ``fingru retrain --once``.
     """
-    run_trigger(cron_trigger(expression, zone), Retrainer(arguments))
-
-
-def run_trigger(trigger: Any, retrainer: Retrainer) -> None:  # noqa: ANN401 - APScheduler's own
-    """Block and retrain whenever an APScheduler trigger says so."""
-    from apscheduler.schedulers.blocking import BlockingScheduler
-
-    scheduler = BlockingScheduler(timezone=trigger.timezone)
-    scheduler.add_job(
-        retrainer.fire, trigger, coalesce=True, max_instances=1, misfire_grace_time=3600
-    )
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        scheduler.shutdown(wait=False)
-        retrainer.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    logger.info("retraining at %s", trigger)
-    try:
-        scheduler.start()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with _until_signal() as stopped:
+        due: datetime | None = None
+        while (due := _next(trigger, due, datetime.now(UTC))) is not None:
+            said = f"{due:%a %Y-%m-%d %H:%M %Z}"
+            logger.info("next retraining: %s", said)
+            if not _wait_for(due, stopped):
+                break
+            if datetime.now(UTC) - due <= LATEST:
+                _fire(arguments, stopped)
+            else:
+                logger.warning("the retraining of %s was slept through", said)
     logger.info("the schedule has ended")
 
 
-class Retrainer:
-    """Starts ``fingru retrain --once`` in a process of its own and can end it.
+def _next(trigger: Trigger, previous: datetime | None, now: datetime) -> datetime | None:
+    """When to fire next; of several times that have passed meanwhile, the last."""
+    since = now if previous is None else now - LATEST
+    due = trigger.get_next_fire_time(previous, since)
+    while due is not None and due <= now:
+        later = trigger.get_next_fire_time(due, since)
+        if later is None or later > now:
+            break
+        due = later
+    return due
 
-    Parameters
-    ----------
-    arguments
-        Further arguments of the command.
-    """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._arguments = tuple(arguments)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = threading.Event()
+@contextmanager
+def _until_signal() -> Iterator[Callable[[], bool]]:
+    """Whether a signal that ends the schedule has come."""
+    seen: list[int] = []
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {n: signal.signal(n, lambda number, _frame: seen.append(number)) for n in numbers}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    def fire(self) -> None:
-        """Retrain once, and log the exit code."""
-        if self._stopped.is_set():
-            return
-        command = [sys.executable, "-m", "fingru", "retrain", "--once", *self._arguments]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        if self._stopped.is_set():  # told to while the process was being started
-            self._process.terminate()
-        logger.info("retraining ended with exit code %d", self._process.wait())
 
-    def stop(self) -> None:
-        """Start nothing more, and end what runs."""
-        self._stopped.set()
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+def _wait_for(due: datetime, stopped: Callable[[], bool]) -> bool:
+    """Wait by the wall clock, which goes on while the machine sleeps; False if stopped before."""
+    while not stopped():
+        left = (due - datetime.now(UTC)).total_seconds()
+        if left <= 0:
+            return True
+        time.sleep(min(left, _GLANCE_S))
+    return False
+
+
+def _fire(arguments: Sequence[str], stopped: Callable[[], bool]) -> None:
+    """Retrain once and log how it ended; a stop ends it within ``_PATIENCE_S``."""
+    command = [sys.executable, "-m", "fingru", "retrain", "--once", *arguments]
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        logger.error("the retraining could not be started: %s", error)
+        return
+    while (code := process.poll()) is None and not stopped():
+        time.sleep(_GLANCE_S)
+    if code is None:
+        _end(process)
+        logger.warning("the retraining under way was ended; the champion stays")
+    elif code == 0:
+        logger.info("the retraining is done")
+    elif code == PromotionRefusedError.exit_code:
+        logger.info("the retraining is done: the gate kept the champion")
+    else:
+        logger.error("the retraining failed with exit code %d; the champion stays", code)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=_PATIENCE_S)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -111,7 +113,8 @@ def test_retrain_and_the_registry_from_first_champion_to_rollback(fingru, on, ve
     verdict("keep")
     kept = fingru("retrain", "--once", *on(500))
     assert kept.code == 5
-    assert f"error: kept the champion {one}, because the test says keep" in kept.err
+    assert kept.err.endswith(f"kept: the test says keep\nchampion: {one}\n")
+    assert "error" not in kept.err
     verdict("promote")
     promoted = fingru("retrain", "--once", *on(500), "--json")
     assert (promoted.code, promoted.document["outcome"]) == (0, "promoted")
@@ -159,10 +162,40 @@ def test_schedule_stores_its_settings_and_passes_them_on(fingru, on, tmp_path, m
     monkeypatch.setattr(schedule, "run_trigger", lambda *given: calls.append(given))
     answer = fingru("retrain", "--schedule", "0 6 * * mon-fri", *on(450), "--seed", "5", "--quiet")
     assert answer.code == 0, answer.err
-    ((trigger, retrainer),) = calls
-    assert "hour='6'" in str(trigger)
-    assert retrainer._arguments == ("--config", "data/models/schedule.toml", "--quiet")
+    ((trigger, arguments),) = calls
+    assert trigger.expression == "0 6 * * mon-fri"
+    assert arguments == ["--config", "data/models/schedule.toml", "--quiet"]
     assert load_config(tmp_path / "data/models/schedule.toml").seed == 5
+
+
+def test_schedule_tells_its_next_times_and_leaves(fingru, tmp_path):
+    """Monday to Friday, six o'clock in Berlin, and nothing is written."""
+    when = ["retrain", "--schedule", "0 6 * * 1-5", "--timezone", "Europe/Berlin", "--next"]
+    answer = fingru(*when, 10, "--json")
+    assert answer.code == 0, answer.err
+    times = [datetime.fromisoformat(text) for text in answer.document["next"]]
+    assert len(times) == 10
+    assert times == sorted(times)
+    assert min(times) > datetime.now(UTC)
+    assert {(t.hour, t.minute, t.second) for t in times} == {(6, 0, 0)}
+    assert {t.weekday() for t in times} == {0, 1, 2, 3, 4}
+    berlin = [t.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for t in times]
+    assert answer.document["next"] == berlin
+    shown = fingru(*when, 1).out
+    assert shown.startswith(f"{times[0]:%a %Y-%m-%d} 06:00 CE")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--once", "--next", "3"], "give --schedule CRON"),
+     (["--schedule", "0 6 * * 8", "--next", "3"], "within 0 to 7"),
+     (["--schedule", "0 6 * * 1", "--timezone", "Mars", "--next", "3"], "no time zone 'Mars'")],
+)  # fmt: skip
+def test_next_without_a_schedule_that_works_is_refused(fingru, arguments, said):
+    answer = fingru("retrain", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
 
 
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")

@@ -1,4 +1,4 @@
-"""Retraining by the clock: expressions, one firing, and how it ends."""
+"""Retraining by the clock: what fires, what is logged, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,79 +12,65 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fingru.errors import ConfigError
 from fingru.retrain import schedule
-from fingru.retrain.schedule import Retrainer, cron_trigger, run_trigger
+from fingru.retrain.schedule import run_trigger
 
 
-@pytest.mark.parametrize(
-    "expression", ["", "every monday", "0 6 * *", "99 6 * * *", "0 6 * * * *", "a b c d e"]
-)
-def test_what_is_no_cron_expression_is_refused(expression):
-    with pytest.raises(ConfigError, match="minute hour day month weekday"):
-        cron_trigger(expression)
+class Moments:
+    """A trigger that fires at given times."""
+
+    def __init__(self, *times):
+        self.times = times
+
+    def get_next_fire_time(self, previous, now):
+        later = [t for t in self.times if t >= now and (previous is None or t > previous)]
+        return min(later, default=None)
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc", "CEST!"])
-def test_an_unknown_time_zone_is_refused(zone):
-    with pytest.raises(ConfigError, match="Europe/Berlin"):
-        cron_trigger("0 6 * * *", zone)
-
-
-def test_times_are_those_of_the_zone():
-    trigger = cron_trigger("30 6 * * mon-fri", "Europe/Berlin")
-    saturday = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
-    assert trigger.get_next_fire_time(None, saturday) == datetime(2026, 7, 6, 4, 30, tzinfo=UTC)
+def soon(seconds=0.3):
+    return Moments(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 class FakeProcess:
     """Stands for ``fingru retrain --once``; runs until it is told to end or let go."""
 
-    def __init__(self, lasts):
-        self._end = threading.Event()
-        self.terminated = False
-        if not lasts:
-            self._end.set()
-
-    def wait(self):
-        assert self._end.wait(timeout=30)
-        return -15 if self.terminated else 0
+    def __init__(self, code, deaf=False):
+        self.code, self.deaf, self.told = code, deaf, []
 
     def poll(self):
-        return 0 if self._end.is_set() else None
+        return self.code
 
     def terminate(self):
-        self.terminated = True
-        self._end.set()
+        self.told.append("terminate")
+
+    def kill(self):
+        self.told.append("kill")
+
+    def wait(self, timeout):
+        if self.deaf and "kill" not in self.told:
+            raise subprocess.TimeoutExpired("fingru", timeout)
 
 
 @pytest.fixture
 def started(monkeypatch):
-    """Commands that would have been run, and the processes that stand for them."""
-    found = []
+    """Commands that would have been run, and a place for the processes that stand for them."""
+
+    class Started:
+        commands, process = [], FakeProcess(0)
+
+    found = Started()
+    found.commands = []
 
     def start(command, **_options):
-        process = FakeProcess(started_lasts[0])
-        found.append((command, process))
-        return process
+        found.commands.append(command)
+        return found.process
 
-    started_lasts = [False]
-    found_and_lasts = (found, started_lasts)
     monkeypatch.setattr(schedule.subprocess, "Popen", start)
-    return found_and_lasts
+    monkeypatch.setattr(schedule, "_GLANCE_S", 0.01)
+    return found
 
 
-def soon(seconds=0.3):
-    """A trigger that fires once."""
-    from apscheduler.triggers.date import DateTrigger
-
-    class Once(DateTrigger):
-        timezone = UTC
-
-    return Once(datetime.now(UTC) + timedelta(seconds=seconds), timezone=UTC)
-
-
-def stop_after(condition, number):
+def signal_after(condition, number):
     """Send a signal to this process as soon as a condition holds."""
 
     def work():
@@ -99,50 +85,92 @@ def stop_after(condition, number):
     return thread
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("number", ENDING)
 def test_one_firing_runs_the_command_and_a_signal_ends_the_schedule(started, number):
-    found, _ = started
     before = signal.getsignal(number)
-    thread = stop_after(lambda: bool(found), number)
-    run_trigger(soon(), Retrainer(["--config", "x.toml"]))
-    thread.join()
-    ((command, process),) = found
-    assert command == [
-        sys.executable, "-m", "fingru", "retrain", "--once", "--config", "x.toml",
-    ]  # fmt: skip
-    assert not process.terminated
+    thread = signal_after(lambda: bool(started.commands), number)
+    run_trigger(Moments(*soon().times, FAR), ["--config", "x.toml"])
+    thread.join(timeout=30)
+    assert started.commands == [
+        [sys.executable, "-m", "fingru", "retrain", "--once", "--config", "x.toml"]
+    ]
+    assert started.process.told == []
     assert signal.getsignal(number) is before
 
 
-def test_ending_the_schedule_ends_a_retraining_under_way(started):
-    found, lasts = started
-    lasts[0] = True
-    thread = stop_after(lambda: bool(found), signal.SIGTERM)
-    begun = time.monotonic()
-    run_trigger(soon(), Retrainer([]))
-    thread.join()
-    assert found[0][1].terminated
-    assert time.monotonic() - begun < 25
+@pytest.mark.parametrize(("deaf", "told"), [(False, ["terminate"]), (True, ["terminate", "kill"])])
+def test_ending_the_schedule_ends_a_retraining_under_way(started, deaf, told):
+    started.process = FakeProcess(None, deaf)
+    thread = signal_after(lambda: bool(started.commands), signal.SIGTERM)
+    run_trigger(Moments(*soon().times, FAR), [])
+    thread.join(timeout=30)
+    assert started.process.told == told
 
 
-def test_nothing_is_started_after_the_end(started):
-    retrainer = Retrainer([])
-    retrainer.stop()
-    retrainer.fire()
-    assert started[0] == []
+@pytest.mark.parametrize(
+    ("code", "level", "said"),
+    [(0, "INFO", "is done"), (5, "INFO", "the gate kept the champion"),
+     (2, "ERROR", "failed with exit code 2"), (-9, "ERROR", "failed with exit code -9")],
+)  # fmt: skip
+def test_how_a_retraining_ended_is_logged_and_the_schedule_goes_on(
+    started, caplog, code, level, said
+):
+    started.process = FakeProcess(code)
+    with caplog.at_level("INFO", "fingru"):
+        run_trigger(Moments(*soon(0.05).times, *soon(0.2).times), [])
+    assert len(started.commands) == 2
+    ended = [record for record in caplog.records if said in record.getMessage()]
+    assert [record.levelname for record in ended] == [level, level]
+
+
+def test_a_command_that_cannot_be_started_is_logged_and_the_schedule_goes_on(
+    started, monkeypatch, caplog
+):
+    def refused(*_arguments, **_options):
+        raise OSError("out of memory")
+
+    monkeypatch.setattr(schedule.subprocess, "Popen", refused)
+    run_trigger(Moments(*soon(0.05).times, *soon(0.2).times), [])
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+def test_of_times_that_passed_meanwhile_the_last_one_runs():
+    noon = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    hourly = Moments(*(noon + timedelta(minutes=20 * k) for k in range(20)))
+    assert schedule._next(hourly, None, noon) == noon
+    assert schedule._next(hourly, noon, noon + timedelta(minutes=1)) == hourly.times[1]
+    assert schedule._next(hourly, noon, noon + timedelta(minutes=50)) == hourly.times[2]
+    assert schedule._next(hourly, noon, noon + timedelta(minutes=60)) == hourly.times[3]
+
+
+def test_a_firing_slept_through_is_left_out(started, monkeypatch, caplog):
+    monkeypatch.setattr(schedule, "LATEST", timedelta(minutes=-1))  # any firing is too late
+    run_trigger(soon(0.05), [])
+    assert started.commands == []
+    assert "slept through" in caplog.text
 
 
 @pytest.mark.slow
 def test_the_command_ends_on_sigterm(tmp_path):
     command = [sys.executable, "-m", "fingru", "retrain", "--schedule", "0 6 1 1 *"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "retraining at" in line:
-            break
-    time.sleep(0.5)
-    process.terminate()
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert "Traceback" not in err
-    assert "the schedule has ended" in err
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=log)
+    try:
+        for _ in range(600):
+            if "next retraining" in (said := (tmp_path / "log").read_text()):
+                break
+            time.sleep(0.1)
+        assert "INFO next retraining: " in said
+        assert "01-01 06:00 UTC" in said
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+    said = (tmp_path / "log").read_text()
+    assert "Traceback" not in said
+    assert "the schedule has ended" in said
     assert (tmp_path / "data" / "models" / "schedule.toml").exists()
