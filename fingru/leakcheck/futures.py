@@ -95,7 +95,7 @@ def as_loaded(prices: Prices) -> Prices:
     offset = None if index.tz is None else index - index
     stamps = Stamps(index.tz_localize(None), offset)
     table = RawTable(prices.source, stamps, prices.assets, {**raw, "adj_close": prices.close})
-    reading = Reading((table,), prices.notes, prices.bars_per_year)
+    reading = Reading((table,), prices.findings, prices.bars_per_year)
     return build_panel(reading, prices.source).require()
 
 

@@ -6,13 +6,16 @@ Each check is one function of the panel that returns findings; none changes anyt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.market.finding import Finding, Severity, first_few
-from fingru.market.prices import BoolArray, FloatArray, Prices
+
+if TYPE_CHECKING:
+    from fingru.market.prices import BoolArray, FloatArray, Prices
 
 SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 """Shares after a split for each share before; reverse splits are their inverses from 2 on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +43,10 @@ class Finding:
     mend: str = ""
     count: int = 1
     assets: tuple[str, ...] = ()
+
+    def concerns(self, assets: Sequence[str]) -> bool:
+        """Whether it is about one of these assets, or about all."""
+        return not self.assets or not set(self.assets).isdisjoint(assets)
 
     def to_dict(self) -> dict[str, object]:
         """Return the finding as plain values for JSON."""

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fingru.errors import FingruError
-from fingru.market.doubts import doubts_about
-from fingru.market.finding import Finding, Severity, note, refused
+from fingru.market.finding import Finding, Severity, refused
 from fingru.market.load import DEFAULT_CACHE, Moment, cut, read_panel
 from fingru.market.prices import Prices
 
@@ -122,10 +121,7 @@ def check_source(
         rows, findings, prices = panel.n_rows, list(panel.findings), panel.prices
         if prices is not None:
             prices = cut(prices, start, end, wanted=assets)
-            findings += doubts_about(prices)
-            known = {f.problem for f in findings}
-            others = [text for text in prices.notes if text not in known]
-            findings += [note("source", text) for text in others]
+            findings = list(prices.warnings)
     except FingruError as error:
         findings.append(refused(error.problem, error.mend))
         prices = None

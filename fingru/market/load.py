@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few
+from fingru.market.finding import first_few, note
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sources import read_source
@@ -49,7 +49,7 @@ def load_prices(
 
     Returns
     -------
-    Prices; what was mended or is doubtful stands in its ``notes``.
+    Prices; what was mended or is doubtful stands in its ``warnings``.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None
         )
     kept = kept.select([a for a in kept.assets if a not in set(empty)])
     gone = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
-    return replace(kept, notes=(*kept.notes, gone))
+    return replace(kept, findings=(*kept.findings, note("left_out", gone, len(empty))))
 
 
 def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None:

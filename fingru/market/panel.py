@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.doubts import suspicious_jumps
 from fingru.market.finding import Finding, first_few, note, raise_if_refused
 from fingru.market.prices import FloatArray, Prices
 from fingru.market.sessions import bars_per_year, to_sessions
@@ -17,7 +16,6 @@ from fingru.market.table import FIELDS, RawTable, Reading
 from fingru.market.validation import check_closes, check_symbols, check_table
 
 _OTHERS = ("open", "high", "low")
-_MOST_NOTES = 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Panel:
     prices
         The panel, or None if something was refused.
     findings
-        Everything found on the way, in the order of the files.
+        Everything found on the way, in the order of the files; also those of ``prices``.
     n_rows
         Rows that were read.
     """
@@ -89,23 +87,10 @@ def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = No
     refusals = check_closes(prices.close, prices.assets, source)
     if refusals:
         return Panel(None, (*refusals, *findings), n_rows)
-    return Panel(_finished(prices, reading, findings), tuple(findings), n_rows)
-
-
-def _finished(prices: Prices, reading: Reading, findings: list[Finding]) -> Prices:
-    fields = {name: getattr(prices, name) for name in (*_OTHERS, "close", "volume")}
-    doubts = [*suspicious_jumps(prices), *findings]
-    texts = [*reading.notes, *(f.problem for f in doubts)]
-    beyond = len(texts) - _MOST_NOTES
-    more = (f"{beyond} more with `fingru data check`",) if beyond > 0 else ()
-    return Prices(
-        index=prices.index,
-        assets=prices.assets,
-        bars_per_year=reading.bars_per_year or bars_per_year(prices.index),
-        source=prices.source,
-        notes=tuple(texts[:_MOST_NOTES]) + more,
-        **fields,
-    )
+    findings += reading.findings
+    per_year = reading.bars_per_year or bars_per_year(prices.index)
+    prices = replace(prices, bars_per_year=per_year, findings=tuple(findings))
+    return Panel(prices, tuple(findings), n_rows)
 
 
 def _chosen(

@@ -16,9 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import DataError
+from fingru.market.doubts import doubts_about
+from fingru.market.finding import Finding, Severity
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+_MOST_NOTES = 20
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ class Prices:
         Observed number of bars in a year, used for annualisation.
     source
         What the user asked for, for messages and manifests.
-    notes
-        What was mended or is doubtful, one sentence each (sorted dates, suspected splits, ...).
+    findings
+        What reading them found that the bars alone do not show: sorted dates, an assumed time
+        zone, survivor bias. ``warnings`` is the whole list.
     """
 
     index: pd.DatetimeIndex
@@ -56,7 +61,7 @@ class Prices:
     high: FloatArray | None = None
     low: FloatArray | None = None
     volume: FloatArray | None = None
-    notes: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
     def __post_init__(self) -> None:
         shape = (len(self.index), len(self.assets))
@@ -100,6 +105,27 @@ class Prices:
             out[rows[1:], a] = np.diff(np.log(self.close[rows, a]))
         out.flags.writeable = False
         return out
+
+    @cached_property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Everything doubtful or worth knowing about these sessions and assets, the worst first.
+
+        ``findings``, and what the bars themselves show (spikes, splits, gaps, ...), found anew for
+        every cut of a panel.
+
+        Known at: the last session; warnings are for people and decide nothing.
+        """
+        order = list(Severity)
+        found = dict.fromkeys((*self.findings, *doubts_about(self)))
+        return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The problems of ``warnings``, one sentence each; the first 20, and how many more."""
+        texts = [finding.problem for finding in self.warnings]
+        beyond = len(texts) - _MOST_NOTES
+        more = (f"{beyond} more with `fingru data check`",) if beyond > 0 else ()
+        return (*texts[:_MOST_NOTES], *more)
 
     @cached_property
     def sha256(self) -> str:
@@ -165,11 +191,12 @@ class Prices:
 
         close = cut(self.close)
         assert close is not None
-        names = np.array(self.assets, dtype=object)[columns]
+        names = tuple(np.array(self.assets, dtype=object)[columns])
         return replace(
             self,
             index=self.index[rows],
-            assets=tuple(names),
+            assets=names,
+            findings=tuple(f for f in self.findings if f.concerns(names)),
             close=close,
             open=cut(self.open),
             high=cut(self.high),

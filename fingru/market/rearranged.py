@@ -33,7 +33,7 @@ def rearranged(
     Returns
     -------
     Prices
-        On the same sessions; the source's notes are left behind, and high or low if alone.
+        On the same sessions; the source's findings are left behind, and high or low if alone.
     """
     before = np.log(prices.close[rows - 1])
 
@@ -57,4 +57,4 @@ def rearranged(
         whole[name] = np.vstack([getattr(prices, name)[:1], np.exp(values)])
     if prices.volume is not None:
         whole["volume"] = np.vstack([prices.volume[:1], prices.volume[rows]])
-    return replace(prices, notes=(), **whole)  # type: ignore[arg-type]
+    return replace(prices, findings=(), **whole)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from fingru.market.finding import note
 from fingru.market.prices import FloatArray, Prices
 from fingru.settings import Settings
 
@@ -126,7 +127,9 @@ def simulate_market(settings: SimulationSettings, seed: int) -> SimulatedMarket:
         bars_per_year=WEEKDAYS_PER_YEAR,
         source="sample:simulated",
         volume=_volume(day_variance[kept] / level, streams[4]),
-        notes=(f"simulated with seed {seed}; true mean and variance are known",),
+        findings=(
+            note("simulated", f"simulated with seed {seed}; true mean and variance are known"),
+        ),
         **fields,
     )
     return SimulatedMarket(

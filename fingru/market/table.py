@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.market.finding import Finding
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
@@ -129,12 +131,12 @@ class Reading:
     ----------
     tables
         One per file.
-    notes
-        What the user should know about the source, one sentence each.
+    findings
+        What the user should know about the source.
     bars_per_year
         Where the source defines it; otherwise None and it is observed.
     """
 
     tables: tuple[RawTable, ...]
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     bars_per_year: float | None = None

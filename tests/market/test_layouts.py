@@ -198,7 +198,7 @@ def test_notes_of_many_files_are_cut_short(tmp_path):
         (tmp_path / f"S{k}.csv").write_text("Date,Close\n2020-01-03,2\n2020-01-02,1\n")
     prices = load_prices(str(tmp_path))
     assert len(prices.notes) == 21
-    assert prices.notes[-1] == "10 more with `fingru data check`"
+    assert prices.notes[-1] == "11 more with `fingru data check`"  # all are short as well
 
 
 def test_folder_reads_only_the_files_that_are_asked_for(tmp_path):

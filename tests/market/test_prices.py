@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fingru.errors import DataError
-from fingru.market import load_prices
+from fingru.market import Finding, Severity, load_prices
 from fingru.market.prices import Prices
 
 
@@ -90,3 +90,32 @@ def test_asset_without_bars_in_range_is_left_out_and_said(tmp_path):
     assert any("left out: B" in n for n in prices.notes)
     with pytest.raises(DataError, match="no price in the chosen range for B"):
         load_prices(path, assets=["A", "B"], end="2020-01-03")
+
+
+def spiky(tmp_path):
+    """Two assets on dates from new to old; B has one bar two and a half times as high as its neighbours."""
+    rng = np.random.default_rng(3)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (400, 2)), axis=0))
+    close[300, 1] *= 2.5
+    frame = pd.DataFrame(close, pd.bdate_range("2020-01-01", periods=400, name="Date"), ["A", "B"])
+    frame.iloc[::-1].to_csv(tmp_path / "x.csv")
+    return load_prices(str(tmp_path / "x.csv"))
+
+
+def test_warnings_follow_the_assets_and_sessions_that_are_left(tmp_path):
+    prices = spiky(tmp_path)
+    assert {f.kind for f in prices.warnings} == {"unsorted", "spikes"}
+    assert [f.kind for f in prices.select(["A"]).warnings] == ["unsorted"]
+    assert "spikes" in {f.kind for f in prices.select(["B"]).warnings}
+    assert "spikes" not in {f.kind for f in prices.until(299).warnings}
+    last = prices.between(prices.index[290], None)
+    assert "2021-02-24" in next(f for f in last.warnings if f.kind == "spikes").problem
+    assert [f.problem for f in prices.warnings] == list(prices.notes)
+
+
+def test_a_finding_about_an_asset_that_is_left_out_goes_with_it(prices_small):
+    about = Finding("zone", Severity.WARNING, "S1 may be a day early", assets=("S1",))
+    prices = replace(prices_small, findings=(about,))
+    assert about in prices.until(50).warnings
+    assert about in prices.select(["S2", "S1"]).warnings
+    assert about not in prices.select(["S2"]).warnings

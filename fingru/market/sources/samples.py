@@ -12,13 +12,17 @@ from pydantic import ValidationError
 
 from fingru.bundled import bundled_path
 from fingru.errors import DataError
+from fingru.market.finding import Finding, Severity
 from fingru.market.simulated import SimulationSettings, simulate_market
 from fingru.market.table import RawTable, Reading, Stamps
 
 SAMPLES = ("us_stocks", "indices", "simulated")
-SURVIVORS_NOTE = (
+SURVIVORS = Finding(
+    "survivor_bias",
+    Severity.WARNING,
     "these 20 stocks were chosen because they were still large in 2022: returns are better than "
-    "an investor of 1990 could have expected (survivor bias)"
+    "an investor of 1990 could have expected (survivor bias)",
+    "compare strategies with each other and with buy and hold, not with what others earned",
 )
 
 
@@ -50,7 +54,7 @@ def _us_stocks(assets: Sequence[str] | None) -> Reading:
     from fingru.market.sources.csv_file import read_csv
 
     table = read_csv(bundled_path("data/us_stocks.csv.gz"), "us_stocks", assets)
-    return Reading((table,), (SURVIVORS_NOTE,))
+    return Reading((table,), (SURVIVORS,))
 
 
 def _indices() -> Reading:
@@ -72,7 +76,7 @@ def _simulated(options: str) -> Reading:
     fields["volume"] = prices.volume
     known = {name: np.array(values) for name, values in fields.items() if values is not None}
     table = RawTable("sample:simulated", Stamps(prices.index), prices.assets, known)
-    return Reading((table,), prices.notes, prices.bars_per_year)
+    return Reading((table,), prices.findings, prices.bars_per_year)
 
 
 def _simulation_options(options: str) -> tuple[SimulationSettings, int]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few
+from fingru.market.finding import first_few, note
 from fingru.market.sources.parquet_file import open_parquet, table_of_frame
 from fingru.market.table import Reading
 
@@ -70,7 +70,7 @@ def read_yahoo(
         frame = open_parquet(path)
         tables.append(table_of_frame(frame, f"yahoo:{symbol}", symbol))
         notes += said
-    return Reading(tuple(tables), tuple(notes))
+    return Reading(tuple(tables), tuple(note("source", text) for text in notes))
 
 
 def _vintage(symbol: str, folder: Path, now: datetime, fetch: Fetch) -> tuple[Path, list[str]]:
