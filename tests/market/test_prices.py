@@ -93,7 +93,7 @@ def test_asset_without_bars_in_range_is_left_out_and_said(tmp_path):
 
 
 def spiky(tmp_path):
-    """Two assets on dates from new to old; B has one bar two and a half times as high as its neighbours."""
+    """Two assets, newest date first; one bar of B is two and a half times its neighbours."""
     rng = np.random.default_rng(3)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (400, 2)), axis=0))
     close[300, 1] *= 2.5
