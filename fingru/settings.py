@@ -1,11 +1,71 @@
-"""The base of all typed settings: frozen, and strict about unknown keys."""
+"""The base of all typed settings: frozen, and strict about unknown keys, types and infinities."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+MOST_BARS = 10_000_000
+"""Upper bound of settings that count bars: more than twenty years of minutes around the clock."""
+MOST_STEPS = 1_000_000
+"""Upper bound of settings that count steps of training."""
+MOST_MONEY = 1e18
+"""Upper bound of amounts of money: a few trillion dollars in the smallest currency there is."""
 
 
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key or a wrong type is refused when it is built."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_own_type(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what would be converted in silence: true to 1, 1 to true, 0 to 1970-01-01.
+
+        Also infinities where any value is taken, because no stored run could say them.
+        """
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            return value  # looks at its own
+        wanted = set(_types_in(annotation))
+        numbers = wanted & {int, float}
+        for given in _plain_values(value):
+            if Any in wanted:
+                wrong = isinstance(given, float) and not math.isfinite(given)
+            elif isinstance(given, bool):
+                wrong = bool not in wanted
+            else:
+                wrong = (
+                    isinstance(given, (int, float)) and not numbers and bool(wanted & {bool, date})
+                )
+            if wrong:
+                raise PydanticCustomError("other_type", "input should be of another type")
+        return value
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - whatever a field declares
+    """Every type that an annotation is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types_in(part)
+
+
+def _plain_values(value: object) -> Iterator[object]:
+    """A value, or those inside a list or table."""
+    if isinstance(value, Mapping):
+        inner: Any = value.values()
+    elif isinstance(value, (list, tuple, set)):
+        inner = value
+    else:
+        yield value
+        return
+    for item in inner:
+        yield from _plain_values(item)

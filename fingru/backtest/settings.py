@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fingru.settings import Settings
+from fingru.settings import MOST_BARS, MOST_MONEY, Settings
 
-RefitEvery = Literal["year", "quarter", "month"] | Annotated[int, Field(ge=1)]
+RefitEvery = Literal["year", "quarter", "month"] | Annotated[int, Field(ge=1, le=MOST_BARS)]
 
 
 class WalkForwardSettings(Settings):
@@ -35,11 +35,13 @@ class WalkForwardSettings(Settings):
     rolling_bars: int = Field(
         default=2520,
         ge=2,
+        le=MOST_BARS,
         description="Sessions of a rolling training window (2,520: ten daily years).",
     )
     min_train_bars: int = Field(
         default=500,
         ge=2,
+        le=MOST_BARS,
         description="Fewest sessions with a known label that a first fit may have.",
     )
 
@@ -51,6 +53,9 @@ class WalkForwardSettings(Settings):
                 "raise rolling_bars or lower min_train_bars"
             )
         return self
+
+
+Bps = Annotated[float, Field(ge=0.0, le=10_000.0)]
 
 
 class AssetCosts(Settings):
@@ -66,7 +71,7 @@ class AssetCosts(Settings):
         default=None, ge=0.0, le=10_000.0, description="As simulation.slippage_bps."
     )
     commission_per_trade: float | None = Field(
-        default=None, ge=0.0, description="As simulation.commission_per_trade."
+        default=None, ge=0.0, le=MOST_MONEY, description="As simulation.commission_per_trade."
     )
     borrow_bps: float | None = Field(
         default=None, ge=0.0, le=100_000.0, description="As simulation.borrow_bps."
@@ -88,6 +93,7 @@ class SimulationSettings(Settings):
     commission_per_trade: float = Field(
         default=0.0,
         ge=0.0,
+        le=MOST_MONEY,
         description="Fixed fee of every trade of one asset in money, see capital.",
     )
     half_spread_bps: float = Field(
@@ -114,6 +120,7 @@ class SimulationSettings(Settings):
     impact_bars: int = Field(
         default=21,
         ge=2,
+        le=MOST_BARS,
         description=(
             "Sessions up to the decision whose bars give volatility and volume for market impact."
         ),
@@ -124,7 +131,7 @@ class SimulationSettings(Settings):
         le=100_000.0,
         description="Fee per year on the value of short holdings, in basis points.",
     )
-    asset_costs: dict[str, float | AssetCosts] | Path | None = Field(
+    asset_costs: dict[str, Bps | AssetCosts] | Path | None = Field(
         default=None,
         description=(
             "Costs by asset: a table of asset to cost_bps or to several costs, or a CSV file with "
@@ -134,7 +141,8 @@ class SimulationSettings(Settings):
     )
     capital: float = Field(
         default=1_000_000.0,
-        gt=0.0,
+        ge=1e-6,
+        le=MOST_MONEY,
         description=(
             "Money of the account at the start, in the currency of the prices; gives "
             "commission_per_trade, minimum_trade and market impact their size."
@@ -163,7 +171,10 @@ class SimulationSettings(Settings):
         description="Interest per year paid on borrowed cash; unset: cash_rate.",
     )
     max_leverage: float = Field(
-        default=3.0, gt=0.0, description="Largest sum of absolute target weights that is accepted."
+        default=3.0,
+        gt=0.0,
+        le=1000.0,
+        description="Largest sum of absolute target weights that is accepted.",
     )
     over_leverage: Literal["refuse", "scale"] = Field(
         default="refuse",
@@ -172,6 +183,7 @@ class SimulationSettings(Settings):
     max_weight: float | None = Field(
         default=None,
         gt=0.0,
+        le=1000.0,
         description="Target weights of one asset are cut to this size, long and short.",
     )
     long_only: bool = Field(
@@ -189,13 +201,14 @@ class SimulationSettings(Settings):
     drawdown_pause: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_BARS,
         description=(
             "Sessions in cash after max_drawdown was passed; then the peak starts anew. "
             "Unset: to the end."
         ),
     )
     initial_equity: float = Field(
-        default=1.0, gt=0.0, description="Equity before the first period."
+        default=1.0, ge=1e-6, le=MOST_MONEY, description="Equity before the first period."
     )
     no_trade_band: float = Field(
         default=0.0,
@@ -208,6 +221,7 @@ class SimulationSettings(Settings):
     minimum_trade: float = Field(
         default=0.0,
         ge=0.0,
+        le=MOST_MONEY,
         description=(
             "Trades of an asset below this much money are not made, see capital; "
             "full exits always are."
@@ -216,6 +230,7 @@ class SimulationSettings(Settings):
     delisted_after_days: int = Field(
         default=30,
         ge=1,
+        le=100_000,
         description=(
             "A holding without a bar for more than this many calendar days counts as delisted "
             "and turns into cash at its last price."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -38,12 +39,14 @@ class FeatureSettings(Settings):
     columns: tuple[str, ...] = Field(
         default=DEFAULT_COLUMNS,
         min_length=1,
+        max_length=1000,
         description="Feature columns: built-in names, ta:<column> of the ta package, or your own "
         "as my_features.py:function or package.module:function.",
     )
-    scales: tuple[int, ...] = Field(
+    scales: tuple[Annotated[int, Field(ge=1, le=5000)], ...] = Field(
         default=(1, 3, 10),
         min_length=1,
+        max_length=32,
         description="Bars per aggregated bar, ascending; of daily bars, 1, 5, 21 is day, week, "
         "month.",
     )
@@ -78,6 +81,6 @@ class FeatureSettings(Settings):
     @field_validator("scales")
     @classmethod
     def _ascending_scales(cls, scales: tuple[int, ...]) -> tuple[int, ...]:
-        if scales[0] < 1 or any(b <= a for a, b in pairwise(scales)):
-            raise ValueError(f"scales must be positive and ascending, not {scales}")
+        if any(b <= a for a, b in pairwise(scales)):
+            raise ValueError(f"scales must be ascending, not {scales}")
         return scales

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from fingru.settings import Settings
+from fingru.settings import MOST_BARS, Settings
 
 BASELINE_NAMES = ("constant", "ewma", "har", "garch", "gjr_garch_t", "gjr_garch_t_rolling")
 """Every baseline, simplest first."""
@@ -33,6 +33,7 @@ class BaselineSettings(Settings):
     rolling_bars: int = Field(
         default=2520,
         ge=250,
+        le=MOST_BARS,
         description="Bars of the asset that gjr_garch_t_rolling is fitted on (2520: ten years of "
         "trading days).",
     )

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fingru.settings import Settings
+from fingru.settings import MOST_BARS, MOST_STEPS, Settings
+
+_MOST_BARS_OF_A_BATCH = 1_000_000
 
 
 class ModelSettings(Settings):
@@ -44,6 +46,7 @@ class ModelSettings(Settings):
     memory_bars: float = Field(
         default=126.0,
         ge=2.0,
+        le=MOST_BARS,
         description="Longest time constant the update gates start with, in bars.",
     )
     members: int = Field(
@@ -59,7 +62,7 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How the network is trained, and how forecasts are warmed up."""
 
-    steps: int = Field(default=240, ge=1, description="Optimiser steps at most.")
+    steps: int = Field(default=240, ge=1, le=MOST_STEPS, description="Optimiser steps at most.")
     start: Literal["first_fold", "random"] = Field(
         default="first_fold",
         description="Where later folds' models start: from the first fold's trained weights of "
@@ -68,25 +71,40 @@ class TrainingSettings(Settings):
     continued_steps: int = Field(
         default=20,
         ge=1,
+        le=MOST_STEPS,
         description="Optimiser steps at most of a model that starts from trained weights.",
     )
-    sequences: int = Field(default=8, ge=1, description="Sequences B in the batch of each model.")
-    sequence_bars: int = Field(default=252, ge=2, description="Bars L in a training sequence.")
-    burn_in: int = Field(default=126, ge=0, description="First bars of a sequence without loss.")
-    context_bars: int = Field(
-        default=504, ge=1, description="Bars before a fold's origin over which forecasts warm up."
+    sequences: int = Field(
+        default=8, ge=1, le=4096, description="Sequences B in the batch of each model."
     )
-    learning_rate: float = Field(default=4e-3, gt=0.0, description="Peak learning rate of AdamW.")
-    warmup_steps: int = Field(default=20, ge=0, description="Steps of linear warm-up.")
+    sequence_bars: int = Field(
+        default=252, ge=2, le=20_000, description="Bars L in a training sequence."
+    )
+    burn_in: int = Field(
+        default=126, ge=0, le=20_000, description="First bars of a sequence without loss."
+    )
+    context_bars: int = Field(
+        default=504,
+        ge=1,
+        le=20_000,
+        description="Bars before a fold's origin over which forecasts warm up.",
+    )
+    learning_rate: float = Field(
+        default=4e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW."
+    )
+    warmup_steps: int = Field(
+        default=20, ge=0, le=MOST_STEPS, description="Steps of linear warm-up."
+    )
     weight_decay: float = Field(
-        default=0.01, ge=0.0, description="Decoupled decay of weight matrices."
+        default=0.01, ge=0.0, le=10.0, description="Decoupled decay of weight matrices."
     )
     clip_norm: float = Field(
-        default=1.0, gt=0.0, description="Largest gradient norm of one model."
+        default=1.0, gt=0.0, le=1e6, description="Largest gradient norm of one model."
     )
     mean_penalty: float = Field(
         default=1.0,
         ge=0.0,
+        le=1e6,
         description="Penalty on the squared mean, in squared volatilities; it grows as the steps "
         "shrink where labels are few.",
     )
@@ -107,60 +125,76 @@ class TrainingSettings(Settings):
         default=0.15, gt=0.0, lt=0.9, description="Latest part of the training sessions held out."
     )
     validation_sessions: int = Field(
-        default=504, ge=1, description="Sessions of the validation tail at most."
+        default=504, ge=1, le=MOST_BARS, description="Sessions of the validation tail at most."
     )
     validation_assets: int = Field(
-        default=32, ge=1, description="Assets on which a model is validated at most."
+        default=32, ge=1, le=1_000_000, description="Assets on which a model is validated at most."
     )
-    evaluate_every: int = Field(default=20, ge=1, description="Steps between two validations.")
+    evaluate_every: int = Field(
+        default=20, ge=1, le=MOST_STEPS, description="Steps between two validations."
+    )
     patience: int = Field(
-        default=6, ge=1, description="Validations without progress before stopping."
+        default=6, ge=1, le=MOST_STEPS, description="Validations without progress before stopping."
     )
     refit_steps: int = Field(
         default=120,
         ge=0,
+        le=MOST_STEPS,
         description="Steps on all labels, tail included, after the best weights are chosen; "
         "0 leaves the tail out.",
     )
     correction_prior: float = Field(
         default=252.0,
         gt=0.0,
+        le=1e9,
         description="Sessions of the validation tail at which half of the correction of the log "
         "variance that it asks for is made; very large makes none.",
     )
     enough_labels: int = Field(
         default=20_000,
         ge=1,
+        le=1_000_000_000,
         description="Labels from which on a model trains its full steps; with fewer, all numbers "
         "of steps shrink with their square root.",
     )
     half_life: int | None = Field(
         default=1260,
         ge=1,
+        le=MOST_BARS,
         description="Sessions after which a training label is drawn half as often; unset: all "
         "labels alike.",
     )
     input_clip: float = Field(
-        default=5.0, gt=0.0, description="Bound on a standardised feature, in standard deviations."
+        default=5.0,
+        gt=0.0,
+        le=1000.0,
+        description="Bound on a standardised feature, in standard deviations.",
     )
     stack_models: int = Field(
         default=72,
         ge=1,
+        le=10_000,
         description="Models trained in one tensor program at most; bounds memory.",
     )
     slices: int = Field(
         default=4,
         ge=1,
+        le=256,
         description="Parts of a stack trained beside each other, one thread each, on a CPU.",
     )
     threads: int = Field(
-        default=0, ge=0, description="CPU threads; 0 takes all this process may use."
+        default=0, ge=0, le=1024, description="CPU threads; 0 takes all this process may use."
     )
 
     @model_validator(mode="after")
     def _burn_in_leaves_loss(self) -> TrainingSettings:
         if self.burn_in >= self.sequence_bars:
-            raise ValueError("burn_in must be shorter than sequence_bars")
+            raise ValueError("burn_in must be shorter than sequence_bars: change one of them")
+        if self.sequences * self.sequence_bars > _MOST_BARS_OF_A_BATCH:
+            raise ValueError(
+                f"{self.sequences} sequences of {self.sequence_bars} bars are more than the "
+                f"{_MOST_BARS_OF_A_BATCH:,} bars that a batch may have: lower one of them"
+            )
         if self.context_bars < self.burn_in:
-            raise ValueError("context_bars must be at least burn_in")
+            raise ValueError("context_bars must be at least burn_in: change one of them")
         return self

@@ -1,0 +1,38 @@
+"""The typed configuration of a whole job: the settings of every room, composed.
+
+Read from TOML (``--config FILE``), changed by ``--set section.key=value`` and by the flags of the
+command line, in this order. Unknown keys, wrong types and values out of range are refused with
+the nearest right name, or with what would do.
+"""
+
+from fingru.config.reading import (
+    load_config,
+    make_config,
+    nested,
+    to_toml,
+    to_toml_text,
+    with_values,
+)
+from fingru.config.sections import (
+    Config,
+    DataSettings,
+    LeakCheckSettings,
+    NullTestSettings,
+    RetrainSettings,
+    StrategySettings,
+)
+
+__all__ = [
+    "Config",
+    "DataSettings",
+    "LeakCheckSettings",
+    "NullTestSettings",
+    "RetrainSettings",
+    "StrategySettings",
+    "load_config",
+    "make_config",
+    "nested",
+    "to_toml",
+    "to_toml_text",
+    "with_values",
+]

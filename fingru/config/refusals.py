@@ -1,0 +1,58 @@
+"""What a wrong setting is answered with: its key, its value, and what would do instead."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic_core import ErrorDetails
+
+from fingru.config.catalogue import all_settings, sections
+
+
+def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
+    """Turn pydantic's findings about the first wrong key into (problem, mend)."""
+    error = errors[0]
+    path = _key_of(error)
+    if error["type"] == "extra_forbidden":
+        return f"unknown configuration key {path!r}", suggestion(path)
+    if error["type"] == "value_error":
+        message = error["msg"].removeprefix("Value error, ")
+        problem, _, mend = message.partition(": ")
+        return f"configuration {path}: {problem}" if path else problem, mend
+    given = error["input"]
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return f"configuration key {path!r} is {shown}", _mend(path)
+
+
+def _mend(path: str) -> str:
+    if path in all_settings():
+        return f"give {all_settings()[path].allowed}"
+    if path in sections():
+        inside = [key for key, setting in all_settings().items() if setting.section == path]
+        return f"it is a section; set its keys, such as {inside[0]}"
+    key = max((key for key in all_settings() if path.startswith(f"{key}.")), key=len)
+    return f"{key} is {all_settings()[key].allowed}"
+
+
+def _key_of(error: ErrorDetails) -> str:
+    """Dotted key of a finding, without the types that pydantic tried below it."""
+    path = ""
+    for part in error["loc"]:
+        if path in all_settings() and isinstance(part, str):
+            break
+        path = f"{path}.{part}" if path else str(part)
+    return path
+
+
+def suggestion(path: str) -> str:
+    """Suggest the same name elsewhere, a similar one beside it, or a similar path."""
+    known = [*all_settings(), *sections()]
+    section, _, name = path.rpartition(".")
+    siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
+    found = [key for key in known if key.rpartition(".")[2] == name]
+    found += [siblings[near] for near in difflib.get_close_matches(name, siblings)]
+    found += difflib.get_close_matches(path, list(all_settings()), cutoff=0.8)
+    if found:
+        return f"did you mean {found[0]!r}?"
+    return "known keys here: " + ", ".join(sorted(siblings.values()))

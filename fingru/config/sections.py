@@ -1,0 +1,156 @@
+"""The sections of the configuration, and the checks that span several of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from fingru.backtest.settings import SimulationSettings, WalkForwardSettings
+from fingru.features.settings import FeatureSettings
+from fingru.forecast.settings import BaselineSettings, RecalibrationSettings
+from fingru.model.settings import ModelSettings, TrainingSettings
+from fingru.settings import MOST_BARS, Settings
+from fingru.store.settings import StoreSettings
+
+
+class DataSettings(Settings):
+    """Which prices."""
+
+    source: str = Field(default="sample:us_stocks", description="what --data takes")
+    assets: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="symbols to keep; all if unset"
+    )
+    start: date | None = Field(default=None, description="first session to use")
+    end: date | None = Field(default=None, description="last session to use")
+    bars_per_year: float | None = Field(
+        default=None,
+        ge=1,
+        le=100_000_000,
+        description="for annualisation; observed from the data if unset",
+    )
+    cache: Path = Field(default=Path("data/raw"), description="where downloaded vintages are kept")
+
+
+class StrategySettings(Settings):
+    """How forecasts become positions."""
+
+    name: str = Field(default="risk_aware", description="shipped name, FILE.py or module:Class")
+    forecast: str = Field(
+        default="gru", description="model whose forecasts it is given: gru or one of the baselines"
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="keyword arguments of the strategy's class"
+    )
+
+
+class LeakCheckSettings(Settings):
+    """The short job on which every run proves that it does not see the future."""
+
+    in_backtest: bool = Field(default=True, description="run the short check with every backtest")
+    assets: int = Field(default=3, ge=1, le=1000, description="assets of the short job")
+    sessions: int = Field(
+        default=1000, ge=100, le=MOST_BARS, description="latest sessions of the short job"
+    )
+    cuts: int = Field(
+        default=1, ge=1, le=50, description="random days after which prices are changed"
+    )
+
+
+class NullTestSettings(Settings):
+    """The procedure on markets in which nothing can be forecast; see ``fingru.nulltest``."""
+
+    surrogates: int = Field(
+        default=100, ge=19, le=10_000, description="markets in which nothing can be forecast"
+    )
+    kind: Literal["residuals", "sign_flip", "blocks"] = Field(
+        default="residuals",
+        description="how they are made of the real one: GARCH residuals in another order, returns "
+        "of random sign, or blocks of sessions in another order",
+    )
+    statistic: Literal["sharpe", "sharpe_over_equal_weight", "ic"] = Field(
+        default="sharpe", description="what the p-value of the procedure is of"
+    )
+    assets: int = Field(default=4, ge=1, le=1000, description="assets of each market")
+    sessions: int = Field(
+        default=2000, ge=300, le=MOST_BARS, description="latest sessions of each market"
+    )
+    folds: int = Field(default=2, ge=1, le=1000, description="refits in each market")
+    block_bars: int = Field(
+        default=21, ge=1, le=MOST_BARS, description="mean length of a block, in bars"
+    )
+
+
+class RetrainSettings(Settings):
+    """The gate between champion and challenger."""
+
+    evaluation_bars: int = Field(
+        default=63,
+        ge=1,
+        le=MOST_BARS,
+        description="latest sessions on which the two are compared at most",
+    )
+    minimum_bars: int = Field(
+        default=21,
+        ge=5,
+        le=MOST_BARS,
+        description="fewest unseen sessions on which a comparison means something",
+    )
+
+    @model_validator(mode="after")
+    def _comparison_can_happen(self) -> Self:
+        if self.minimum_bars > self.evaluation_bars:
+            raise ValueError(
+                f"minimum_bars {self.minimum_bars} is above evaluation_bars "
+                f"{self.evaluation_bars}, so that nothing would ever be compared: raise "
+                "evaluation_bars or lower minimum_bars"
+            )
+        return self
+
+
+class Config(Settings):
+    """Everything that decides a run besides the prices themselves."""
+
+    data: DataSettings = DataSettings()
+    horizons: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        default=(1,), min_length=1, max_length=64, description="bars ahead, ascending"
+    )
+    features: FeatureSettings = FeatureSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    walk_forward: WalkForwardSettings = WalkForwardSettings()
+    recalibration: RecalibrationSettings = RecalibrationSettings()
+    baselines: BaselineSettings = BaselineSettings()
+    strategy: StrategySettings = StrategySettings()
+    simulation: SimulationSettings = SimulationSettings()
+    leak_check: LeakCheckSettings = LeakCheckSettings()
+    null_test: NullTestSettings = NullTestSettings()
+    retrain: RetrainSettings = RetrainSettings()
+    store: StoreSettings = StoreSettings()
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="decides every random number of the run"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the model trains"
+    )
+
+    @field_validator("horizons")
+    @classmethod
+    def _ascending(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if list(horizons) != sorted(set(horizons)):
+            raise ValueError("must be ascending without repetition, such as 1,5,21")
+        return horizons
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Self:
+        if self.strategy.forecast not in ("gru", *self.baselines.names):
+            raise ValueError(
+                f"strategy.forecast {self.strategy.forecast!r} is not forecast in this run: "
+                f"choose gru, {', '.join(self.baselines.names)}"
+            )
+        start, end = self.data.start, self.data.end
+        if start is not None and end is not None and start > end:
+            raise ValueError(f"data.start {start} is after data.end {end}: swap them")
+        return self
