@@ -8,6 +8,8 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
@@ -15,6 +17,7 @@ import typer
 
 from fingru import __version__
 from fingru.cli import backtest, dashboard, data, leakcheck, live, models, nulltest, runs, tune
+from fingru.cli.interrupts import stop_signals
 from fingru.errors import FingruError, FingruWarning
 
 app = typer.Typer(
@@ -59,8 +62,11 @@ def _common(
 def run() -> NoReturn:
     """Run the application; a user's mistake becomes one message, never a traceback."""
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal or pipe may know no arrows
+        sys.stdout.reconfigure(errors="replace")
     try:
-        app()
+        with stop_signals():
+            app()
     except FingruError as error:
         _stop(f"error: {error}", error.exit_code)
     except OSError as error:
@@ -71,8 +77,9 @@ def run() -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.write(message + "\n")
+    with suppress(OSError):  # a terminal that was closed
+        sys.stdout.flush()
+        sys.stderr.write(message + "\n")
     sys.exit(code)
 
 

@@ -116,8 +116,8 @@ def _run(settings: Config, resume: str | None, quiet: bool) -> tuple[Run, RunDir
     from fingru.errors import StoreError
     from fingru.experiment import run_backtest
 
-    prices = opt.prices_of(settings, quiet)
-    with interruptible(), progress_bars(quiet) as progress:
+    with interruptible("interrupted before anything was stored"), progress_bars(quiet) as progress:
+        prices = opt.prices_of(settings, quiet)
         run = run_backtest(prices, settings, progress=progress, resume=resume)
     if run.directory is None:
         raise StoreError("the run was not stored")

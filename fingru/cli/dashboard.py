@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -31,13 +31,20 @@ def dashboard(
     command = [sys.executable, "-m", "streamlit", "run", str(bundled_path("dashboard/app.py"))]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     typer.echo(f"dashboard: http://127.0.0.1:{port}  (Ctrl-C stops it)")
-    environment = {**os.environ, "FINGRU_RUNS": str(root)}
-    server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:
-        code = _stop(server)
-    raise typer.Exit(code)
+    _become(command, {**os.environ, "FINGRU_RUNS": str(root)})
+
+
+def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Turn this process into the server, so that what ends the one ends the other.
+
+    A server beside this process would outlive it, port and all, whenever this one is killed.
+    """
+    if sys.platform == "win32":  # where exec starts another process
+        raise typer.Exit(subprocess.call(command, env=environment, stdin=subprocess.DEVNULL))
+    sys.stdout.flush()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.execve(command[0], command, environment)
 
 
 def _check_free(port: int) -> None:
@@ -49,13 +56,3 @@ def _check_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise ConfigError(f"port {port} is taken", "choose another with --port") from None
-
-
-def _stop(server: subprocess.Popen[bytes]) -> int:
-    """Ctrl-C reached the server too; give it a moment to end by itself."""
-    try:
-        server.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        server.terminate()
-        server.wait()
-    return 0

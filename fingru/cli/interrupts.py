@@ -1,23 +1,56 @@
-"""Ctrl-C: the first stops in good order, a second one at once."""
+"""Signals that ask to stop: the first stops in good order, a second one at once."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from fingru.errors import InterruptedRunError
+
+_ASKING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Ctrl-C, ``kill`` and service managers, a terminal that is closed; Windows has no SIGHUP."""
+
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` at the first Ctrl-C; a second one ends the process at once."""
+def stop_signals() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` at the first of these signals; a second ends the process.
+
+    SIGHUP stays ignored where it was, as under ``nohup``. Only the main thread gets signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
+    before = {n: signal.getsignal(n) for n in numbers}
+    taken = [n for n in numbers if n == signal.SIGINT or before[n] is not signal.SIG_IGN]
 
     def first(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, first)
+    for number in taken:
+        signal.signal(number, first)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def interruptible(problem: str, mend: str = "give the same command again") -> Iterator[None]:
+    """Say in words what a stop left behind, with the exit code of what can be gone on with.
+
+    Raises
+    ------
+    InterruptedRunError
+        Where the work was interrupted and has not said so itself.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(problem, mend) from None

@@ -50,7 +50,7 @@ def leakcheck(
     }
     settings = opt.configuration(config, set_, flags)
     prices = opt.prices_of(settings, quiet)
-    with interruptible(), progress_bars(quiet) as progress:
+    with interruptible("the leak check was interrupted"), progress_bars(quiet) as progress:
         found = leak_check(prices, settings, progress)
     rows, sentence = render(found)
     if json:

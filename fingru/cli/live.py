@@ -51,8 +51,9 @@ def train(
         "store.models": None if models is None else str(models),
     }
     settings = opt.configuration(config, set_, flags)
-    prices = opt.prices_of(settings, quiet)
-    with interruptible(), progress_bars(quiet) as progress:
+    said = "the training was interrupted; no model was stored"
+    with interruptible(said), progress_bars(quiet) as progress:
+        prices = opt.prices_of(settings, quiet)
         model = train_model(prices, settings, datetime.now(UTC), progress)
     if json:
         print_json({"path": str(model.path), **model.job})

@@ -122,8 +122,9 @@ def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
     from fingru.errors import PromotionRefusedError
     from fingru.retrain.job import retrain_once
 
-    prices = opt.prices_of(settings, quiet)
-    with interruptible(), progress_bars(quiet) as progress:
+    said = "the retraining was interrupted; the champion is what it was"
+    with interruptible(said), progress_bars(quiet) as progress:
+        prices = opt.prices_of(settings, quiet)
         done = retrain_once(prices, settings, datetime.now(UTC), progress)
     if json:
         print_json(vars(done))

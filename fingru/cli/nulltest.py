@@ -62,7 +62,7 @@ def nulltest(
     }
     settings = opt.configuration(config, set_, flags)
     prices = opt.prices_of(settings, quiet)
-    with interruptible(), progress_bars(quiet) as progress:
+    with interruptible("the null test was interrupted"), progress_bars(quiet) as progress:
         found = null_test(prices, settings, progress)
     if json:
         print_json(found)

@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document; what is not finite becomes null."""
+    """Print one JSON document; what is not finite becomes null.
+
+    What the terminal or pipe cannot spell is written as JSON escapes: nothing of it is lost.
+    """
+    import json
+
     from fingru.store.strict_json import to_json_bytes
 
-    sys.stdout.write(to_json_bytes(document).decode())
+    text = to_json_bytes(document).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2) + "\n"
+    sys.stdout.write(text)
 
 
 def print_tables(*renderables: RenderableType) -> None:

@@ -89,18 +89,11 @@ def tune(
 def _search(settings: Config, plan: SearchPlan, quiet: bool) -> SearchResult:
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import progress_bars
-    from fingru.errors import InterruptedRunError
     from fingru.tune.search import search
 
-    prices = opt.prices_of(settings, quiet)
-    try:
-        with interruptible(), progress_bars(quiet) as progress:
-            return search(prices, settings, plan, progress)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            "the search was interrupted; its finished trials are stored",
-            "give the same command again to go on",
-        ) from None
+    said = "the search was interrupted; its finished trials are stored"
+    with interruptible(said), progress_bars(quiet) as progress:
+        return search(opt.prices_of(settings, quiet), settings, plan, progress)
 
 
 def _write(result: SearchResult, settings: Config, output: Path | None) -> Path:

@@ -60,6 +60,9 @@ sessions = 500
 """Settings that make every command a matter of a second or two."""
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command left with and printed."""
@@ -81,14 +84,14 @@ class Answer:
 def call(*arguments) -> Answer:
     """Run ``fingru`` in this process, as the shell would."""
     out, err = StringIO(), StringIO()
-    before, handler = sys.argv, signal.getsignal(signal.SIGINT)
+    before, handlers = sys.argv, [signal.getsignal(number) for number in STOPPING]
     sys.argv = ["fingru", *map(str, arguments)]
     try:
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main()
     finally:
         sys.argv = before
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert [signal.getsignal(number) for number in STOPPING] == handlers
     code = ended.value.code
     return Answer(0 if code is None else code, out.getvalue(), err.getvalue())
 

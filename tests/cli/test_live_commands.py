@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -238,7 +239,10 @@ class TestTune:
         assert "best settings: data/studies/tune-" in second.err
         assert f"{first['trials'][0]['value']:.5g}" in second.out
 
-    def test_ctrl_c_leaves_with_4_and_what_is_finished_stays(self, fingru, on, monkeypatch):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_a_stop_leaves_with_4_and_what_is_finished_stays(
+        self, fingru, on, monkeypatch, number
+    ):
         from fingru.tune import search
 
         honest, calls = search._judge, []
@@ -246,7 +250,7 @@ class TestTune:
         def judged(*arguments):
             calls.append(arguments)
             if len(calls) == 2:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
             return honest(*arguments)
 
         monkeypatch.setattr(search, "_judge", judged)
@@ -257,17 +261,44 @@ class TestTune:
         assert len(done["trials"]) == 2
 
 
-@pytest.mark.parametrize("command", ["train", "leakcheck"])
-def test_ctrl_c_of_other_commands_leaves_without_traceback(fingru, on, monkeypatch, command):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [(["train"], "the training was interrupted; no model was stored"),
+     (["leakcheck"], "the leak check was interrupted"),
+     (["nulltest"], "the null test was interrupted"),
+     (["retrain", "--once"], "the retraining was interrupted; the champion is what it was"),
+     (["backtest"], "interrupted before anything was stored")],
+)  # fmt: skip
+def test_a_stop_of_any_work_says_what_it_left_behind(
+    fingru, on, monkeypatch, tmp_path, command, said, number
+):
+    def interrupted(*_arguments, **_options):
+        os.kill(os.getpid(), number)
+        time.sleep(10)  # the handler is on its way
+
+    monkeypatch.setattr("fingru.job.build_features", interrupted)
+    answer = fingru(*command, *on(700))
+    assert (answer.code, answer.out) == (4, "")
+    assert f"error: {said}" in answer.err
+    assert "the same command again" in answer.err
+    assert "Traceback" not in answer.err
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_nohup_keeps_a_run_alive_when_its_terminal_closes(fingru, on, monkeypatch):
+    """SIGHUP was ignored by whoever started the command, and stays so."""
     from fingru import job
 
     honest = job.build_features
 
-    def interrupted(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
+    def left_alone(*arguments):
+        os.kill(os.getpid(), signal.SIGHUP)
         return honest(*arguments)
 
-    monkeypatch.setattr(job, "build_features", interrupted)
-    answer = fingru(command, *on(450))
-    assert answer.code == 130
-    assert "Traceback" not in answer.err
+    monkeypatch.setattr(job, "build_features", left_alone)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert fingru("train", *on(450)).code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -144,18 +144,32 @@ def start(config, tmp_path, environment):
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def wait_for_fold(process, runs):
     """Until a finished fold is on disk; the process still works then."""
     for _ in range(1500):
         if process.poll() is not None:
-            pytest.fail(f"ended too early: {process.communicate()[1]}")
+            pytest.fail(f"ended too early: {process.communicate(timeout=60)[1]}")
         if list(runs.glob("*/partial/fold_*.npz")):
             return
         time.sleep(0.02)
     pytest.fail("no fold was finished in half a minute")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_service_managers_and_closed_terminals_stop_a_run_as_ctrl_c_does(start, config, number):
+    process = start("--config", start.file)
+    wait_for_fold(process, config.store.runs)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (4, "")
+    assert "Traceback" not in err
+    (row,) = list_runs(config.store.runs)
+    assert row["status"] == "interrupted"
+    assert f"go on with: fingru backtest --resume {row['id']}" in err
+    assert not list(config.store.runs.rglob("*.tmp"))
 
 
 def test_ctrl_c_leaves_with_4_and_the_way_to_go_on(start, config):
@@ -184,7 +198,7 @@ def test_killed_run_lists_as_interrupted_and_resumes_from_another_place(start, c
     process = start("--config", start.file)
     wait_for_fold(process, config.store.runs)
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)
     manifest = next(config.store.runs.glob("*/manifest.json"))
     assert json.loads(manifest.read_text())["status"] == "running"
     (row,) = list_runs(config.store.runs)

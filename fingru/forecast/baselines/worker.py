@@ -15,7 +15,11 @@ _NICENESS = 10
 
 
 def start_worker() -> None:
-    """Use one thread for linear algebra, give way, leave Ctrl-C to the parent, end with it."""
+    """End with the parent, leave Ctrl-C to it, give way, use one thread for linear algebra."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from threadpoolctl import threadpool_limits
 
     from fingru.forecast.baselines import methods  # noqa: F401 - loads what uses linear algebra
@@ -23,8 +27,6 @@ def start_worker() -> None:
     threadpool_limits(limits=1)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def forecast_in_worker(
