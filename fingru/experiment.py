@@ -25,7 +25,7 @@ from fingru.forecast.evaluation import common_rows, score_forecasts
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
 from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simulate_all, walk_gru
-from fingru.leakcheck import leak_check
+from fingru.leakcheck import Watch, leak_check, watched
 from fingru.market.prices import Prices
 from fingru.record import (
     TrialSource,
@@ -143,25 +143,39 @@ def run_backtest(
     """
     config = config or Config()
     clock = _Clock()
-    load_strategies(config)  # what cannot be loaded is refused before any work
-    job = prepare(prices, config, progress)
-    clock.stages["features_s"] = job.features_seconds
-    preflight(job)
-    if not store:
-        result = _work(job, None, clock, progress)
-        return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
-    directory = open_directory(job, resume)
-    with recording_failure(directory):
-        result = _work(job, directory, clock, progress)
-        _write(result, directory, clock)
-        directory.finish("done", clock.timing)
+    with watched(prices.source, config) as watch:
+        job = _begin(prices, config, watch, progress)
+        clock.stages["features_s"] = job.features_seconds
+        if not store:
+            result = _work(job, None, (clock, watch), progress)
+            return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
+        directory = open_directory(job, resume)
+        with recording_failure(directory):
+            result = _work(job, directory, (clock, watch), progress)
+            _write(result, directory, clock)
+            directory.finish("done", clock.timing)
     directory.drop_units()
     return Run(replace(result, manifest=directory.manifest), directory)
 
 
+def _begin(prices: Prices, config: Config, watch: Watch, progress: Progress) -> Job:
+    """Refuse before any training what would be refused after it."""
+    with watch:
+        load_strategies(config)
+        job = prepare(prices, config, progress)
+        preflight(job)
+    if config.leak_check.in_backtest:
+        watch.refuse()
+    return job
+
+
 def _work(
-    job: Job, directory: RunDirectory | None, clock: _Clock, progress: Progress
+    job: Job,
+    directory: RunDirectory | None,
+    told: tuple[_Clock, Watch],
+    progress: Progress,
 ) -> BacktestResult:
+    clock, _ = told
     with begun_baselines(directory, job) as finish_baselines:
         gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
         forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
@@ -178,7 +192,7 @@ def _work(
         waits = job.config.strategy.forecast not in forecasts
         if waits:
             wait_for_baselines()
-        trade = _trade(job, forecasts, directory, clock, progress)
+        trade = _trade(job, forecasts, directory, told, progress)
         if not waits:
             wait_for_baselines()
     with clock.stage("metrics_s"):
@@ -206,14 +220,15 @@ def _trade(
     job: Job,
     forecasts: Mapping[str, Forecast],
     directory: RunDirectory | None,
-    clock: _Clock,
+    told: tuple[_Clock, Watch],
     progress: Progress,
 ) -> _Trade:
-    with clock.stage("backtest_s"):
+    clock, watch = told
+    with clock.stage("backtest_s"), watch:
         simulations = simulate_all(job, forecasts, progress)
     chosen = next(iter(simulations.values()))
     with clock.stage("leak_check_s"):
-        leak = _leak_check(job, progress)
+        leak = _leak_check(job, watch, progress)
     with clock.stage("attribution_s"):
         progress("attribution", 0, 1)
         profit = _attribute(job, forecasts, chosen)
@@ -233,11 +248,11 @@ def _trade(
     return _Trade(simulations, profit, metrics)
 
 
-def _leak_check(job: Job, progress: Progress) -> dict[str, Any]:
+def _leak_check(job: Job, watch: Watch, progress: Progress) -> dict[str, Any]:
     if not job.config.leak_check.in_backtest:
         return {"status": "not run", "reason": "leak_check.in_backtest is off"}
     try:
-        return leak_check(job.prices, job.config, progress)
+        return leak_check(job.prices, job.config, progress, watch)
     except LeakFoundError:
         raise
     except FingruError as error:  # such as a short job that is too short for the settings

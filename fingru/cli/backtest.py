@@ -144,8 +144,8 @@ def _refuse_leak(check: dict[str, Any]) -> None:
 
     if check["status"] == "leak":
         first = check["leaks"][0]
+        at = "" if first["stage"] == "files" else f", first on {first['first_date']}"
         raise LeakFoundError(
-            f"something saw the future: {first['stage']}, {first['column']}, first on "
-            f"{first['first_date']}",
+            f"something saw the future: {first['stage']}, {first['column']}{at}",
             "do not believe this run; `fingru leakcheck` with the same settings looks closer",
         )

@@ -34,12 +34,14 @@ def leakcheck(
     """Change the future, run everything again, and name whatever noticed; exit 3 on a leak.
 
     A short job of small models goes through the whole pipeline; every column, scale, horizon,
-    baseline and strategy is the one given here.
+    baseline and strategy is the one given here. A strategy or column of your own that reads the
+    file of the prices by itself is a leak too; other files and the network are named.
     """
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, print_tables, progress_bars, say
     from fingru.errors import LeakFoundError
     from fingru.leakcheck import leak_check, render
+    from fingru.leakcheck.certificate import FILE_READ
 
     flags = {
         **opt.data_flags(data, assets, start, end),
@@ -59,16 +61,31 @@ def leakcheck(
         print_tables(_table(rows, found["cuts"]))
     first_of = {leak["stage"]: leak for leak in reversed(found["leaks"])}
     for leak in reversed(first_of.values()):
-        say(f"leak: {leak['stage']}, {leak['column']}, first on {leak['first_date']}")
+        when = "" if leak["kind"] == FILE_READ else f", first on {leak['first_date']}"
+        say(f"leak: {leak['stage']}, {leak['column']}{when}")
     if found["leaks"]:
-        first = found["leaks"][0]
-        raise LeakFoundError(
-            f"what happened after {first['cut']} changed {first['stage']} ({first['column']}) "
-            f"on {first['first_date']}",
-            "look at that stage first: the ones after it may only have inherited it",
-        )
-    if not json:
+        raise LeakFoundError(*_refusal(found["leaks"][0]))
+    if json:
+        for reservation in found["reservations"]:
+            say(f"not vouched for: {reservation}")
+    else:
         typer.echo(sentence)
+
+
+def _refusal(leak: dict[str, str]) -> tuple[str, str]:
+    """What is wrong, and the mend."""
+    from fingru.leakcheck.certificate import FILE_READ
+
+    if leak["kind"] == FILE_READ:
+        return (
+            f"{leak['column']}, the prices that it is tested on, later ones too",
+            "decide from what it is given: the view of a strategy, the bars of a feature",
+        )
+    return (
+        f"what happened after {leak['cut']} changed {leak['stage']} ({leak['column']}) "
+        f"on {leak['first_date']}",
+        "look at that stage first: the ones after it may only have inherited it",
+    )
 
 
 def _table(rows: list[tuple[str, str, str, str]], cuts: list[str]) -> Table:

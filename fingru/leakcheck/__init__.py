@@ -9,11 +9,16 @@ A difference is named by stage, column and first date.
 A position that earns the return of the bar it was decided on needs no later price for that, so it
 is looked for in another way: from a random day on the strategy is made to decide otherwise, and
 no return up to the session after that day may change.
+
+What code reads by itself no change of the panel shows. So the user's own code is watched while
+it runs: reading the file of the prices is a leak; other files, connections and processes, and
+fills at the close of the decision, are named as what the certificate does not vouch for.
 """
 
 from fingru.leakcheck.certificate import render
 from fingru.leakcheck.check import leak_check
 from fingru.leakcheck.comparison import Leak
 from fingru.leakcheck.futures import perturb_after
+from fingru.leakcheck.watch import Watch, watched
 
-__all__ = ["Leak", "leak_check", "perturb_after", "render"]
+__all__ = ["Leak", "Watch", "leak_check", "perturb_after", "render", "watched"]

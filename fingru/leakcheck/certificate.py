@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fingru import __version__
 from fingru.leakcheck.comparison import LEAK, ROUNDED, Comparison
 from fingru.market.prices import Prices
 
+PASSED, RESERVED, LEAKS = "passed", "passed with reservations", "leak"
+"""``status`` of a certificate."""
+
+FILE_READ = "reading the file of the prices"
+"""Kind of the leak that no change of prices shows."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a certificate says besides what was compared.
+
+    Parameters
+    ----------
+    cuts
+        Days after which the future was changed.
+    kinds
+        What was done to it.
+    reservations
+        What the check does not vouch for in this job.
+    limits
+        What no such check can see.
+    """
+
+    cuts: Sequence[str]
+    kinds: Sequence[str]
+    reservations: Sequence[str]
+    limits: str
+
 
 def certificate(
-    compared: Comparison,
-    cuts: Sequence[str],
-    kinds: Sequence[str],
-    sample: Prices,
-    data_sha256: str,
+    compared: Comparison, told: Told, sample: Prices, data_sha256: str
 ) -> dict[str, Any]:
     """Put the outcome of a leak check into plain values for JSON.
 
@@ -23,10 +48,8 @@ def certificate(
     ----------
     compared
         All comparisons.
-    cuts
-        Days after which the future was changed.
-    kinds
-        What was done to it.
+    told
+        What was changed and when, and what the check does not vouch for.
     sample
         Panel of the short job.
     data_sha256
@@ -35,22 +58,25 @@ def certificate(
     Returns
     -------
     dict
-        ``status`` (``passed`` or ``leak``), ``cuts``, ``stages`` (names in the order of the
-        pipeline), ``leaks`` (stage, column, first_date, cut, kind), ``assets``, ``sessions``;
-        ``verdicts``, one dict per stage (stage, verdict, values, largest_rounding); ``kinds``;
-        ``values`` (numbers compared); ``digest`` (SHA-256 of them, in order); ``data_sha256``;
-        ``fingru_version``.
+        ``status`` (``passed``, ``passed with reservations`` or ``leak``), ``reservations`` (what
+        is not vouched for in this job), ``limits`` (what no such check can see), ``cuts``,
+        ``stages`` (names in the order of the pipeline), ``leaks`` (stage, column, first_date,
+        cut, kind), ``assets``, ``sessions``; ``verdicts``, one dict per stage (stage, verdict,
+        values, largest_rounding); ``kinds``; ``values`` (numbers compared); ``digest`` (SHA-256
+        of them, in order); ``data_sha256``; ``fingru_version``.
     """
     order = {stage: number for number, stage in enumerate(compared.stages)}
     leaks = sorted(compared.leaks, key=lambda leak: order[leak.stage])
     return {
-        "status": "leak" if leaks else "passed",
-        "cuts": list(cuts),
+        "status": LEAKS if leaks else RESERVED if told.reservations else PASSED,
+        "reservations": list(told.reservations),
+        "limits": told.limits,
+        "cuts": list(told.cuts),
         "stages": list(compared.stages),
         "leaks": [vars(leak) for leak in leaks],
         "assets": list(sample.assets),
         "sessions": sample.n_sessions,
-        "kinds": list(kinds),
+        "kinds": list(told.kinds),
         "verdicts": [{"stage": name, **vars(v)} for name, v in compared.stages.items()],
         "values": sum(verdict.values for verdict in compared.stages.values()),
         "digest": compared.digest,
@@ -73,7 +99,8 @@ def render(found: Mapping[str, Any]) -> tuple[list[tuple[str, str, str, str]], s
     first: dict[str, str] = {}
     for leak in found["leaks"]:
         how = f"{leak['column']}, first on {leak['first_date']}"
-        first.setdefault(leak["stage"], f"{how}; changed after {leak['cut']} by {leak['kind']}")
+        how = f"{how}; changed after {leak['cut']} by {leak['kind']}"
+        first.setdefault(leak["stage"], leak["column"] if leak["kind"] == FILE_READ else how)
     rows = [
         (v["stage"], v["verdict"], f"{v['values']:,}", first.get(v["stage"], ""))
         for v in found["verdicts"]
@@ -84,6 +111,8 @@ def render(found: Mapping[str, Any]) -> tuple[list[tuple[str, str, str, str]], s
 def _sentence(found: Mapping[str, Any]) -> str:
     if found["leaks"]:
         leak = found["leaks"][0]
+        if leak["kind"] == FILE_READ:
+            return f"leak: {leak['column']}, the prices that it is tested on, later ones too"
         touched = sum(verdict["verdict"] == LEAK for verdict in found["verdicts"])
         return (
             f"leak: {leak['stage']} ({leak['column']}) saw the future first on "
@@ -93,8 +122,10 @@ def _sentence(found: Mapping[str, Any]) -> str:
     how = "bitwise equal"
     if rounded:
         how += f" (to rounding where the history ends: {', '.join(rounded)})"
+    reservations = found["reservations"]
+    but = f"; it does not vouch for this: {'; '.join(reservations)}" if reservations else ""
     return (
         f"no leak: {len(found['stages'])} stages stayed {how} up to {', '.join(found['cuts'])} "
         f"({found['values']:,} values of {len(found['assets'])} assets, "
-        f"{found['sessions']} sessions)"
+        f"{found['sessions']} sessions){but}. {found['limits']}."
     )

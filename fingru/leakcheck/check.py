@@ -26,7 +26,7 @@ from fingru.job import (
     simulate_strategy,
     walk_gru,
 )
-from fingru.leakcheck.certificate import certificate
+from fingru.leakcheck.certificate import FILE_READ, Told, certificate
 from fingru.leakcheck.columns import peeking_columns
 from fingru.leakcheck.comparison import Comparison
 from fingru.leakcheck.futures import (
@@ -49,6 +49,9 @@ from fingru.leakcheck.traces import (
     training_rows_trace,
     training_traces,
 )
+from fingru.leakcheck.usercode import imported_anew
+from fingru.leakcheck.vouching import limits, reservations
+from fingru.leakcheck.watch import Watch, watched
 from fingru.market.prices import Prices
 from fingru.strategy import Strategy, View
 
@@ -70,12 +73,16 @@ _FOLDS = 3
 _OTHER_DECISIONS = "other decisions"
 
 
-def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> dict[str, Any]:
+def leak_check(
+    prices: Prices, config: Config, progress: Progress = silent, seen: Watch | None = None
+) -> dict[str, Any]:
     """Push random changes of the future through the whole pipeline.
 
     After each of ``leak_check.cuts`` days, one future in which prices change, bars vanish, single
     prices are extreme and an asset is delisted, and one in which the history just ends. What was
-    decided up to that day must be the same as with the prices as they are.
+    decided up to that day must be the same as with the prices as they are. What the user's own
+    code reads by itself meanwhile is watched: the file of the prices is a leak, anything else a
+    reservation.
 
     Parameters
     ----------
@@ -86,29 +93,35 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
         The user's; only sizes are cut down.
     progress
         Told about each future.
+    seen
+        A watch over what the user's code has done before, in the run that is checked.
 
     Returns
     -------
     dict
         The certificate: see ``certificate``.
     """
+    if seen is None:
+        with watched(prices.source, config) as watch:
+            return leak_check(prices, config, progress, watch)
     sample = _short_panel(prices, config)
     small, cuts = _short_config(config, sample)
     rng = np.random.default_rng(config.seed)
     rows = _cut_rows(*cuts, config.leak_check.cuts, rng)
-    loads = _comes_back(sample)
+    short = _Short(small, seen, _comes_back(sample))
     steps, done = 1 + 2 * len(rows), 0
     progress("leak check", done, steps)
     compared = Comparison(sample.index)
     cut_days = [compared.day(cut) for cut in rows]
     try:
-        before = _decide(sample, small, loads)
+        before = _decide(sample, short)
     except LeakFoundError:  # a column of the user's own, refused before anything is built
         for place in peeking_columns(sample, small.features, rows[-1]):
             compared.refuse("features", place, rows[-1], TRUNCATED)
         if not compared.leaks:
             raise
-        return certificate(compared, cut_days[-1:], [TRUNCATED], sample, prices.sha256)
+        told = Told(cut_days[-1:], [TRUNCATED], reservations(seen, config), limits(seen))
+        return certificate(compared, told, sample, prices.sha256)
     for origin, label in _late_labels(before.job, before.traces):
         compared.refuse("training rows", (origin, label), origin, "a label of a later day")
     for cut in rows:
@@ -117,11 +130,14 @@ def leak_check(prices: Prices, config: Config, progress: Progress = silent) -> d
         for kind, future in futures:
             done += 1
             progress("leak check", done, steps)
-            compared.add(before.traces, _decide(future, small, loads).traces, cut, kind)
+            compared.add(before.traces, _decide(future, short).traces, cut, kind)
         compared.add([before.earned()], [before.earned(cut)], cut, _OTHER_DECISIONS)
     progress("leak check", steps, steps)
+    for access in seen.reads_of_source():
+        compared.refuse("files", (0, str(access)), rows[-1], FILE_READ)
     kinds = (*_kinds(sample), _OTHER_DECISIONS)
-    return certificate(compared, cut_days, kinds, sample, prices.sha256)
+    told = Told(cut_days, kinds, reservations(seen, config), limits(seen))
+    return certificate(compared, told, sample, prices.sha256)
 
 
 def _short_config(config: Config, sample: Prices) -> tuple[Config, tuple[int, int]]:
@@ -230,14 +246,29 @@ class _Turncoat:
         return self.exposure * shares / max(shares.sum(), 1.0)
 
 
-def _decide(prices: Prices, config: Config, loads: bool) -> _Decided:
+@dataclass(frozen=True)
+class _Short:
+    """The short job: its settings, who watches it, and whether the loader takes its panel."""
+
+    config: Config
+    watch: Watch
+    loads: bool
+
+
+def _decide(prices: Prices, short: _Short) -> _Decided:
     """Run the whole pipeline and lay open what each stage decided and when, in its order."""
-    panel = as_loaded(prices) if loads else prices
-    job = prepare(panel, config)
-    gru = make_gru(config)
-    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
-    for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
-        forecasts[forecast.model] = forecast
+    panel = as_loaded(prices) if short.loads else prices
+    config, watch = short.config, short.watch
+    with imported_anew(config):
+        with watch:
+            job = prepare(panel, config)
+        gru = make_gru(config)
+        forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
+        for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
+            forecasts[forecast.model] = forecast
+        with watch:
+            simulations = simulate_all(job, forecasts)
+    watch.end_round()
     raw = network_forecast(gru, job)
     traces = [data_trace(panel), *feature_traces(job), label_trace(job)]
     traces += [training_rows_trace(job), *training_traces(gru, job)]
@@ -245,6 +276,6 @@ def _decide(prices: Prices, config: Config, loads: bool) -> _Decided:
     traces += [calibrator_trace(raw, forecasts["gru"])]
     for name, forecast in forecasts.items():
         traces += [forecast_trace(name, forecast, from_tensors=name == "gru")]
-    for name, simulation in simulate_all(job, forecasts).items():
+    for name, simulation in simulations.items():
         traces += money_traces(name, simulation.weights, simulation.equity, panel)
     return _Decided(traces, job, forecasts[config.strategy.forecast])

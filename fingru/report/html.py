@@ -198,7 +198,8 @@ def _pair(left: str, right: str) -> str:
 
 def _origin(result: BacktestResult, made: dict[str, str]) -> str:
     passed, sentence = leak_verdict(result)
-    verdict = {True: "passed", False: "failed", None: "not run"}[passed]
+    status = (result.metrics.get("leak_check") or {}).get("status") or "not run"
+    verdict = "failed" if passed is False else status
     folded = "".join(
         f"<details><summary>{title}</summary>{made[key]}</details>"
         for key, title in (

@@ -50,11 +50,16 @@ def trial_count(result: BacktestResult) -> int | None:
 
 
 def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
-    """Whether the leak check passed (None: it was not run), and a sentence about it."""
+    """Whether the leak check passed (None: with reservations, or not run), and words about it."""
     check = result.metrics.get("leak_check") or {}
     status = check.get("status")
+    unchanged = "Changing later prices changed nothing that was decided before them."
+    unseen = f" {check['limits']}." if check.get("limits") else ""
     if status == "passed":
-        return True, "Changing later prices changed nothing that was decided before them."
+        return True, unchanged + unseen
+    if status == "passed with reservations":
+        named = "; ".join(map(str, check.get("reservations") or []))
+        return None, f"{unchanged} But the check does not vouch for this: {named}.{unseen}"
     if status == "leak":
         found = check.get("leaks") or [{}]
         place = ", ".join(str(found[0][k]) for k in ("stage", "column") if k in found[0])
@@ -106,6 +111,12 @@ def warnings_of(result: BacktestResult) -> list[str]:
     passed, sentence = leak_verdict(result)
     if passed is False:
         found.append(sentence)
+    reservations = (result.metrics.get("leak_check") or {}).get("reservations") or []
+    found += [
+        f"Not vouched for by the leak check: {reservation}."
+        for reservation in reservations
+        if "same_close" not in reservation  # said above
+    ]
     blocks = result.equity[result.equity["strategy"] == result.strategy]
     if len(blocks) and float(blocks["equity"].min()) <= 0:
         found.append("The strategy lost all its equity.")
@@ -163,7 +174,8 @@ def checks_table(result: BacktestResult) -> Table:
     trials = result.metrics.get("trials") or {}
     check = result.metrics.get("leak_check") or {}
     values: dict[str, object] = {"Leak check": verdict}
-    shown = {k: v for k, v in flat(check).items() if k not in {"verdicts", "stages"}}
+    said = {"verdicts", "stages", "reservations", "limits"}
+    shown = {k: v for k, v in flat(check).items() if k not in said}
     values |= {f"Leak check: {k}".replace("_", " "): _brief(v) for k, v in shown.items()}
     values |= {f"Trials: {k}".replace("_", " "): _brief(v) for k, v in flat(trials).items()}
     return facts("Checks", values)

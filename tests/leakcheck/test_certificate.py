@@ -9,10 +9,11 @@ import pytest
 
 from fingru import __version__
 from fingru.leakcheck import render
-from fingru.leakcheck.certificate import certificate
+from fingru.leakcheck.certificate import FILE_READ, Told, certificate
 from fingru.leakcheck.comparison import Comparison
 from fingru.leakcheck.futures import CHANGED, KINDS
 from fingru.leakcheck.traces import Trace
+from fingru.leakcheck.vouching import LIMITS
 
 INDEX = pd.bdate_range("2020-01-01", periods=10)
 
@@ -37,7 +38,8 @@ def found(prices_small):
     compared.add(before, traces(np.ones(10), changed(3)), 4, CHANGED)
     compared.add(before, traces(changed(6), changed(3)), 8, CHANGED)
     cuts = [compared.day(cut) for cut in (4, 8)]
-    return certificate(compared, cuts, KINDS, prices_small, "d" * 64)
+    told = Told(cuts, KINDS, [], LIMITS)
+    return certificate(compared, told, prices_small, "d" * 64)
 
 
 def test_a_certificate_says_what_was_compared(found, prices_small):
@@ -96,3 +98,36 @@ def test_a_leak_is_five_words():
         "stage": "features", "column": "x of A", "first_date": "2020-01-03",
         "cut": "2020-01-07", "kind": "truncation",
     }  # fmt: skip
+
+
+def of_equal(prices_small, reservations):
+    compared = Comparison(INDEX)
+    ones = [Trace("features", np.arange(10), np.ones((10, 1)), ("x",))]
+    compared.add(ones, ones, 4, CHANGED)
+    told = Told(["2020-01-07"], KINDS, reservations, LIMITS)
+    return certificate(compared, told, prices_small, "d" * 64)
+
+
+def test_a_pass_says_what_no_change_of_prices_shows(prices_small):
+    found = of_equal(prices_small, [])
+    assert found["status"] == "passed"
+    assert "fitted on these same prices beforehand" in found["limits"]
+    assert found["limits"] in render(found)[1]
+
+
+def test_a_pass_with_reservations_is_no_plain_pass_and_names_them(prices_small):
+    found = of_equal(prices_small, ["my.py, line 3, reads rules.json"])
+    assert found["status"] == "passed with reservations"
+    assert "it does not vouch for this: my.py, line 3, reads rules.json" in render(found)[1]
+
+
+def test_a_read_of_the_prices_is_told_without_the_days_that_were_changed():
+    compared = Comparison(INDEX)
+    compared.refuse("files", (0, "my.py, line 3, reads p.csv"), 4, FILE_READ)
+    found = {"leaks": [vars(compared.leaks[0])], "stages": ["files"],
+             "verdicts": [{"stage": "files", "verdict": "leak", "values": 0}]}  # fmt: skip
+    rows, sentence = render(found)
+    assert rows == [("files", "leak", "0", "my.py, line 3, reads p.csv")]
+    assert sentence == (
+        "leak: my.py, line 3, reads p.csv, the prices that it is tested on, later ones too"
+    )

@@ -161,6 +161,18 @@ def test_leak_verdict_follows_the_stored_status(result, check, passed):
         assert sentence in provenance.warnings_of(changed)
 
 
+def test_reservations_of_the_leak_check_are_words_of_the_verdict_and_warnings(result):
+    told = {"status": "passed with reservations", "limits": "No change of prices shows tuning",
+            "reservations": ["my.py, line 3, reads rules.json"]}  # fmt: skip
+    changed = replace(result, metrics=result.metrics | {"leak_check": told})
+    verdict, sentence = provenance.leak_verdict(changed)
+    assert verdict is None
+    for part in ("does not vouch for this: my.py, line 3", "No change of prices shows tuning."):
+        assert part in sentence
+    assert any("rules.json" in warning for warning in provenance.warnings_of(changed))
+    assert "not run" not in sentence
+
+
 def test_reproduce_command_repeats_every_setting(result):
     import shlex
 
