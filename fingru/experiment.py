@@ -18,7 +18,7 @@ from fingru.backtest.attribution import Attribution, attribute
 from fingru.backtest.evidence import Terms, evidence
 from fingru.backtest.result import BacktestResult
 from fingru.backtest.simulator import Simulation
-from fingru.backtest.summary import strategy_metrics
+from fingru.backtest.summary import REFERENCE, strategy_metrics
 from fingru.config import Config
 from fingru.errors import FingruError, LeakFoundError
 from fingru.forecast.evaluation import common_rows, score_forecasts
@@ -297,20 +297,9 @@ def _result(
     tables = [forecasts.pop(name).to_frame(job.problem.labels) for name in names]
     table = pd.concat(tables, ignore_index=True)
     del tables
-    variance = trade.metrics["trials"]["sharpe_variance"] or 0.0
     metrics = {
-        "strategies": {
-            name: strategy_metrics(
-                simulation.equity,
-                job.prices.bars_per_year,
-                trials=trade.metrics["trials"]["count"],
-                trial_sharpe_variance=variance * job.prices.bars_per_year,
-                seed=job.config.seed,
-                cash_rate=job.config.simulation.cash_rate,
-            )
-            for name, simulation in trade.simulations.items()
-        },
-        "forecasts": score_forecasts(common_rows(table)),
+        "strategies": _strategy_metrics(job, trade),
+        "forecasts": score_forecasts(common_rows(table), job.prices),
         "diagnostics": [
             {"fold": fold.manifest["fold"], "members": fold.manifest.get("diagnostics", [])}
             for fold in gru.fitted
@@ -328,6 +317,25 @@ def _result(
         training=gru.history,
         attribution=trade.attribution.parts,
     )
+
+
+def _strategy_metrics(job: Job, trade: _Trade) -> dict[str, Any]:
+    """Of every simulation; only the chosen strategy is one of the trials."""
+    year, trials = job.prices.bars_per_year, trade.metrics["trials"]
+    reference = trade.simulations.get(REFERENCE)
+    market = None if reference is None else reference.equity["net_return"].to_numpy()
+    return {
+        name: strategy_metrics(
+            simulation.equity,
+            year,
+            trials=trials["count"] if simulation is trade.chosen else None,
+            trial_sharpe_variance=(trials["sharpe_variance"] or 0.0) * year,
+            seed=job.config.seed,
+            cash_rate=job.config.simulation.cash_rate,
+            benchmark=None if name == REFERENCE else market,
+        )
+        for name, simulation in trade.simulations.items()
+    }
 
 
 def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -> dict[str, Any]:

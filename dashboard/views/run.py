@@ -98,6 +98,7 @@ def _profit(run_id: str) -> None:
 
 def _forecasts(run_id: str) -> None:
     screen.show_table(stored.table(run_id, "forecasts"), "forecasts")
+    screen.show_table(stored.table(run_id, "forecast_errors"), "forecast_errors")
     screen.show_figure(stored.draw(run_id, "score_gains"), "score_gains")
     left, right = st.columns(2)
     with left:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.backtest.market_beta import market_regression
+from fingru.backtest.metrics import excess_returns
 from fingru.backtest.profit_sides import profit_by_asset, profit_by_side
 from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, volatility_regimes
 from fingru.backtest.settings import SimulationSettings
@@ -113,7 +114,7 @@ def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
         "by_year": [{"year": int(y), **_sums(b)} for y, b in parts.groupby(parts["date"].dt.year)],
         "by_regime": _regimes(parts, annual),
         "by_side": profit_by_side(prices, simulation, rows.start - 1),
-        "regression": market_regression(net - cash, market[rows] - cash, annual),
+        "regression": market_regression(excess_returns(net, cash), market[rows] - cash, annual),
         "notes": notes,
     }
     return Attribution(parts, summary)

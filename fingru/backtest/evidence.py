@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.backtest import metrics, statistics
+from fingru.backtest import metrics, relative, statistics
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate_weights
 from fingru.market.prices import Prices
@@ -69,8 +69,10 @@ def evidence(
         ``sharpe``: per strategy ``value``, ``se_lo``, ``se_hac``, ``minimum_years``;
         ``differences``: per benchmark the Sharpe ratio and yearly mean return of the chosen
         strategy minus the benchmark's, each with ``ci95``, the share of resamples with a
-        difference at or below 0 (``p``), Hansen's test of the mean return (``spa_p``), and
-        ``paths_better``;
+        difference at or below 0 (``p``), the probability that the true Sharpe ratio is the higher
+        one (``psr``), Hansen's test of the mean return (``spa_p``), ``information_ratio``,
+        ``up_capture``, ``down_capture``, and ``paths_better``;
+        ``ruined``: for each strategy that lost all its equity, the date; no ratio of it is told;
         ``superior``: per benchmark, the strategies that are better than it at its volatility, at
         5 % together (``stepwise_superior``);
         ``trials``: ``count``, ``expected_maximum_sharpe`` (annual), ``minimum_backtest_years``;
@@ -79,21 +81,25 @@ def evidence(
         ``break_even``: costs in bps at which the Sharpe ratio is 0, or a benchmark's at the
         same cost.
     """
-    returns = _excess_returns(simulations, prices.bars_per_year, terms.settings.cash_rate)
+    year = prices.bars_per_year
+    returns = _excess_returns(simulations, year, terms.settings.cash_rate)
+    net = {name: _net(simulation) for name, simulation in simulations.items()}
     chosen, *benchmarks = simulations
     replay = _Replay(prices, simulations, terms.settings)
     costs = replay.cost_sweep()
     return {
-        "sharpe": {name: _sharpe(r, prices.bars_per_year) for name, r in returns.items()},
+        "sharpe": {name: _sharpe(r, year) for name, r in returns.items()},
         "differences": {
-            name: _difference(returns[chosen], returns[name], prices.bars_per_year, terms.seed)
+            name: _difference(returns[chosen], returns[name], year, terms.seed)
+            | _beside(net[chosen], net[name], year)
             for name in benchmarks
         },
+        "ruined": {name: day for name, s in simulations.items() if (day := _ruin(s)) is not None},
         "superior": {
             name: statistics.stepwise_superior(returns, name, terms.seed) for name in benchmarks
         },
-        "trials": _trials(terms, prices.bars_per_year),
-        "paths": _quantiles(sharpe_paths(returns[chosen], prices.bars_per_year)),
+        "trials": _trials(terms, year),
+        "paths": _quantiles(sharpe_paths(returns[chosen], year)),
         "cost_sweep": costs,
         "delay_sweep": replay.delay_sweep(chosen),
         "capacity_sweep": replay.capacity_sweep(chosen),
@@ -131,14 +137,24 @@ def sharpe_paths(excess_returns: FloatArray, bars_per_year: float, purge: int = 
     return np.array(found)
 
 
+def _net(simulation: Simulation) -> FloatArray:
+    return simulation.equity["net_return"].to_numpy(dtype=np.float64)
+
+
 def _excess_returns(
     simulations: Mapping[str, Simulation], bars_per_year: float, cash_rate: float
 ) -> dict[str, FloatArray]:
     cash = (1.0 + cash_rate) ** (1.0 / bars_per_year) - 1.0
-    return {
-        name: simulation.equity["net_return"].to_numpy(dtype=np.float64) - cash
-        for name, simulation in simulations.items()
-    }
+    return {name: metrics.excess_returns(_net(s), cash) for name, s in simulations.items()}
+
+
+def _ruin(simulation: Simulation) -> str | None:
+    """Day on which all equity was lost."""
+    lost = _net(simulation) <= -1.0
+    if not lost.any():
+        return None
+    stamp = pd.Timestamp(simulation.equity["date"].iloc[int(lost.argmax())])
+    return stamp.date().isoformat()
 
 
 def _sharpe(returns: FloatArray, bars_per_year: float) -> dict[str, float | None]:
@@ -146,11 +162,21 @@ def _sharpe(returns: FloatArray, bars_per_year: float) -> dict[str, float | None
     per_bar = value / np.sqrt(bars_per_year)
     skewness, kurtosis = statistics.skewness_and_kurtosis(returns)
     bars = statistics.minimum_track_record_length(per_bar, skewness=skewness, kurtosis=kurtosis)
+    worth = statistics.effective_returns(returns) / max(returns.size, 1)
     return {
         "value": defined(value),
         "se_lo": defined(statistics.sharpe_error_iid(returns, bars_per_year)),
         "se_hac": defined(statistics.sharpe_error_hac(returns, bars_per_year)),
-        "minimum_years": defined(bars / bars_per_year),
+        "minimum_years": defined(bars / worth / bars_per_year) if worth > 0.0 else None,
+    }
+
+
+def _beside(net: FloatArray, benchmark: FloatArray, bars_per_year: float) -> dict[str, Any]:
+    """What is measured on both strategies' whole returns, cash included."""
+    return {
+        "information_ratio": defined(relative.information_ratio(net, benchmark, bars_per_year)),
+        "up_capture": defined(relative.capture_ratio(net, benchmark, bars_per_year, up=True)),
+        "down_capture": defined(relative.capture_ratio(net, benchmark, bars_per_year, up=False)),
     }
 
 
@@ -169,6 +195,7 @@ def _difference(
         "sharpe": defined(sharpe),
         "sharpe_ci95": _interval(draws.sharpe),
         "sharpe_p": defined(float(np.mean(draws.sharpe <= 0.0))) if draws.sharpe.size else None,
+        "psr": defined(statistics.probability_of_higher_sharpe(ours, theirs, bars_per_year)),
         "mean_return": defined(mean),
         "mean_return_ci95": _interval(draws.mean),
         "spa_p": defined(statistics.superior_ability_p(ours, theirs, seed)),

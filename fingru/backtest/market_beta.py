@@ -19,13 +19,13 @@ def market_regression(
     Parameters
     ----------
     excess, market_excess
-        (N,) simple returns over cash, no NaN.
+        (N,) simple returns over cash; NaN in either leaves all undefined.
     bars_per_year
         For ``alpha_per_year = bars_per_year * alpha``.
 
     Returns
     -------
-    Values are None with fewer than 20 returns, or where the market did not move.
+    Values are None with fewer than 20 returns, with NaN, or where the market did not move.
 
     References
     ----------
@@ -36,7 +36,8 @@ def market_regression(
     found: dict[str, float | int | None] = dict.fromkeys(
         ("alpha_per_year", "alpha_t", "beta", "beta_error", "r_squared", "lags")
     )
-    if n < 20 or float(np.ptp(market_excess)) == 0.0:
+    known = bool(np.isfinite(excess).all() and np.isfinite(market_excess).all())
+    if n < 20 or not known or float(np.ptp(market_excess)) == 0.0:
         return found | {"n": n}
     design = np.column_stack([np.ones(n), market_excess])
     inverse = np.linalg.inv(design.T @ design)

@@ -1,7 +1,9 @@
 """What a series of returns was worth: pure functions of arrays, each with its formula.
 
 ``returns`` are simple returns per bar, (n,); ``bars_per_year`` annualises. NaN propagates, and
-what is undefined (no rows, no volatility, no drawdown) is NaN, never a huge number.
+what is undefined (no rows, no volatility, no drawdown) is NaN, never a huge number. So is every
+ratio of a strategy that lost all its equity: the zeros after ruin are no quiet days, and one loss
+of 100 % among large gains would leave the mean positive.
 """
 
 from __future__ import annotations
@@ -15,11 +17,30 @@ NO_VOLATILITY = 1e-13
 """Standard deviations up to here are the rounding of a constant series."""
 
 
+def lost_everything(returns: FloatArray) -> bool:
+    """Whether a bar lost all equity, ``any(returns <= -1)``; nothing after it means anything.
+
+    Examples
+    --------
+    >>> lost_everything(np.array([0.5, -1.0, 0.0])), lost_everything(np.array([0.5, -0.99]))
+    (True, False)
+    """
+    return bool((returns <= -1.0).any())
+
+
+def excess_returns(net: FloatArray, cash: float) -> FloatArray:
+    """Net returns over those of cash; NaN throughout once all equity was lost.
+
+    So that nothing that is measured of them takes the zeros after ruin for quiet days.
+    """
+    return np.full_like(net, np.nan) if lost_everything(net) else net - cash
+
+
 def sharpe_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: float = 0.0) -> float:
     """Annualised Sharpe ratio.
 
     ``mean(returns - r) / std(returns, ddof=1) * sqrt(bars_per_year)`` with r the
-    ``return_per_bar`` of cash; NaN without volatility or with fewer than two rows.
+    ``return_per_bar`` of cash; NaN without volatility, with fewer than two rows or after ruin.
 
     References
     ----------
@@ -33,7 +54,7 @@ def sharpe_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: floa
     nan
     """
     deviation = _sample_deviation(returns)
-    if not deviation > NO_VOLATILITY:
+    if not deviation > NO_VOLATILITY or lost_everything(returns):
         return np.nan
     return float(np.mean(returns - return_per_bar) / deviation * np.sqrt(bars_per_year))
 
@@ -42,13 +63,13 @@ def sortino_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: flo
     """Annualised Sortino ratio.
 
     ``mean(x) / sqrt(mean(min(x, 0)**2)) * sqrt(bars_per_year)`` with ``x = returns - r``; the
-    downside mean is over all rows. NaN without a loss.
+    downside mean is over all rows. NaN without a loss or after ruin.
 
     References
     ----------
     Sortino and Price (1994), "Performance measurement in a downside risk framework".
     """
-    if returns.size == 0:
+    if returns.size == 0 or lost_everything(returns):
         return np.nan
     excess = returns - return_per_bar
     downside = np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))
@@ -91,9 +112,82 @@ def max_drawdown(returns: FloatArray) -> float:
 
 
 def calmar_ratio(returns: FloatArray, bars_per_year: float) -> float:
-    """``annual_return / -max_drawdown``; NaN without a drawdown."""
+    """``annual_return / -max_drawdown``; NaN without a drawdown or after ruin.
+
+    References
+    ----------
+    Young (1991), "Calmar ratio: a smoother tool", Futures 20.
+    """
     deepest = max_drawdown(returns)
-    return annual_return(returns, bars_per_year) / -deepest if deepest < 0.0 else np.nan
+    if not deepest < 0.0 or lost_everything(returns):
+        return np.nan
+    return annual_return(returns, bars_per_year) / -deepest
+
+
+def ulcer_index(returns: FloatArray) -> float:
+    """Root mean square of ``drawdowns``, ``sqrt(mean(d**2))``, >= 0: depth and length in one.
+
+    References
+    ----------
+    Martin and McCann (1989), "The investor's guide to Fidelity funds", appendix B.
+
+    Examples
+    --------
+    >>> round(ulcer_index(np.array([0.10, -0.10, -0.10])), 6)
+    0.123423
+    """
+    return float(np.sqrt(np.mean(drawdowns(returns) ** 2))) if returns.size else np.nan
+
+
+def omega_ratio(returns: FloatArray, return_per_bar: float = 0.0) -> float:
+    """Gains over losses around the return of cash.
+
+    ``sum(max(x, 0)) / sum(max(-x, 0))`` with ``x = returns - r``; 1 where the mean is that of
+    cash. NaN without a loss or after ruin.
+
+    References
+    ----------
+    Keating and Shadwick (2002), "A universal performance measure", Journal of Performance
+    Measurement 6(3).
+
+    Examples
+    --------
+    >>> round(omega_ratio(np.array([0.03, -0.01, 0.01, -0.01])), 6)
+    2.0
+    """
+    excess = returns - return_per_bar
+    lost = float(np.maximum(-excess, 0.0).sum())
+    if not lost > NO_VOLATILITY or lost_everything(returns):
+        return np.nan
+    return float(np.maximum(excess, 0.0).sum()) / lost
+
+
+def profit_factor(returns: FloatArray) -> float:
+    """``sum of positive returns / -sum of negative returns``; NaN without a loss or after ruin.
+
+    ``omega_ratio`` around 0 instead of cash.
+
+    References
+    ----------
+    Schwager (1984), "A complete guide to the futures markets", chapter 21.
+    """
+    return omega_ratio(returns)
+
+
+def tail_ratio(returns: FloatArray) -> float:
+    """Size of a good bar over that of a bad one, ``abs(q95) / abs(q5)``.
+
+    With q95 and q5 the 95 % and 5 % quantiles, linearly interpolated. NaN where q5 is 0 or after
+    ruin.
+
+    References
+    ----------
+    Quantopian's pyfolio and empyrical, ``tail_ratio``.
+    """
+    if returns.size == 0 or lost_everything(returns):
+        return np.nan
+    high, low = np.abs(np.quantile(returns, [0.95, 0.05]))
+    return float(high / low) if low > NO_VOLATILITY else np.nan
 
 
 def value_at_risk(returns: FloatArray, level: float = 0.05) -> float:

@@ -16,12 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from fingru.backtest.metrics import NO_VOLATILITY, sharpe_ratio
+from fingru.backtest.metrics import NO_VOLATILITY, lost_everything, sharpe_ratio
+from fingru.forecast.significance import long_run_variance
 
 FloatArray = NDArray[np.float64]
 
 _REPETITIONS = 1_000
 _FEWEST_ROWS = 20
+_LARGEST_AUTOCORRELATION = 0.97
+_SAME = 1e-9
 
 
 def sharpe_ci95(
@@ -30,7 +33,7 @@ def sharpe_ci95(
     """95 % interval of the annualised Sharpe ratio by the stationary block bootstrap.
 
     Percentiles 2.5 and 97.5 of the ratios of 1,000 resamples; mean block length after Politis and
-    White. (NaN, NaN) with fewer than 20 rows or without volatility.
+    White. (NaN, NaN) with fewer than 20 rows, without volatility or after ruin.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def sharpe_ci95(
     Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected
     2009), "Automatic block-length selection for the dependent bootstrap".
     """
-    if excess_returns.size < _FEWEST_ROWS or _is_flat(excess_returns):
+    if not _is_usable(excess_returns) or _is_flat(excess_returns):
         return np.nan, np.nan
     from arch.bootstrap import StationaryBootstrap
 
@@ -84,7 +87,7 @@ def paired_draws(
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} differ")
-    if ours.size < _FEWEST_ROWS or _is_flat(ours) or _is_flat(theirs):
+    if not all(_is_usable(r) and not _is_flat(r) for r in (ours, theirs)):
         return PairedDraws(np.array([]), np.array([]))
     from arch.bootstrap import StationaryBootstrap
 
@@ -105,21 +108,26 @@ def paired_draws(
 def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> float:
     """p-value of "the mean return is not above the benchmark's", by Hansen's test.
 
-    NaN with fewer than 20 rows or where the two never differ.
+    It rises to 1 as the strategy falls behind: of a single strategy this is the upper p-value,
+    recentred at 0. The consistent one leaves a clearly worse strategy out of the null hypothesis,
+    which is meant for the company of others; alone it is compared with itself and told to be .5.
+
+    NaN with fewer than 20 rows, where the two never differ, or where one lost all its equity.
 
     References
     ----------
-    Hansen (2005), "A test for superior predictive ability", the consistent p-value.
+    Hansen (2005), "A test for superior predictive ability", section 2.4 (upper bound: White's
+    reality check, studentised).
     """
     difference = ours - benchmark
-    if ours.size < _FEWEST_ROWS or _is_flat(difference):
+    if not _is_usable(ours) or not _is_usable(benchmark) or _is_flat(difference):
         return np.nan
     from arch.bootstrap import SPA
 
     block = max(1, round(_block_length(difference)))
     test = SPA(-benchmark, -ours[:, None], block_size=block, reps=_REPETITIONS, seed=seed)
     test.compute()
-    return float(test.pvalues["consistent"])
+    return float(test.pvalues["upper"])
 
 
 def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: int) -> list[str]:
@@ -139,13 +147,13 @@ def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: i
     Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
     """
     theirs = returns[benchmark]
-    if theirs.size < _FEWEST_ROWS or _is_flat(theirs):
+    if not _is_usable(theirs) or _is_flat(theirs):
         return []
     level = np.std(theirs)
     ours = {
         name: r * level / np.std(r)
         for name, r in returns.items()
-        if name != benchmark and not _is_flat(r)
+        if name != benchmark and _is_usable(r) and not _is_flat(r)
     }
     ours = {name: r for name, r in ours.items() if not _is_flat(r - theirs)}
     if not ours:
@@ -186,25 +194,102 @@ def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
     """Standard error of the annualised Sharpe ratio of dependent returns with any tails.
 
     The delta method on mean and variance: with ``u = (r - m) / s - sharpe / 2 ((r - m)**2 / s**2
-    - 1)``, the long-run variance of u (Bartlett weights, ``floor(4 (n / 100)**(2 / 9))`` lags)
-    over n, annualised.
+    - 1)``, ``sqrt(V / n)`` with V the long-run variance of u, annualised. V is prewhitened:
+    ``V = L / (1 - a)**2``, a the first autocorrelation of u (within .97), L the long-run variance
+    of ``u[t] - a u[t-1]`` with Bartlett weights and ``floor(4 (n / 100)**(2 / 9))`` lags.
 
     References
     ----------
-    Lo (2002), "The statistics of Sharpe ratios", appendix; Newey and West (1987, 1994).
+    Lo (2002), "The statistics of Sharpe ratios", appendix; Newey and West (1987, 1994); Andrews
+    and Monahan (1992), "An improved heteroskedasticity and autocorrelation consistent covariance
+    matrix estimator" (prewhitening, without which V is too small under autocorrelation).
     """
-    n = excess_returns.size
-    if n < _FEWEST_ROWS or _is_flat(excess_returns):
+    if not _is_usable(excess_returns) or _is_flat(excess_returns):
         return np.nan
+    variance = _long_run_variance(_sharpe_influence(excess_returns))
+    return float(np.sqrt(variance / excess_returns.size * bars_per_year))
+
+
+def effective_returns(excess_returns: FloatArray) -> float:
+    """Number of independent returns that dependent ones are worth to the Sharpe ratio.
+
+    ``n var(u) / V`` with u and V as in ``sharpe_error_hac``: below n where returns go on in their
+    direction. The formulas for independent returns hold for dependent ones with it in place of n.
+    n itself with fewer than 20 rows or without volatility.
+
+    References
+    ----------
+    Lo (2002), "The statistics of Sharpe ratios", section on non-iid returns.
+    """
+    n = float(excess_returns.size)
+    if not _is_usable(excess_returns) or _is_flat(excess_returns):
+        return n
+    influence = _sharpe_influence(excess_returns)
+    variance = _long_run_variance(influence)
+    return n * float(np.var(influence)) / variance if variance > 0.0 else n
+
+
+def sharpe_difference_error(ours: FloatArray, theirs: FloatArray, bars_per_year: float) -> float:
+    """Standard error of the difference of two annualised Sharpe ratios over the same bars.
+
+    ``sharpe_error_hac`` of the difference of the two influences: what both share drops out. NaN
+    where either ratio has no error, or where the two are one strategy at different sizes.
+
+    Parameters
+    ----------
+    ours, theirs
+        (n,) returns over cash of the same bars.
+
+    References
+    ----------
+    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio",
+    section 3.1.
+    """
+    if not all(_is_usable(r) and not _is_flat(r) for r in (ours, theirs)):
+        return np.nan
+    difference = _sharpe_influence(ours) - _sharpe_influence(theirs)
+    if float(np.std(difference)) < _SAME:
+        return np.nan
+    return float(np.sqrt(_long_run_variance(difference) / ours.size * bars_per_year))
+
+
+def probability_of_higher_sharpe(
+    ours: FloatArray, theirs: FloatArray, bars_per_year: float
+) -> float:
+    """Probability that the true Sharpe ratio is above that of a benchmark over the same bars.
+
+    ``Phi((sharpe - sharpe of the benchmark) / error)`` with the ``sharpe_difference_error``: the
+    probabilistic Sharpe ratio with the benchmark's as threshold, whose own error and company with
+    ours are counted. NaN where that error is undefined.
+
+    References
+    ----------
+    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier"; Ledoit and Wolf
+    (2008), "Robust performance hypothesis testing with the Sharpe ratio".
+    """
+    error = sharpe_difference_error(ours, theirs, bars_per_year)
+    if not error > 0.0:
+        return np.nan
+    gap = sharpe_ratio(ours, bars_per_year) - sharpe_ratio(theirs, bars_per_year)
+    return float(ndtr(gap / error))
+
+
+def _sharpe_influence(excess_returns: FloatArray) -> FloatArray:
+    """What each return moves the Sharpe ratio of one bar by, times n; mean 0."""
     z = (excess_returns - excess_returns.mean()) / excess_returns.std()
     influence = z - 0.5 * sharpe_ratio(excess_returns, 1.0) * (z**2 - 1.0)
-    influence = influence - influence.mean()
+    centred: FloatArray = influence - influence.mean()
+    return centred
+
+
+def _long_run_variance(centred: FloatArray) -> float:
+    """``V`` of ``sharpe_error_hac``."""
+    n = centred.size
+    first = float(centred[1:] @ centred[:-1]) / float(centred @ centred)
+    first = float(np.clip(first, -_LARGEST_AUTOCORRELATION, _LARGEST_AUTOCORRELATION))
     lags = int(4.0 * (n / 100.0) ** (2.0 / 9.0))
-    variance = float(influence @ influence) / n
-    for lag in range(1, lags + 1):
-        weight = 1.0 - lag / (lags + 1.0)
-        variance += 2.0 * weight * float(influence[lag:] @ influence[:-lag]) / n
-    return float(np.sqrt(max(variance, 0.0) / n * bars_per_year))
+    whitened = long_run_variance(centred[1:] - first * centred[:-1], lags, "bartlett")
+    return max(whitened, 0.0) / (1.0 - first) ** 2
 
 
 def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:
@@ -217,7 +302,7 @@ def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:
 
 def probabilistic_sharpe_ratio(
     sharpe: float,
-    n_returns: int,
+    n_returns: float,
     skewness: float = 0.0,
     kurtosis: float = 3.0,
     threshold: float = 0.0,
@@ -225,7 +310,8 @@ def probabilistic_sharpe_ratio(
     """Probability that the true Sharpe ratio is above ``threshold``.
 
     ``Phi((sharpe - threshold) sqrt(n - 1) / sqrt(1 - skewness sharpe + (kurtosis - 1) / 4
-    sharpe**2))``, ratios per bar.
+    sharpe**2))``, ratios per bar. The formula takes returns for independent; give the
+    ``effective_returns`` as n where they are not.
 
     References
     ----------
@@ -246,7 +332,8 @@ def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0)
     """Sharpe ratio that the best of N trials without skill is expected to show.
 
     ``sqrt(V) ((1 - g) z(1 - 1/N) + g z(1 - 1/(N e)))`` with z the normal quantile, g the
-    Euler-Mascheroni constant, V the variance of the trials' ratios; 0 for a single trial.
+    Euler-Mascheroni constant, V the variance of the trials' ratios; 0 for a single trial, and
+    where the approximation falls below 0 (N below 1.3).
 
     References
     ----------
@@ -262,12 +349,12 @@ def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0)
     best = ndtri(1.0 - 1.0 / n_trials)
     tail = ndtri(1.0 - 1.0 / (n_trials * np.e))
     mixed = (1.0 - np.euler_gamma) * best + np.euler_gamma * tail
-    return float(np.sqrt(trial_sharpe_variance) * mixed)
+    return float(np.sqrt(trial_sharpe_variance) * max(mixed, 0.0))
 
 
 def deflated_sharpe_ratio(
     sharpe: float,
-    n_returns: int,
+    n_returns: float,
     skewness: float,
     kurtosis: float,
     n_trials: float,
@@ -371,6 +458,12 @@ def _ratio_of_sums(sums: FloatArray, squares: FloatArray, n: int) -> FloatArray:
 def _draw(blocks: Any, statistic: Callable[..., float]) -> FloatArray:  # noqa: ANN401 - arch's
     draws: FloatArray = blocks.apply(statistic, _REPETITIONS)
     return draws
+
+
+def _is_usable(returns: FloatArray) -> bool:
+    """Whether there is enough to judge, all of it known, and equity left to the end."""
+    enough = returns.size >= _FEWEST_ROWS and bool(np.isfinite(returns).all())
+    return enough and not lost_everything(returns)
 
 
 def _is_flat(returns: FloatArray) -> bool:

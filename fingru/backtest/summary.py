@@ -6,18 +6,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from fingru.backtest import metrics, statistics
+from fingru.backtest import metrics, relative, statistics
+
+FloatArray = NDArray[np.float64]
+
+REFERENCE = "equal_weight"
+"""The benchmark that information ratio and captures are against: no skill is needed for it."""
 
 
-def strategy_metrics(
+def strategy_metrics(  # noqa: PLR0913 - by name
     equity_block: pd.DataFrame,
     bars_per_year: float,
     *,
-    trials: int = 1,
+    trials: int | None = None,
     trial_sharpe_variance: float = 0.0,
     seed: int = 0,
     cash_rate: float = 0.0,
+    benchmark: FloatArray | None = None,
 ) -> dict[str, Any]:
     """Judge one strategy by its net returns.
 
@@ -28,13 +35,17 @@ def strategy_metrics(
     bars_per_year
         For annualisation.
     trials
-        Configurations tried before this one was chosen, itself included.
+        Configurations tried before this one was chosen, itself included; None for a strategy that
+        nobody chose, such as a benchmark.
     trial_sharpe_variance
         Variance over those trials of their *annualised* Sharpe ratios.
     seed
         Decides the bootstrap of ``sharpe_ci95``.
     cash_rate
         Interest per year that "excess" is over; the one of the simulation.
+    benchmark
+        (n,) net returns of the same bars that the ``information_ratio`` and the captures are
+        against; None leaves them undefined.
 
     Returns
     -------
@@ -42,44 +53,85 @@ def strategy_metrics(
         Plain numbers, None where undefined. ``max_drawdown``, ``var95`` and ``cvar95`` are
         returns: losses are negative. ``turnover_per_year`` is the traded value (bought and sold)
         over equity, ``cost_per_year`` its cost over equity, per year. ``psr`` is the probability
-        that the true Sharpe ratio is above 0, ``dsr`` that it is above what the best of
-        ``trials`` without skill is expected to show. ``start`` and ``end`` are the ends of the
-        first and last period.
+        that the true Sharpe ratio is above 0 over cash, ``dsr`` that it is above what the best of
+        ``trials`` without skill is expected to show: None with fewer than two trials, which have
+        nothing to deflate; both take the returns for as many as they are worth
+        (``effective_returns``). ``dsr_trials`` is ``trials``. ``start`` and ``end`` are the ends
+        of the first and last period. Once all equity is lost every ratio is None.
     """
     net = equity_block["net_return"].to_numpy(dtype=np.float64)
     gross = equity_block["gross_return"].to_numpy(dtype=np.float64)
     turnover = equity_block["turnover"].to_numpy(dtype=np.float64)
     cash = (1.0 + cash_rate) ** (1.0 / bars_per_year) - 1.0
-    sharpe = metrics.sharpe_ratio(net, bars_per_year, cash)
-    per_bar = sharpe / np.sqrt(bars_per_year)
-    skewness, kurtosis = statistics.skewness_and_kurtosis(net)
-    threshold = statistics.expected_maximum_sharpe(trials, trial_sharpe_variance / bars_per_year)
-
-    def probability_above(level: float) -> float:
-        return statistics.probabilistic_sharpe_ratio(per_bar, net.size, skewness, kurtosis, level)
-
+    excess = metrics.excess_returns(net, cash)
+    threshold = None
+    if trials is not None and trials > 1:
+        variance = trial_sharpe_variance / bars_per_year
+        threshold = statistics.expected_maximum_sharpe(trials, variance)
     values: dict[str, float | tuple[float, float]] = {
-        "sharpe": sharpe,
-        "sharpe_ci95": statistics.sharpe_ci95(net - cash, bars_per_year, seed),
+        "sharpe": metrics.sharpe_ratio(net, bars_per_year, cash),
+        "sharpe_ci95": statistics.sharpe_ci95(excess, bars_per_year, seed),
         "sortino": metrics.sortino_ratio(net, bars_per_year, cash),
         "annual_return": metrics.annual_return(net, bars_per_year),
         "annual_volatility": metrics.annual_volatility(net, bars_per_year),
         "max_drawdown": metrics.max_drawdown(net),
         "calmar": metrics.calmar_ratio(net, bars_per_year),
+        "ulcer_index": metrics.ulcer_index(net),
         "var95": metrics.value_at_risk(net),
         "cvar95": metrics.conditional_value_at_risk(net),
+        "omega": metrics.omega_ratio(net, cash),
+        "profit_factor": metrics.profit_factor(net),
+        "tail_ratio": metrics.tail_ratio(net),
+        **_beside(net, benchmark, bars_per_year),
         "turnover_per_year": _mean(turnover) * bars_per_year,
         "cost_per_year": _mean(equity_block["cost"].to_numpy(dtype=np.float64)) * bars_per_year,
         "hit_rate": metrics.hit_rate(net),
         "break_even_cost_bps": metrics.break_even_cost_bps(gross, turnover, cash),
-        "psr": probability_above(0.0),
-        "dsr": probability_above(threshold),
+        "psr": probability_above(net, cash, 0.0),
+        "dsr": np.nan if threshold is None else probability_above(net, cash, threshold),
     }
     dates = pd.DatetimeIndex(equity_block["date"])
     return {key: _defined(value) for key, value in values.items()} | {
+        "dsr_trials": trials,
         "start": _iso(dates[0]) if len(dates) else None,
         "end": _iso(dates[-1]) if len(dates) else None,
         "periods": net.size,
+    }
+
+
+def probability_above(net: FloatArray, cash: float, threshold: float) -> float:
+    """Probability that the true Sharpe ratio per bar is above ``threshold``; NaN after ruin.
+
+    ``probabilistic_sharpe_ratio`` of the returns over cash, which count as the
+    ``effective_returns`` that they are worth.
+
+    Parameters
+    ----------
+    net
+        (n,) net returns.
+    cash
+        Return of cash per bar.
+    """
+    skewness, kurtosis = statistics.skewness_and_kurtosis(net)
+    return statistics.probabilistic_sharpe_ratio(
+        metrics.sharpe_ratio(net, 1.0, cash),
+        statistics.effective_returns(metrics.excess_returns(net, cash)),
+        skewness,
+        kurtosis,
+        threshold,
+    )
+
+
+def _beside(
+    net: FloatArray, benchmark: FloatArray | None, bars_per_year: float
+) -> dict[str, float | tuple[float, float]]:
+    """What is measured against another strategy's returns."""
+    if benchmark is None:
+        return dict.fromkeys(("information_ratio", "up_capture", "down_capture"), np.nan)
+    return {
+        "information_ratio": relative.information_ratio(net, benchmark, bars_per_year),
+        "up_capture": relative.capture_ratio(net, benchmark, bars_per_year, up=True),
+        "down_capture": relative.capture_ratio(net, benchmark, bars_per_year, up=False),
     }
 
 

@@ -5,6 +5,7 @@ Everything reads the long table of ``forecasts.parquet`` (columns of ``forecast.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,9 @@ from fingru.errors import DataError
 from fingru.forecast import scores
 from fingru.forecast.forecast import distributions
 from fingru.forecast.information import correlation, correlation_error, signal_turnover
+from fingru.forecast.point_errors import closes_at, naive_scales, point_errors
 from fingru.forecast.significance import diebold_mariano
+from fingru.market.prices import Prices
 
 FloatArray = NDArray[np.float64]
 
@@ -24,6 +27,15 @@ Score = Literal["log_score", "gaussian_nll", "crps", "qlike"]
 
 SCORES: tuple[Score, ...] = ("log_score", "gaussian_nll", "crps", "qlike")
 """Proper scores of a row, smaller is better."""
+
+LEVELS = {"pinball05": 0.05, "pinball25": 0.25, "pinball50": 0.5, "pinball75": 0.75,
+          "pinball95": 0.95}  # fmt: skip
+"""Quantiles whose loss is told, by the name of the loss."""
+
+_SCALED = ("mase", "price_mase")
+"""Undefined for an asset that has no bar before its first forecast; the others are pooled."""
+
+_ERRORS = ("rmse", "mae", *_SCALED, "price_rmse", "price_mae", *LEVELS, "pinball")
 
 _NUMBERS = ("mean", "variance", "realized")
 
@@ -70,7 +82,7 @@ def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def row_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Score every row; columns ``SCORES`` and ``covered90``, ``covered95``, index as given.
+    """Score every row; columns ``SCORES``, ``covered90``, ``covered95``; index as given.
 
     Known at: when the outcomes are.
     """
@@ -88,45 +100,93 @@ def row_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=forecasts.index)
 
 
-def score_forecasts(forecasts: pd.DataFrame) -> dict[str, Any]:
+def quantile_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Pinball loss of every row at each of ``LEVELS``, columns ``pinball05`` and so on.
+
+    Known at: when the outcomes are.
+    """
+    forecast = distributions(forecasts)
+    mean, deviation = forecast["mean"], np.sqrt(forecast["variance"])
+    y = forecasts["realized"].to_numpy(dtype=np.float64)
+    df = np.where(np.isnan(forecast["df"]), np.inf, forecast["df"])  # equal where both are normal
+    skew = np.zeros_like(df) if forecast["skew"] is None else np.nan_to_num(forecast["skew"])
+    # Classics have few shapes, and the quantile of one is the slow part.
+    shapes, which = np.unique(np.column_stack([df, skew]), axis=0, return_inverse=True)
+    losses = {}
+    for name, level in LEVELS.items():
+        standard = scores.quantile(level, 0.0, 1.0, shapes[:, 0], shapes[:, 1])
+        losses[name] = scores.pinball(y, mean + deviation * standard[which.ravel()], level)
+    return pd.DataFrame(losses, index=forecasts.index)
+
+
+def score_forecasts(forecasts: pd.DataFrame, prices: Prices | None = None) -> dict[str, Any]:
     """Score every model per horizon, pooled and per asset: ``metrics.json``'s ``forecasts``.
 
     ``{model: {horizon: {"pooled": leaf, "assets": {asset: leaf}}}}``. A leaf holds the means of
     ``SCORES``, ``coverage90`` and ``coverage95`` (share of outcomes in the central intervals),
     ``ic`` and ``rank_ic`` (Pearson and Spearman correlation of mean and outcome), ``ic_error``
     (standard error of the first: sessions count, and overlapping outcomes together),
-    ``signal_turnover`` (of mean over standard deviation, from bar to bar) and ``n`` rows.
-    Pooled scores are the mean of the assets' means; pooled coverage and correlation are over all
-    rows. Undefined (no rows, a mean that never changes) is None. Give ``common_rows`` if models
-    are to be compared.
+    ``signal_turnover`` (of mean over standard deviation, from bar to bar), ``n`` rows, ``pinball``
+    (the mean of the quantile losses ``pinball05`` .. ``pinball95``), and what ``point_errors``
+    tells of returns and prices; without ``prices`` those that need them are None.
+    Pooled scores and errors are the mean of the assets' means; pooled coverage and correlation are
+    over all rows. Undefined (no rows, a mean that never changes) is None. Give ``common_rows`` if
+    models are to be compared.
 
     Known at: when the outcomes are.
     """
     by_model = usable_rows(forecasts).groupby("model", sort=False)
-    return {str(model): _score_model(rows) for model, rows in by_model}
+    return {str(model): _score_model(rows, prices) for model, rows in by_model}
 
 
-def _score_model(rows: pd.DataFrame) -> dict[str, Any]:
+def _score_model(rows: pd.DataFrame, prices: Prices | None) -> dict[str, Any]:
     """One model by horizon; one at a time, because a wide panel has millions of rows."""
     frame = rows.reset_index(drop=True)
     frame["signal"] = frame["mean"] / np.sqrt(frame["variance"])
     # As numbers: they are compared for every asset.
     frame["session"] = pd.factorize(frame["origin"], sort=True)[0]
     frame["owner"] = pd.factorize(frame["asset"])[0]
-    kept = ["horizon", "asset", "owner", "session", "mean", "signal", "realized"]
-    frame = frame[kept].join(row_scores(frame))
+    frame["close"] = closes_at(frame, prices)
+    kept = [
+        "horizon",
+        "asset",
+        "origin",
+        "owner",
+        "session",
+        "mean",
+        "signal",
+        "realized",
+        "close",
+    ]
+    frame = frame[kept].join(row_scores(frame)).join(quantile_scores(frame))
     return {
-        str(horizon): _score_horizon(own) for horizon, own in frame.groupby("horizon", sort=True)
+        str(horizon): _score_horizon(own, naive_scales(own, prices))
+        for horizon, own in frame.groupby("horizon", sort=True)
     }
 
 
-def _score_horizon(rows: pd.DataFrame) -> dict[str, Any]:
-    assets = {str(asset): _leaf(own) for asset, own in rows.groupby("asset", sort=True)}
+def _score_horizon(
+    rows: pd.DataFrame, scales: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    assets = {
+        str(asset): _leaf(own) | _errors(own, scales[str(asset)])
+        for asset, own in rows.groupby("asset", sort=True)
+    }
     pooled = _leaf(rows)
-    for score in SCORES:
-        per_asset = [leaf[score] for leaf in assets.values()]
-        pooled[score] = _number(float(np.mean(np.array(per_asset, dtype=np.float64))))
+    for score in (*SCORES, *_ERRORS):
+        values = np.array([leaf[score] for leaf in assets.values()], dtype=np.float64)
+        if score in _SCALED:
+            values = values[np.isfinite(values)]
+        pooled[score] = _number(float(np.mean(values))) if values.size else None
     return {"pooled": pooled, "assets": assets}
+
+
+def _errors(rows: pd.DataFrame, scales: tuple[float, float]) -> dict[str, float | int | None]:
+    """Errors of one asset's means, quantiles and prices."""
+    quantiles = {name: float(rows[name].to_numpy().mean()) for name in LEVELS}
+    pinball = float(np.mean(list(quantiles.values())))
+    told = point_errors(rows, scales) | quantiles | {"pinball": pinball}
+    return {name: _number(value) for name, value in told.items()}
 
 
 def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:

@@ -32,6 +32,7 @@ _SCORES = tuple(
     field
     for field in FORECAST_FIELDS
     if field not in {"gaussian_nll", "rank_ic", "signal_turnover"}
+    and not field.startswith(("pinball0", "pinball2", "pinball5", "pinball7", "pinball9", "price"))
 )
 
 

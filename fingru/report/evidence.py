@@ -15,7 +15,7 @@ from fingru.report.catalogue import label_of
 from fingru.report.table import Column, Table
 from fingru.report.theme import LINES, About, new_figure, nothing_to_draw
 
-_SHORT = "too few returns, or they do not vary"
+_SHORT = "too few returns, they do not vary, or all equity was lost"
 
 
 def cost_sensitivity(found: Mapping[str, Any]) -> go.Figure:
@@ -54,10 +54,15 @@ def certainty_table(found: Mapping[str, Any]) -> Table:
         Column(
             "minimum_years", "Years needed", "ratio",
             "Length of record from which on this Sharpe ratio is above 0 with 95 % confidence.",
-            "the Sharpe ratio is not above 0",
+            "the Sharpe ratio is not above 0, or undefined",
         ),
     )  # fmt: skip
-    return Table("How certain each Sharpe ratio is", _frame(rows, columns), columns, _luck(found))
+    return Table(
+        "How certain each Sharpe ratio is",
+        _frame(rows, columns),
+        columns,
+        (*ruin_notes(found.get("ruined")), *_luck(found)),
+    )
 
 
 def differences_table(found: Mapping[str, Any]) -> Table:
@@ -75,6 +80,12 @@ def differences_table(found: Mapping[str, Any]) -> Table:
         Column("sharpe", "Sharpe difference", "ratio", "", _SHORT),
         Column("sharpe_ci95", "95 % interval", "interval", "Stationary block bootstrap.", _SHORT),
         Column(
+            "psr", "P(Sharpe is higher)", "probability",
+            "Probability that the true Sharpe ratio is above the benchmark's: Phi(difference / "
+            "error), the error robust to dependence, of both together (Ledoit and Wolf, 2008).",
+            f"{_SHORT}, or it was stored by an earlier version",
+        ),
+        Column(
             "sharpe_p", "p", "probability",
             "Share of resamples in which the difference is not above 0.", _SHORT,
         ),
@@ -82,6 +93,18 @@ def differences_table(found: Mapping[str, Any]) -> Table:
         Column(
             "spa_p", "SPA p", "probability",
             "Hansen's test that the mean return is not above the benchmark's.", _SHORT,
+        ),
+        Column(
+            "information_ratio", "Information ratio", "ratio",
+            "Mean difference of returns by its standard deviation, annualised.", _SHORT,
+        ),
+        Column(
+            "up_capture", "Up capture", "percent",
+            "Growth per year by the benchmark's, on the bars on which the benchmark rose.", _SHORT,
+        ),
+        Column(
+            "down_capture", "Down capture", "percent",
+            "Loss per year by the benchmark's, on the bars on which the benchmark fell.", _SHORT,
         ),
         Column(
             "paths_better", "Better on paths", "percent",
@@ -94,7 +117,8 @@ def differences_table(found: Mapping[str, Any]) -> Table:
             "the order does not change between 0 and 50 bp",
         ),
     )  # fmt: skip
-    notes = _superior(found.get("superior"))  # not in runs of earlier versions
+    # Neither is in runs of earlier versions.
+    notes = (*ruin_notes(found.get("ruined")), *_superior(found.get("superior")))
     return Table("Against the benchmarks", _frame(rows, columns), columns, notes)
 
 
@@ -128,6 +152,14 @@ def capacity_table(found: Mapping[str, Any]) -> Table:
         else "The prices have no volume, so nobody can say what large trades would cost."
     )
     return Table("If more money is managed", _frame(rows or [], columns), columns, (note,))
+
+
+def ruin_notes(ruined: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Why strategies have no ratios: each name with the day on which its equity was gone."""
+    return tuple(
+        f"{label_of(name)} lost all its equity on {day}: no ratio of it is defined."
+        for name, day in (ruined or {}).items()
+    )
 
 
 def _superior(found: Mapping[str, list[str]] | None) -> tuple[str, ...]:

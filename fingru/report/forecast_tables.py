@@ -9,7 +9,13 @@ from fingru.backtest.result import BacktestResult
 from fingru.forecast.calibration import POOLED, calibration_table
 from fingru.forecast.evaluation import compare_models
 from fingru.forecast.recalibration import without_recalibration
-from fingru.report.catalogue import FORECAST_FIELDS, is_missing, label_of
+from fingru.report.catalogue import (
+    ERROR_FIELDS,
+    FORECAST_FIELDS,
+    SCORE_FIELDS,
+    is_missing,
+    label_of,
+)
 from fingru.report.forecast_quality import first_horizon, fold_scores
 from fingru.report.selection import (
     asset_gains,
@@ -26,6 +32,25 @@ from fingru.report.training import best_steps
 
 def forecasts_table(result: BacktestResult) -> Table:
     """Stored pooled scores of every model at every horizon."""
+    note = "All assets together; only forecasts made before the returns they are judged by."
+    return _pooled_table(result, "Forecast scores", SCORE_FIELDS, (note,))
+
+
+def errors_table(result: BacktestResult) -> Table:
+    """Stored errors of the forecast means, quantiles and prices; no rows if not stored."""
+    table = _pooled_table(result, "Forecast errors", ERROR_FIELDS, ())
+    stored = table.frame[table.frame[list(ERROR_FIELDS)].notna().any(axis=1)]
+    notes = (
+        "Means over assets. The forecast of a return is the mean of its distribution, that of a "
+        "price the last close times exp(mean). Errors of single returns are mostly noise: a model "
+        "that knows volatility better has hardly smaller ones.",
+    )
+    return Table(table.title, stored, table.columns, notes)
+
+
+def _pooled_table(
+    result: BacktestResult, title: str, fields: tuple[str, ...], notes: tuple[str, ...]
+) -> Table:
     rows = [
         {
             "model": label_of(model),
@@ -36,14 +61,13 @@ def forecasts_table(result: BacktestResult) -> Table:
         for model in model_names(result)
         if "pooled" in scores_of(result, model, horizon)
     ]
-    frame = pd.DataFrame(rows, columns=["model", "horizon", *FORECAST_FIELDS], dtype=object)
+    frame = pd.DataFrame(rows, columns=["model", "horizon", *fields], dtype=object)
     columns = (
         Column("model", "Model", "text"),
         Column("horizon", "Horizon", "count", "Bars ahead."),
-        *term_columns(FORECAST_FIELDS),
+        *term_columns(fields),
     )
-    notes = ("All assets together; only forecasts made before the returns they are judged by.",)
-    return Table("Forecast scores", frame, columns, notes)
+    return Table(title, frame, columns, notes)
 
 
 def asset_scores_table(result: BacktestResult, horizon: int | None = None) -> Table:

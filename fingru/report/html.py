@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from fingru import __version__
 from fingru.backtest.result import BacktestResult
-from fingru.report.catalogue import TERMS, label_of
+from fingru.report.catalogue import LETTERS, TERMS, label_of
 from fingru.report.figures import figures
 from fingru.report.forecast_bands import forecast_bands
 from fingru.report.page_parts import (
@@ -147,7 +147,8 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
         + shown["cost_sensitivity"]
         + _joined(made, "delays", "capacity"),
         "Forecasts": band_section(result, bands, max(0, len(assets_of(result)) - MOST_ASSETS))
-        + made["forecasts"],
+        + made["forecasts"]
+        + made["forecast_errors"],
         "Calibration": _pair(shown["coverage"], shown["pit"])
         + shown["volatility"]
         + made["calibration"],
@@ -217,6 +218,10 @@ def _origin(result: BacktestResult, made: dict[str, str]) -> str:
 
 def _glossary() -> str:
     rows = "".join(
-        f"<dt>{escape(term.label)}</dt><dd>{escape(term.meaning)}</dd>" for term in TERMS.values()
+        f"<dt>{escape(term.label)}</dt><dd>{escape(term.explanation)}</dd>"
+        for term in TERMS.values()
     )
-    return f"<details><summary>What the numbers mean</summary><dl>{rows}</dl></details>"
+    return (
+        f"<details><summary>What the numbers mean</summary><p>{escape(LETTERS)}</p>"
+        f"<dl>{rows}</dl></details>"
+    )

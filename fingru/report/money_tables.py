@@ -8,7 +8,9 @@ import pandas as pd
 from fingru.backtest.periods import drawdown_table, yearly_returns
 from fingru.backtest.result import BacktestResult
 from fingru.report.calendar_returns import dated_returns
-from fingru.report.catalogue import STRATEGY_FIELDS, label_of
+from fingru.report.catalogue import STRATEGY_FIELDS, is_missing, label_of, write_value
+from fingru.report.evidence import ruin_notes
+from fingru.report.provenance import configuration, trial_count
 from fingru.report.selection import assets_of, bars_per_year, block_of, strategy_names
 from fingru.report.table import Column, Table, term_columns
 
@@ -28,11 +30,62 @@ def strategies_table(result: BacktestResult) -> Table:
     ]
     frame = pd.DataFrame(rows, columns=["strategy", *STRATEGY_FIELDS], dtype=object)
     notes = (
-        f"Net of costs, {bars_per_year(result):,.0f} bars a year. A Sharpe interval that contains "
-        "0 cannot be told from luck; the deflated Sharpe ratio also counts the trials.",
+        f"Net of costs, {bars_per_year(result):,.0f} bars a year. A Sharpe ratio whose interval "
+        "contains 0 is not significantly different from 0.",
+        *_cash_note(result),
+        *_benchmark_note(result),
+        *trial_notes(result),
+        *ruin_notes({name: day for name in names if (day := _ruin_day(result, name))}),
     )
     columns = (Column("strategy", "Strategy", "text"), *term_columns(STRATEGY_FIELDS))
     return Table("Strategy and benchmarks", frame, columns, notes, transposed=True)
+
+
+def _cash_note(result: BacktestResult) -> tuple[str, ...]:
+    """A word where the ratios are over nothing."""
+    cash = configuration(result).get("simulation.cash_rate")
+    if is_missing(cash) or cash != 0.0:
+        return ()
+    return (
+        "Cash earns 0 % (simulation.cash_rate): Sharpe ratios and PSR are over 0 %, which holding "
+        "the market alone passes in most decades; the comparison with the benchmarks counts.",
+    )
+
+
+def benchmark_probabilities(result: BacktestResult) -> dict[str, float]:
+    """Probability that the chosen strategy's true Sharpe ratio is above each benchmark's."""
+    differences = (result.metrics.get("evidence") or {}).get("differences") or {}
+    told = {name: values.get("psr") for name, values in differences.items()}
+    return {name: float(value) for name, value in told.items() if not is_missing(value)}
+
+
+def _benchmark_note(result: BacktestResult) -> tuple[str, ...]:
+    told = [
+        f"{label_of(name)} {write_value(value, 'probability')}"
+        for name, value in benchmark_probabilities(result).items()
+    ]
+    if not told:
+        return ()
+    return (
+        f"Probability that {label_of(result.strategy)} has a higher true Sharpe ratio than: "
+        f"{', '.join(told)}.",
+    )
+
+
+def trial_notes(result: BacktestResult) -> tuple[str, ...]:
+    """How many trials the deflated Sharpe ratio counts, today and when the run ended."""
+    count = trial_count(result)
+    if count is None:
+        return ()
+    if count < 2:
+        return ("One trial on these test days: there is nothing to deflate, DSR is n/a.",)
+    return (f"DSR: deflated by {count:,} trials on these test days.",)
+
+
+def _ruin_day(result: BacktestResult, name: str) -> str | None:
+    block = block_of(result, name)
+    gone = block.loc[block["equity"] <= 0.0, "date"]
+    return f"{gone.iloc[0]:%Y-%m-%d}" if len(gone) else None
 
 
 def years_table(result: BacktestResult) -> Table:

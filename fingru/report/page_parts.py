@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
 from fingru.report.catalogue import TERMS, is_missing, label_of, write_value
 from fingru.report.forecast_quality import first_horizon
+from fingru.report.money_tables import benchmark_probabilities
+from fingru.report.provenance import trial_count
 from fingru.report.selection import (
     asset_gains,
     best_baseline,
@@ -38,19 +41,37 @@ def headlines(result: BacktestResult) -> list[tuple[str, str, str, str]]:
     others = [name for name in strategy_names(result)[1:] if name in stored]
     rows = []
     for field in ("sharpe", "annual_return", "annual_volatility", "max_drawdown",
-                  "turnover_per_year", "dsr"):  # fmt: skip
+                  "turnover_per_year"):  # fmt: skip
         term = TERMS[field]
         value = own.get(field)
         detail = term.undefined if is_missing(value) else ""
         if field == "sharpe" and not is_missing(own.get("sharpe_ci95")):
             detail = f"95 %: {write_value(own['sharpe_ci95'], 'interval')}"
-        elif others and field != "dsr" and not detail:
+        elif others and not detail:
             other = write_value(stored[others[0]].get(field), term.kind)
             detail = f"{label_of(others[0])} {other}"
-        elif not detail:
-            detail = f"PSR {write_value(own.get('psr'), 'probability')}"
-        rows.append((term.label, write_value(value, term.kind), detail, term.meaning))
-    return rows + _forecast_headlines(result)
+        rows.append((term.label, write_value(value, term.kind), detail, term.explanation))
+    return [*rows, _luck_headline(result, own), *_forecast_headlines(result)]
+
+
+def _luck_headline(result: BacktestResult, own: dict[str, Any]) -> tuple[str, str, str, str]:
+    """The deflated Sharpe ratio with its trials; of one trial, the hardest benchmark instead."""
+    count, told = trial_count(result), benchmark_probabilities(result)
+    hardest = min(told, key=lambda name: told[name], default=None)
+    over = "" if hardest is None else f"{label_of(hardest)} {told[hardest]:.2f}"
+    if not is_missing(own.get("dsr")) and count is not None and count > 1:
+        term = TERMS["dsr"]
+        detail = f"{count:,} trials" + (f"; P(above {over})" if over else "")
+        return term.label, write_value(own["dsr"], term.kind), detail, term.explanation
+    detail = f"over {label_of(hardest)}" if hardest else "no benchmark to compare with"
+    trials = "one trial" if count == 1 else "too little to judge"
+    return (
+        "P(Sharpe is higher)",
+        write_value(told.get(hardest or ""), "probability"),
+        f"{detail}; DSR n/a: {trials}",
+        "Probability that the true Sharpe ratio is above that of the benchmark that is hardest "
+        "to beat. The deflated Sharpe ratio takes its place once there are two trials.",
+    )
 
 
 def _forecast_headlines(result: BacktestResult) -> list[tuple[str, str, str, str]]:
@@ -72,7 +93,7 @@ def _forecast_headlines(result: BacktestResult) -> list[tuple[str, str, str, str
          "Pooled log score of the best baseline minus the model's, nats per forecast."),
         (TERMS["coverage95"].label, coverage,
          f"{write_value(pooled.get('coverage90'), 'percent')} inside 90 %",
-         TERMS["coverage95"].meaning),
+         TERMS["coverage95"].explanation),
     ]  # fmt: skip
 
 

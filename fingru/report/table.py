@@ -84,7 +84,7 @@ def is_blank(value: object) -> bool:
 def term_columns(fields: tuple[str, ...]) -> tuple[Column, ...]:
     """Columns of catalogued fields."""
     return tuple(
-        Column(field, term.label, term.kind, term.meaning, term.undefined)
+        Column(field, term.label, term.kind, term.explanation, term.undefined)
         for field, term in ((field, TERMS[field]) for field in fields)
     )
 

@@ -18,6 +18,7 @@ __all__ = ["KEYS", "Table", "table_of", "tables"]
 _TABLES = {
     "strategies": money_tables.strategies_table,
     "forecasts": forecast_tables.forecasts_table,
+    "forecast_errors": forecast_tables.errors_table,
     "asset_scores": forecast_tables.asset_scores_table,
     "calibration": forecast_tables.calibration_by_asset,
     "years": money_tables.years_table,

@@ -17,6 +17,13 @@ _SHOWN_SCORES = (
     "model", "horizon", "log_score", "crps", "qlike", "coverage90", "coverage95", "ic", "ic_error",
     "n",
 )  # fmt: skip
+_SHOWN_ERRORS = ("model", "horizon", "rmse", "mae", "mase", "pinball", "price_mae", "price_mase")
+_SHOWN_MONEY = (
+    "strategy", "sharpe", "sharpe_ci95", "sortino", "annual_return", "annual_volatility",
+    "max_drawdown", "calmar", "var95", "cvar95", "omega", "information_ratio",
+    "turnover_per_year", "cost_per_year", "hit_rate", "break_even_cost_bps", "psr", "dsr",
+    "dsr_trials", "start", "end", "periods",
+)  # fmt: skip
 _SHOWN_ASSETS = (
     "asset", "log_score", "baseline", "gain", "dm_p", "coverage90", "coverage95", "n",
 )  # fmt: skip
@@ -34,12 +41,14 @@ def render_tables(result: BacktestResult) -> list[RenderableType]:
 
     parts: list[RenderableType] = [_header(result)]
     parts += [Text(f"! {warning}", style="yellow") for warning in warnings_of(result)]
-    strategies = money_tables.strategies_table(result)
-    scores = forecast_tables.forecasts_table(result)
-    by_asset = forecast_tables.asset_scores_table(result)
     parts += [
         render_table(table)
-        for table in (strategies, _only(scores, _SHOWN_SCORES), _only(by_asset, _SHOWN_ASSETS))
+        for table in (
+            _only(money_tables.strategies_table(result), _SHOWN_MONEY),
+            _only(forecast_tables.forecasts_table(result), _SHOWN_SCORES),
+            _only(forecast_tables.errors_table(result), _SHOWN_ERRORS),
+            _only(forecast_tables.asset_scores_table(result), _SHOWN_ASSETS),
+        )
         if len(table.frame)
     ]
     passed, sentence = leak_verdict(result)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fingru.backtest import statistics
 from fingru.backtest.evidence import (
@@ -166,7 +167,7 @@ def test_only_the_robust_error_is_right_for_dependent_returns():
 
 
 def test_error_of_independent_returns_is_that_of_the_formula():
-    r = np.random.default_rng(0).normal(0.1, 1.0, 400)
+    r = np.random.default_rng(0).normal(0.001, 0.01, 400)
     per_bar = r.mean() / r.std(ddof=1)
     assert statistics.sharpe_error_iid(r, 1.0) == pytest.approx(
         ((1 + per_bar**2 / 2) / 400) ** 0.5
@@ -181,6 +182,61 @@ def test_superior_ability_finds_a_better_mean_and_nothing_else():
     assert statistics.superior_ability_p(better, market, 1) < 0.01
     assert statistics.superior_ability_p(same, market, 1) > 0.05
     assert np.isnan(statistics.superior_ability_p(market, market, 1))
+
+
+def test_superior_ability_p_rises_to_one_as_the_strategy_falls_behind():
+    """One strategy alone: no jump back to .5 where it is clearly worse than the benchmark."""
+    rng = np.random.default_rng(7)
+    market = rng.normal(0.0, 0.01, 1000)
+    noise = rng.normal(0.0, 0.003, 1000)
+    noise -= noise.mean()
+    error = noise.std() / np.sqrt(1000)
+    gaps = np.array([3.0, 1.0, 0.0, -1.0, -1.9, -2.2, -3.0, -5.0])
+    p = [statistics.superior_ability_p(market + noise + t * error, market, 1) for t in gaps]
+    assert p == sorted(p)
+    # independent differences: the normal tail, up to 1,000 resamples and their blocks
+    assert p == pytest.approx(stats.norm.sf(gaps), abs=0.05)
+    assert p[-1] > 0.999
+
+
+def ruined_books(prices):
+    """A strategy with thirty times its equity in one asset, beside one that holds."""
+    bet = np.zeros(prices.close.shape)
+    bet[:, 0] = 30.0
+    wild = SimulationSettings(cost_bps=0.0, max_leverage=30.0)
+    held = np.full(prices.close.shape, 1 / 3)
+    return {
+        "bet": decided(prices, bet, "bet", wild),
+        "held": decided(prices, held, "held", wild),
+    }, wild
+
+
+def test_no_ratio_is_told_of_a_strategy_that_lost_everything(prices):
+    books, wild = ruined_books(prices)
+    equity = books["bet"].equity
+    assert equity["equity"].iloc[-1] == 0.0
+    found = evidence(prices, books, Terms(wild))
+    ruin = equity.loc[equity["equity"] <= 0.0, "date"].iloc[0]
+    assert found["ruined"] == {"bet": str(ruin.date())}
+    assert set(found["sharpe"]["bet"].values()) == {None}
+    gone = {"sharpe", "sharpe_ci95", "sharpe_p", "psr", "spa_p", "information_ratio",
+            "up_capture", "down_capture", "mean_return", "mean_return_ci95"}  # fmt: skip
+    assert {found["differences"]["held"][name] for name in gone} == {None}
+    assert found["paths"] is None
+    assert found["superior"] == {"held": []}
+    assert found["sharpe"]["held"]["value"] is not None
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_probability_over_a_benchmark_is_that_of_the_paired_bootstrap():
+    rng = np.random.default_rng(11)
+    market = 0.01 * rng.standard_t(5, 2500)
+    ours = 0.5 * market + rng.normal(0.0001, 0.002, 2500)
+    p = statistics.probability_of_higher_sharpe(ours, market, BARS)
+    draws = statistics.paired_draws(ours, market, BARS, (0, 2000)).sharpe
+    assert p == pytest.approx(np.mean(draws > 0.0), abs=0.03)
+    assert statistics.probability_of_higher_sharpe(market, ours, BARS) == pytest.approx(1 - p)
+    assert np.isnan(statistics.probability_of_higher_sharpe(market, 0.5 * market, BARS))
 
 
 def test_changing_later_prices_moves_no_earlier_replay(prices, simulations):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import empyrical
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingru.backtest import metrics
+from fingru.backtest import metrics, relative
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "performance.json").read_text(encoding="utf-8")
@@ -68,6 +69,53 @@ def test_metrics_equal_empyrical(returns):
     }
     for name, value in same.items():
         assert value == pytest.approx(getattr(empyrical, name)(returns), rel=1e-10), name
+
+
+def test_ratios_of_gains_tails_and_company_equal_empyrical(returns):
+    market = np.random.default_rng(99).normal(0.0003, 0.01, returns.size)
+    assert metrics.omega_ratio(returns, 0.0002) == pytest.approx(
+        empyrical.omega_ratio(returns, risk_free=0.0002), rel=1e-12
+    )
+    assert metrics.tail_ratio(returns) == pytest.approx(empyrical.tail_ratio(returns), rel=1e-12)
+    assert relative.information_ratio(returns, market, 252) == pytest.approx(
+        empyrical.excess_sharpe(returns, market) * 252**0.5, rel=1e-12
+    )
+    dates = pd.bdate_range("2020-01-01", periods=returns.size)
+    ours, theirs = pd.Series(returns, dates), pd.Series(market, dates)
+    for up, capture in ((True, empyrical.up_capture), (False, empyrical.down_capture)):
+        assert relative.capture_ratio(returns, market, 252, up=up) == pytest.approx(
+            capture(ours, theirs), rel=1e-10
+        )
+
+
+def test_profit_factor_and_ulcer_index_equal_quantstats(returns):
+    import quantstats
+
+    series = pd.Series(returns, pd.bdate_range("2020-01-01", periods=returns.size))
+    assert metrics.profit_factor(returns) == pytest.approx(
+        quantstats.stats.profit_factor(series), rel=1e-12
+    )
+    n = returns.size  # it divides by n - 1 where Martin and McCann divide by n
+    assert metrics.ulcer_index(returns) == pytest.approx(
+        quantstats.stats.ulcer_index(series) * np.sqrt((n - 1) / n), rel=1e-9
+    )
+
+
+def test_new_ratios_by_hand():
+    r = np.array([0.02, -0.01, 0.03, -0.04, 0.0])
+    assert metrics.profit_factor(r) == pytest.approx(0.05 / 0.05)
+    assert metrics.omega_ratio(r, 0.01) == pytest.approx((0.01 + 0.02) / (0.02 + 0.05 + 0.01))
+    falls = [0.0, 0.01, 0.0, 0.04, 0.04]
+    assert metrics.ulcer_index(r) == pytest.approx(np.sqrt(np.mean(np.square(falls))), rel=1e-9)
+    assert metrics.tail_ratio(np.array([-0.02, 0.0, 0.04])) == pytest.approx(0.036 / 0.018)
+    market = np.array([0.01, -0.02, 0.02, -0.01, 0.0])
+    up = relative.capture_ratio(r, market, 2.0, up=True)  # two good bars are one year
+    assert up == pytest.approx((1.02 * 1.03 - 1) / (1.01 * 1.02 - 1))
+    down = relative.capture_ratio(r, market, 2.0, up=False)
+    assert down == pytest.approx((0.99 * 0.96 - 1) / (0.98 * 0.99 - 1))
+    assert np.isnan(relative.capture_ratio(r, np.zeros(5), 2.0, up=True))
+    assert np.isnan(relative.information_ratio(r, r, 252))
+    assert np.isnan(metrics.omega_ratio(np.array([0.01, 0.02])))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.01, -0.003, 0.1])

@@ -40,6 +40,7 @@ def test_strategy_numbers_equal_the_stored_metrics(result, made):
 
 def test_forecast_scores_equal_the_stored_metrics(result, made):
     frame = made["forecasts"].frame.set_index("model")
+    frame = frame.join(made["forecast_errors"].frame.set_index("model").drop(columns="horizon"))
     for field in FORECAST_FIELDS:
         stored = result.metrics["forecasts"]["ewma"]["1"]["pooled"][field]
         assert frame.loc["EWMA", field] == stored, field
@@ -50,6 +51,64 @@ def test_undefined_number_is_written_na_with_its_reason(result):
     place = [column.name for column in forecasts.columns].index("rank_ic")
     assert {row[place] for row in forecasts.cells()} == {"n/a"}
     assert forecasts.reasons() == ["Rank IC n/a: the forecast mean does not vary"]
+
+
+def test_errors_that_were_not_stored_are_no_table(result):
+    """As in runs of earlier versions: no table of nothing but n/a."""
+    old = {"gru": {"1": {"pooled": {"log_score": -3.0, "n": 9}, "assets": {}}}}
+    table = tables(replace(result, metrics=result.metrics | {"forecasts": old}))["forecast_errors"]
+    assert table.frame.empty
+
+
+def test_ratios_of_a_ruined_strategy_are_na_with_the_day(awkward_results):
+    ruined = awkward_results["ruined"]
+    stored = ruined.metrics["strategies"]
+    stored = stored | {"risk_aware": stored["risk_aware"] | {"sharpe": None, "psr": None}}
+    table = tables(replace(ruined, metrics=ruined.metrics | {"strategies": stored}))["strategies"]
+    own = ruined.equity[ruined.equity["strategy"] == "risk_aware"]
+    day = own.loc[own["equity"] <= 0, "date"].iloc[0]
+    assert f"Risk aware lost all its equity on {day:%Y-%m-%d}: no ratio of it is defined." in (
+        table.notes
+    )
+    assert [note for note in table.notes if "lost all" in note] == [
+        note for note in table.notes if note.startswith("Risk aware lost")
+    ]
+
+
+def with_trials(result, count, dsr, over, cash=0.0):
+    """The same run after so many trials, with these probabilities over its benchmarks."""
+    metrics = dict(result.metrics)
+    metrics["strategies"] = metrics["strategies"] | {
+        "risk_aware": metrics["strategies"]["risk_aware"] | {"dsr": dsr, "dsr_trials": count}
+    }
+    metrics["trials"] = metrics["trials"] | {"count": count}
+    differences = {name: {"psr": value} for name, value in over.items()}
+    metrics["evidence"] = {"differences": differences}
+    manifest = json.loads(json.dumps(result.manifest))
+    manifest["config"]["simulation"]["cash_rate"] = cash
+    return replace(result, metrics=metrics, manifest=manifest)
+
+
+OVER = {"buy_and_hold": 0.71, "equal_weight": 0.66, "ewma_vol_target": 0.45}
+
+
+def test_one_trial_is_not_deflated_and_told_against_the_benchmarks(result):
+    from fingru.report.page_parts import headlines
+
+    one = with_trials(result, 1, None, OVER)
+    notes = " ".join(tables(one)["strategies"].notes)
+    assert "there is nothing to deflate" in notes
+    assert "Equal weight 0.660, EWMA volatility target 0.450" in notes
+    assert "over 0 %" in notes
+    assert "over 0 %" not in " ".join(
+        tables(with_trials(result, 1, None, OVER, cash=0.02))["strategies"].notes
+    )
+    label, value, detail, _ = headlines(one)[5]
+    assert (label, value) == ("P(Sharpe is higher)", "0.450")
+    assert detail == "over EWMA volatility target; DSR n/a: one trial"
+    label, value, detail, _ = headlines(with_trials(result, 7, 0.31, OVER))[5]
+    assert (label, value) == ("DSR", "0.310")
+    assert detail == "7 trials; P(above EWMA volatility target 0.45)"
 
 
 def test_asset_scores_name_the_best_baseline_of_each_asset(result, made):
