@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.forecast.recalibration import recalibrate
 from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
+from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
 from fingru.market.prices import Prices
 from fingru.store.files import storage_error, write_bytes_atomic
 from fingru.store.strict_json import read_json, to_json_bytes
@@ -74,18 +75,23 @@ class Prediction:
     origin
         Last session of the prices.
     table
-        One row per asset and horizon: asset, horizon, close, mean, variance, df,
-        annual_volatility, lower95, upper95 (log returns), lower_price, upper_price.
+        One row per asset and horizon: asset, horizon, close, mean, variance, df, skew,
+        annual_volatility, lower95, upper95 (log returns), lower_price, upper_price. NaN where
+        there is no forecast.
     weights
         Target weights by asset; None if the strategy leaves its holdings untouched.
     notes
         What the reader must know, such as a history too short to warm up as in training.
+    missing
+        Why there is no forecast, by asset; their rows of ``table`` hold NaN. Assets that the
+        model knows and the prices lack are named as well, and have no row.
     """
 
     origin: pd.Timestamp
     table: pd.DataFrame
     weights: dict[str, float] | None
     notes: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def train_model(
@@ -214,6 +220,7 @@ def predict(
     ModelError, ConfigError, StrategyError
         If prices, holdings or strategy do not fit.
     """
+    check_bars(model, prices)
     config = model.config
     problem = make_problem(prices, config)
     forecast = forecast_since(model, problem)
@@ -229,8 +236,87 @@ def predict(
     asked = decide(strategy, view, name, accepted_leverage(config.simulation))
     weights = None if asked is None else within_limits(asked, config.simulation)
     wanted = None if weights is None else dict(zip(prices.assets, weights.tolist(), strict=True))
-    notes = tuple(_short_histories(model, prices))
-    return Prediction(prices.index[last], _table(forecast, prices), wanted, notes)
+    missing = dict(_without_forecast(model, problem, forecast))
+    notes = (
+        *_told_missing(missing, holdings or {}, wanted),
+        *_short_histories(model, prices),
+        *_other_years(model, prices),
+    )
+    return Prediction(prices.index[last], _table(forecast, prices), wanted, notes, missing)
+
+
+def check_bars(model: TrainedModel, prices: Prices) -> None:
+    """Refuse prices of another bar size than the model was trained on.
+
+    Windows, horizons and time constants are in bars: of other bars the network knows nothing.
+
+    Raises
+    ------
+    ModelError
+        If the sizes differ; a model stored before sizes were kept is judged by its sessions.
+    """
+    now, then = bar_size(prices.index), _trained_bar_size(model, prices)
+    if now is not None and then is not None and not then.fits(now):
+        raise ModelError(
+            f"model {model.model_id} was trained on {then} bars, those of {prices.source} are "
+            f"{now}",
+            f"give {then} prices, or train a model on these",
+        )
+
+
+def _trained_bar_size(model: TrainedModel, prices: Prices) -> BarSize | None:
+    trained = model.job["data"]
+    first, last = pd.Timestamp(trained["first"]), pd.Timestamp(trained["last"])
+    dated = first.tz is None
+    if "bar_seconds" in trained:
+        seconds = trained["bar_seconds"]
+        return None if seconds is None else BarSize(seconds, dated)
+    # Stored before bar sizes were kept: the average is longer by nights and week-ends.
+    if trained["sessions"] < 2 or not (dated or prices.index.tz is None):
+        return None
+    return usual_size((last - first).total_seconds() / (trained["sessions"] - 1), dated)
+
+
+def _without_forecast(
+    model: TrainedModel, problem: ForecastProblem, forecast: Forecast
+) -> Iterator[tuple[str, str]]:
+    """Every asset of the prices or of the model that gets no forecast, and why."""
+    prices, last = problem.prices, problem.prices.n_sessions - 1
+    for a, asset in enumerate(prices.assets):
+        if np.isfinite(forecast.mean[last, a]).all():
+            continue
+        bars = np.flatnonzero(prices.has_bar[:, a])
+        if bars.size and bars[-1] == last:
+            needed = problem.features.warmup_bars
+            yield asset, f"its {bars.size} bars do not warm its features up, which takes {needed}"
+        elif bars.size:
+            until = spoken(prices.index[bars[-1]])
+            yield asset, f"it has no bar at {spoken(prices.index[last])}, its last is of {until}"
+        else:
+            yield asset, "it has no bar at all"
+    for asset in model.job["data"]["assets"]:
+        if asset not in prices.assets:
+            yield asset, "the model knows it, the prices do not hold it"
+
+
+def _told_missing(
+    missing: Mapping[str, str], holdings: Mapping[str, float], wanted: Mapping[str, float] | None
+) -> Iterator[str]:
+    for asset, reason in missing.items():
+        held = holdings.get(asset, 0.0)
+        then = held if wanted is None else wanted.get(asset, 0.0)
+        kept = f"; {held:.1%} of it held, {then:.1%} wanted" if held or then else ""
+        yield f"{asset} has no forecast: {reason}{kept}"
+
+
+def _other_years(model: TrainedModel, prices: Prices) -> Iterator[str]:
+    """Say where a year has other bars than in training, as with coins after stocks."""
+    then = model.job["data"].get("bars_per_year", prices.bars_per_year)
+    if not 0.8 < prices.bars_per_year / then < 1.25:
+        yield (
+            f"the model was trained on {then:.0f} bars a year, these prices have "
+            f"{prices.bars_per_year:.0f}: week-ends and nights may mean something else to it"
+        )
 
 
 def _traded_on(model: TrainedModel, problem: ForecastProblem, forecast: Forecast) -> Forecast:
@@ -288,12 +374,13 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
     for a, asset in enumerate(prices.assets):
         for h, horizon in enumerate(forecast.horizons):
             mean, variance = forecast.mean[last, a, h], forecast.variance[last, a, h]
+            close = prices.close[last, a]
             if not np.isfinite(mean):
+                rows.append({"asset": asset, "horizon": horizon, "close": close})
                 continue
             df = np.inf if forecast.df is None else forecast.df[last, a, h]
             skew = None if forecast.skew is None else forecast.skew[last, a, h]
             lower, upper = (float(x) for x in interval(mean, variance, df, level=0.95, skew=skew))
-            close = prices.close[last, a]
             rows.append(
                 {
                     "asset": asset,
@@ -328,6 +415,7 @@ def store_model(
     from fingru.model.checkpoint import save_model
 
     prices = problem.prices
+    size = bar_size(prices.index)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     path = config.store.models / name
     job = {
@@ -343,6 +431,8 @@ def store_model(
             "first": str(prices.index[0]),
             "last": str(prices.index[-1]),
             "sessions": prices.n_sessions,
+            "bars_per_year": prices.bars_per_year,
+            "bar_seconds": None if size is None else size.seconds,
         },
         "scores": fitted.manifest["scores"],
         "config": config.model_dump(mode="json"),

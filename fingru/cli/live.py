@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,6 +146,9 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
         "model_origin": trained.origin.isoformat(),
         "origin": prediction.origin.isoformat(),
         "notes": prediction.notes,
+        "missing": [
+            {"asset": asset, "reason": reason} for asset, reason in prediction.missing.items()
+        ],
         "forecasts": prediction.table.to_dict(orient="records"),
         "weights": weights,
         "cash": None if weights is None else 1.0 - sum(weights.values()),
@@ -165,11 +169,16 @@ def _table(trained: TrainedModel, prediction: Prediction) -> Table:
         table.add_row(
             row["asset"],
             f"{row['horizon']}",
-            f"{row['close']:,.2f}",
-            f"{row['mean']:+.3%}",
-            f"{row['annual_volatility']:.1%}",
-            f"{row['lower_price']:,.2f}",
-            f"{row['upper_price']:,.2f}",
+            _figure(row["close"], ",.2f"),
+            _figure(row["mean"], "+.3%"),
+            _figure(row["annual_volatility"], ".1%"),
+            _figure(row["lower_price"], ",.2f"),
+            _figure(row["upper_price"], ",.2f"),
             weight,
         )
     return table
+
+
+def _figure(value: float, spec: str) -> str:
+    """A figure, or a dash where there is no forecast."""
+    return format(value, spec) if isfinite(value) else "-"

@@ -19,6 +19,7 @@ from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.job import make_gru, make_problem, walk_gru
 from fingru.live import (
     TrainedModel,
+    check_bars,
     fit_folds,
     forecast_since,
     open_model,
@@ -89,6 +90,7 @@ def retrain_once(
             reason = "there was no champion"
             return _crown(prices, config, (database, now, progress), (reason, {}))
         model = open_model(config.store.models, current.path)
+        check_bars(model, prices)
         origin, reason = _evaluation_origin(prices, config, model)
         if reason:
             return Retraining("not due", reason, current.id, {})

@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
 import pytest
 
 SESSIONS = "sample:simulated?assets=2&sessions={}"
@@ -84,6 +86,50 @@ def test_predict_warns_of_a_short_history(fingru, on, rows, tmp_path):
     assert answer.code == 0, answer.err
     assert "warning: A has 58 bars up to the model's origin" in answer.err
     assert "warning" not in fingru("predict", "--data", "whole.csv").err
+
+
+def test_predict_tells_an_asset_without_a_last_bar_in_table_and_json(fingru, small, tmp_path):
+    """The vendor's last row of one symbol is empty; whoever holds it must not sell it unasked."""
+    days = pd.bdate_range("2019-01-01", periods=450)
+    walk = np.exp(np.random.default_rng(5).normal(0, 0.01, (450, 3)).cumsum(axis=0))
+    frame = pd.DataFrame(100 * walk, days, ["A", "B", "C"]).rename_axis("Date")
+    frame.to_csv("whole.csv")
+    frame.iloc[-1, 1] = np.nan
+    frame.to_csv("hole.csv")
+    assert fingru("train", "--config", small, "--data", "whole.csv").code == 0
+    ask = ["predict", "--data", "hole.csv", "--holdings", "B=0.25"]
+    answer = fingru(*ask, "--json")
+    assert answer.code == 0, answer.err
+    document = answer.document
+    (missing,) = document["missing"]
+    assert missing["asset"] == "B"
+    day, before = (f"{days[k]:%Y-%m-%d}" for k in (-1, -2))
+    assert missing["reason"] == f"it has no bar at {day}, its last is of {before}"
+    assert any(note.startswith("B has no forecast") for note in document["notes"])
+    rows = [row for row in document["forecasts"] if row["asset"] == "B"]
+    assert [(row["horizon"], row["mean"], row["close"]) for row in rows] == [
+        (1, None, None), (3, None, None),
+    ]  # fmt: skip
+    assert document["weights"]["B"] == 0.25
+    told = fingru(*ask)
+    assert "warning: B has no forecast: it has no bar at" in told.err
+    (line, _) = [line.split() for line in told.out.splitlines() if line.split()[:1] == ["B"]]
+    assert line == ["B", "1", "-", "-", "-", "-", "-", "25.0%"]
+
+
+@pytest.mark.parametrize("command", [["predict"], ["retrain", "--once"]])
+def test_hourly_prices_on_a_daily_model_are_refused_in_words(fingru, small, command):
+    walk = 100 * np.exp(np.random.default_rng(6).normal(0, 0.01, (450, 1)).cumsum(axis=0))
+    for name, index in (
+        ("daily.csv", pd.bdate_range("2019-01-01", periods=450)),
+        ("hourly.csv", pd.date_range("2023-05-01", periods=450, freq="h", tz="UTC")),
+    ):
+        pd.DataFrame(walk, index, ["A"]).rename_axis("Date").to_csv(name)
+    config = ["--config", small] if command != ["predict"] else []
+    assert fingru("retrain", "--once", "--config", small, "--data", "daily.csv").code == 0
+    answer = fingru(*command, *config, "--data", "hourly.csv")
+    assert (answer.code, answer.out) == (2, "")
+    assert "was trained on daily bars, those of hourly.csv are hourly" in answer.err
 
 
 def test_predict_speaks_for_the_champion_not_for_the_newest(fingru, on):

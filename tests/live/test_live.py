@@ -16,6 +16,8 @@ from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, ModelError, StoreError
 from fingru.experiment import run_backtest
 from fingru.live import JOB_FILE, open_model, predict, train_model
+from fingru.market.bar_size import bar_size
+from fingru.market.sessions import bars_per_year
 
 
 @pytest.fixture
@@ -171,3 +173,84 @@ def test_a_model_of_other_features_is_refused(prices, trained, tmp_path):
     (trained.path / JOB_FILE).write_text(json.dumps(job))
     with pytest.raises(ModelError, match="fitted to features"):
         predict(open_model(trained.path.parent), prices)
+
+
+# ---- bars of another size, and assets without a forecast
+
+
+def every(prices, freq, zone=None):
+    """The same closes as bars of another size."""
+    index = pd.date_range("2003-03-03", periods=prices.n_sessions, freq=freq, tz=zone)
+    return replace(prices, index=index.as_unit("us"), bars_per_year=bars_per_year(index))
+
+
+@pytest.mark.parametrize(
+    ("freq", "zone", "said"),
+    [("W-FRI", None, "weekly"), ("ME", None, "monthly"), ("h", "UTC", "hourly"),
+     ("min", "UTC", "minute"), ("4h", "UTC", "4-hour"), ("2D", None, "2-day"),
+     ("B", "UTC", "daily undated"), ("h", None, "hourly zoneless")],
+)  # fmt: skip
+def test_bars_of_another_size_are_refused_with_both_sizes(
+    prices, config, now, trained, freq, zone, said
+):
+    other = every(prices, freq, zone)
+    message = f"trained on daily bars, those of .* are {said}: give daily prices"
+    with pytest.raises(ModelError, match=message):
+        predict(trained, other)
+    del trained.job["data"]["bar_seconds"]  # as stored before bar sizes were
+    with pytest.raises(ModelError, match=message):
+        predict(trained, other)
+
+
+def test_an_hourly_model_refuses_daily_prices_and_takes_hourly_ones(prices, config, now):
+    hourly = every(prices, "h", "UTC")
+    model = train_model(hourly.until(450), config, now)
+    assert predict(model, hourly).origin == hourly.index[-1]
+    with pytest.raises(
+        ModelError, match=r"hourly bars, those of .* are daily: give hourly prices"
+    ):
+        predict(model, prices)
+    del model.job["data"]["bar_seconds"]
+    assert predict(model, hourly).missing == {}
+    with pytest.raises(ModelError, match="are daily"):
+        predict(model, prices)
+
+
+def test_daily_bars_with_week_ends_are_daily_and_the_year_is_told(prices, trained):
+    (note,) = predict(trained, replace(prices, bars_per_year=365.0)).notes
+    assert "trained on 261 bars a year, these prices have 365" in note
+    assert str(bar_size(every(prices, "D").index)) == "daily"
+
+
+def changed(prices, row_from, row_to, asset=0):
+    """Without the bars of one asset from a row up to another one."""
+    close = prices.close.copy()
+    close[row_from:row_to, asset] = np.nan
+    return replace(prices, close=close)
+
+
+def test_an_asset_without_a_last_bar_keeps_its_row_and_is_told(prices, trained):
+    last = prices.n_sessions - 1
+    gone = changed(prices, last - 1, last + 1)
+    said = predict(trained, gone, {"SIM1": 0.25})
+    assert list(said.table["asset"]) == ["SIM1", "SIM1", "SIM2", "SIM2"]
+    assert said.table["mean"].isna().tolist() == [True, True, False, False]
+    day, before = (f"{prices.index[row]:%Y-%m-%d}" for row in (last, last - 2))
+    ended = f"no bar at {day}, its last is of {before}"
+    assert ended in said.missing["SIM1"]
+    assert said.notes[0].startswith("SIM1 has no forecast: it has no bar at")
+    assert f"25.0% of it held, {said.weights['SIM1']:.1%} wanted" in said.notes[0]
+    assert said.weights["SIM1"] == 0.25
+    assert said.missing.keys() == {"SIM1"}
+
+
+def test_a_young_asset_and_one_that_is_not_in_the_prices_are_told(prices, trained):
+    young = changed(prices, 0, prices.n_sessions - 20)
+    said = predict(trained, young)
+    assert "its 20 bars do not warm its features up" in said.missing["SIM1"]
+    alone = prices.select(["SIM2"])
+    said = predict(trained, alone)
+    assert said.missing == {"SIM1": "the model knows it, the prices do not hold it"}
+    assert list(said.table["asset"]) == ["SIM2", "SIM2"]
+    never = changed(prices, 0, prices.n_sessions)
+    assert predict(trained, never).missing == {"SIM1": "it has no bar at all"}

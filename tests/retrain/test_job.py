@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -188,3 +189,15 @@ def test_rolling_window_trains_on_the_latest_bars_only(prices, config, now):
         manifest = read_json(config.store.models / done.champion / "manifest.json")
         assert manifest["train_first"] == str(prices.index[first_row])
         assert manifest["origin"] == str(prices.index[449])
+
+
+def test_prices_of_other_bars_than_the_champion_are_refused(first, prices, config, now, database):
+    import pandas as pd
+
+    hours = pd.date_range("2003-03-03", periods=prices.n_sessions, freq="h", tz="UTC")
+    for index, said in ((hours, "hourly"), (hours.tz_localize(None), "hourly zoneless")):
+        other = replace(prices, index=index.as_unit("us"))
+        with pytest.raises(ModelError, match=f"daily bars, those of .* are {said}"):
+            retrain_once(other, config, now + timedelta(days=1))
+    assert champion(database).id == first.champion
+    assert len(list_models(database)) == 1
