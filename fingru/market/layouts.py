@@ -1,45 +1,49 @@
 """Which column of a file is what, found by the columns' names.
 
 One asset (Date, Open, High, Low, Close[, Adj Close], Volume), long (date, symbol, close, ...),
-wide closes (date x symbol), and the two header lines that yfinance writes (field x symbol).
+wide (a column of closes per symbol, or ``ABC.Open``, ``ABC.Close``, ... per symbol and field), and
+the two header lines that yfinance writes (field x symbol). What is no price is left out, never an
+asset.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fingru.errors import DataError
+from fingru.market.names import (
+    Meaning,
+    date_rank,
+    is_quote,
+    key_of,
+    may_be_ticker,
+    meaning_around_symbol,
+    meaning_of,
+    spelled_out,
+    symbol_rank,
+)
+from fingru.market.stamps import looks_like_date
 
-_DATE_NAMES = ("date", "datetime", "timestamp", "time")
-_SYMBOL_NAMES = ("symbol", "ticker", "asset", "instrument", "name", "tic")
-_FIELD_NAMES = {
-    "open": "open",
-    "high": "high",
-    "low": "low",
-    "close": "close",
-    "closelast": "close",
-    "price": "close",
-    "adjclose": "adj_close",
-    "adjustedclose": "adj_close",
-    "closeadj": "adj_close",
-    "closeadjusted": "adj_close",
-    "volume": "volume",
-    "vol": "volume",
-}
 _DATE_MEND = "name the column with the dates 'date'; the first line must hold the column names"
+_CLOSES = {"close", "adj_close"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A column of numbers: its position, field, symbol (None in a long file) and own name."""
+    """A column of numbers: its position, field, symbol (None in a long file) and own name.
+
+    ``doubt`` says whether the values must look like prices: ``values`` where nothing but the place
+    makes the name a symbol, ``word`` if it is a word as well (DAY, ID).
+    """
 
     position: int
     field: str
     symbol: str | None
     name: str
+    doubt: Literal["", "values", "word"] = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Layout:
     symbol: int | None
     cells: tuple[Cell, ...]
     ignored: tuple[str, ...] = ()
+    date_name: str = "Date"
 
     @property
     def numbers(self) -> dict[int, str]:
@@ -61,7 +66,9 @@ class Layout:
         return {c.position: c.name for c in self.cells}
 
 
-def find_layout(names: Sequence[str], origin: str, symbol: str) -> Layout:
+def find_layout(
+    names: Sequence[str], origin: str, symbol: str, sample: Sequence[str] = ()
+) -> Layout:
     """Recognise the layout of a file with one header line.
 
     Parameters
@@ -72,11 +79,13 @@ def find_layout(names: Sequence[str], origin: str, symbol: str) -> Layout:
         Name of the file, for messages.
     symbol
         The symbol if the file turns out to hold one asset (its stem).
+    sample
+        The first row, to find dates under a name that says nothing.
 
     Raises
     ------
     DataError
-        If there is no date column, no price column, or a column twice.
+        If there is no date column, no price column, only bids and asks, or a column twice.
 
     Examples
     --------
@@ -86,22 +95,22 @@ def find_layout(names: Sequence[str], origin: str, symbol: str) -> Layout:
     'long'
     >>> [c.symbol for c in find_layout(["", "LOW", "BRK.B"], "wide.csv", "wide").cells]
     ['LOW', 'BRK.B']
+    >>> [(c.symbol, c.field) for c in find_layout(["Date", "X.Close", "X.Volume"], "q", "q").cells]
+    [('X', 'close'), ('X', 'volume')]
     """
-    dates = _date_columns(names, origin)
-    keys = {i: _key(n) for i, n in enumerate(names) if i not in dates and n.strip()}
-    unnamed = tuple("(unnamed)" for i in range(len(names)) if i not in dates and i not in keys)
-    fields = {i: _FIELD_NAMES[k] for i, k in keys.items() if k in _FIELD_NAMES}
-    symbols = [i for i, k in keys.items() if k in _SYMBOL_NAMES]
-    if not {"close", "adj_close"} & set(fields.values()):
-        return _wide(names, dates, keys, origin, unnamed)
-    _refuse_repeats([(names[i], f) for i, f in fields.items()], origin)
-    owner = symbol if not symbols else None
-    cells = tuple(Cell(i, f, owner, names[i]) for i, f in fields.items())
-    used = {*fields, *symbols[:1]}
-    ignored = tuple(names[i] for i in keys if i not in used) + unnamed
-    if symbols:
-        return Layout("long", dates, symbols[0], cells, ignored)
-    return Layout("one asset", dates, None, cells, ignored)
+    spoken = spelled_out(names)
+    dates = _date_columns(spoken, sample, origin)
+    meanings = {i: meaning_of(n) for i, n in enumerate(spoken) if i not in dates}
+    bare = {i for i, m in meanings.items() if m.field in _CLOSES}
+    layout = (
+        _bars(names, dates, meanings, origin, symbol)
+        if bare
+        else _wide(names, dates, meanings, origin)
+    )
+    used = {*dates, layout.symbol, *(c.position for c in layout.cells)}
+    unused = [n.strip() or "(unnamed)" for i, n in enumerate(names) if i not in used]
+    ignored = tuple(sorted(unused, key=lambda n: n == "(unnamed)"))
+    return replace(layout, ignored=ignored, date_name=names[dates[0]].strip() or "(unnamed)")
 
 
 def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layout:
@@ -119,64 +128,207 @@ def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layou
     DataError
         If no column is a close.
     """
-    known = [sum(_key(pair[k]) in _FIELD_NAMES for pair in pairs) for k in (0, 1)]
+    levels = [[meaning_of(pair[k]) for pair in pairs] for k in (0, 1)]
+    known = [sum(m.kind in {"field", "other"} for m in level) for level in levels]
     which = 0 if known[0] >= known[1] else 1
-    cells, ignored = [], []
-    for position, pair in enumerate(pairs, start=1):
-        field, symbol = _FIELD_NAMES.get(_key(pair[which])), pair[1 - which].strip()
-        if field is None:
-            ignored.append(" ".join(pair))
-        else:
-            cells.append(Cell(position, field, symbol, f"{pair[which]} {symbol}"))
-    if not any(c.field in {"close", "adj_close"} for c in cells):
+    cells = [
+        Cell(position, m.field, pair[1 - which].strip(), f"{pair[which]} {pair[1 - which]}")
+        for position, (pair, m) in enumerate(zip(pairs, levels[which], strict=True), start=1)
+        if m.kind == "field" and pair[1 - which].strip()
+    ]
+    ranks = {i: m.rank for i, m in enumerate(levels[which], start=1)}
+    chosen = _fitting(cells, ranks, origin)
+    if not chosen:
         raise DataError(f"{origin} has no price column", "one must be named 'Close'")
-    _refuse_repeats([(c.name, f"{c.field} {c.symbol}") for c in cells], origin)
-    return Layout("wide", (0,), None, tuple(cells), tuple(ignored))
+    used = {c.position for c in chosen}
+    ignored = tuple(" ".join(p) for i, p in enumerate(pairs, start=1) if i not in used)
+    return Layout("wide", (0,), None, chosen, ignored)
 
 
-def _date_columns(names: Sequence[str], origin: str) -> tuple[int, ...]:
-    keys = [_key(n) for n in names]
-    found = {name: keys.index(name) for name in _DATE_NAMES if name in keys}
-    if "date" in found and "time" in found:
-        return found["date"], found["time"]
-    if found:
-        return (next(iter(found.values())),)
-    if keys and (keys[0] == "index" or not keys[0] or re.fullmatch(r"unnamed\d+", keys[0])):
+def _date_columns(names: Sequence[str], sample: Sequence[str], origin: str) -> tuple[int, ...]:
+    """Find the dates, and the time of day where it has a column of its own."""
+    ranked = [(rank, i) for i, n in enumerate(names) if (rank := date_rank(n)) is not None]
+    if ranked:
+        date = min(ranked)[1]
+        times = [i for i, n in enumerate(names) if key_of(n) == "time" and i != date]
+        joined = "date" in key_of(names[date]) or key_of(names[date]) == "dtyyyymmdd"
+        apart = joined and "datetime" not in key_of(names[date])
+        return (date, times[0]) if times and apart else (date,)
+    dated = [i for i, text in enumerate(sample[: len(names)]) if looks_like_date(text)]
+    if len(dated) == 1:
+        return (dated[0],)
+    first = key_of(names[0]) if names else "x"
+    if not first or first == "index" or first.startswith("unnamed"):
         return (0,)
-    listed = ", ".join(repr(n) for n in names[:10])
-    raise DataError(f"{origin} has no date column; its columns are {listed}", _DATE_MEND)
+    raise DataError(f"{origin} has no date column; its columns are {_listed(names)}", _DATE_MEND)
+
+
+def _bars(
+    names: Sequence[str],
+    dates: tuple[int, ...],
+    meanings: Mapping[int, Meaning],
+    origin: str,
+    symbol: str,
+) -> Layout:
+    """Lay out a file whose fields are named without symbols: one asset, or a symbol per row."""
+    symbols = sorted(
+        (i for i, m in meanings.items() if m.kind == "symbol"),
+        key=lambda i: (symbol_rank(names[i]), i),
+    )
+    owner = None if symbols else symbol
+    fields = {i: m for i, m in meanings.items() if m.kind == "field"}
+    if "volume" not in {m.field for m in fields.values()}:
+        fields |= _volume_in_units(names, meanings)
+    cells = [Cell(i, m.field, owner, names[i]) for i, m in fields.items()]
+    chosen = _fitting(cells, {i: m.rank for i, m in fields.items()}, origin)
+    kind: Literal["long", "one asset"] = "long" if symbols else "one asset"
+    return Layout(kind, dates, symbols[0] if symbols else None, chosen)
+
+
+def _volume_in_units(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
+    """Find the one volume counted in the asset: ``Volume BTC`` beside ``Volume USD``."""
+    found = {}
+    for i, m in meanings.items():
+        around = meaning_around_symbol(names[i], symbol_first=False)
+        if m.kind == "unknown" and around.field == "volume" and around.symbol.isupper():
+            found[i] = Meaning("field", "volume")
+    return found if len(found) == 1 else {}
 
 
 def _wide(
-    names: Sequence[str],
-    dates: tuple[int, ...],
-    keys: dict[int, str],
-    origin: str,
-    unnamed: tuple[str, ...],
+    names: Sequence[str], dates: tuple[int, ...], meanings: Mapping[int, Meaning], origin: str
 ) -> Layout:
-    known = [k for k in keys.values() if k in _FIELD_NAMES or k in _SYMBOL_NAMES]
-    if not keys or {"high", "volume", *_SYMBOL_NAMES} & set(known):
-        listed = ", ".join(repr(n) for n in names[:10])
+    """Lay out a file with a column per symbol, or per symbol and field."""
+    around = _around_symbols(names, meanings)
+    closes = {m.symbol for m in around.values() if m.field in _CLOSES}
+    split = {i: m for i, m in around.items() if m.kind == "field" and m.symbol in closes}
+    plain = [i for i, m in meanings.items() if m.kind == "unknown" and i not in around]
+    if plain or split:
+        plain += _words_as_tickers(names, meanings, bool(plain))
+    if any(m.field not in _CLOSES or m.field == "adj_close" for m in split.values()):
+        plain = []  # every symbol has its field beside it, so a name alone is no symbol
+    _refuse_without_prices(names, meanings, origin, taken={*plain, *split})
+    owned = {names[i].strip() for i in plain}
+    _refuse_half_known(names, around, owned | closes, origin)
+    volumes = {
+        i: m
+        for i, m in around.items()
+        if m.field in {"volume", "tick_volume"} and m.symbol in owned
+    }
+    cells = [Cell(i, m.field, m.symbol, names[i]) for i, m in {**split, **volumes}.items()]
+    for i in plain:
+        doubt: Literal["values", "word"] = "values" if meanings[i].kind == "unknown" else "word"
+        cells.append(Cell(i, "close", names[i].strip(), names[i].strip(), doubt))
+    cells.sort(key=lambda c: c.position)
+    ranks = {i: m.rank for i, m in around.items()}
+    return Layout("wide", dates, None, _fitting(cells, ranks, origin))
+
+
+def _around_symbols(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
+    """Split names into symbol and field, with the symbol first or last, whichever gives closes."""
+    ways = []
+    for first in (True, False):
+        parts = {
+            i: part
+            for i, m in meanings.items()
+            if m.kind == "unknown"
+            and (part := meaning_around_symbol(names[i], symbol_first=first)).kind != "unknown"
+        }
+        closes = {m.symbol for m in parts.values() if m.field in _CLOSES}
+        in_bars = sum(m.kind == "field" and m.symbol in closes for m in parts.values())
+        ways.append((in_bars, -len(closes), parts))
+    best = max(ways, key=lambda way: way[:2])[2]
+    for _, _, parts in ways:  # what is no price is none on either side
+        best = {**{i: m for i, m in parts.items() if m.kind == "other"}, **best}
+    return best
+
+
+def _words_as_tickers(
+    names: Sequence[str], meanings: Mapping[int, Meaning], among_others: bool
+) -> list[int]:
+    """Columns such as LOW, OPEN or DAY, in capitals beside symbols that are no words."""
+    if not among_others:
+        return []
+    found = [
+        i
+        for i, m in meanings.items()
+        if m.kind != "unknown" and m.field not in {"high", "volume"} and may_be_ticker(names[i])
+    ]
+    paired = {"bid", "ask"} <= {key_of(names[i]) for i in found}
+    bars = any(m.field == "high" for m in meanings.values())
+    return [
+        i
+        for i in found
+        if not (paired and is_quote(names[i])) and not (bars and meanings[i].field)
+    ]
+
+
+def _refuse_without_prices(
+    names: Sequence[str], meanings: Mapping[int, Meaning], origin: str, taken: set[int]
+) -> None:
+    if sum(is_quote(n) for n in names) >= 2 and not taken:
         raise DataError(
-            f"{origin} has no price column; its columns are {listed}",
+            f"{origin} has bids and asks but no close; its columns are {_listed(names)}",
+            "add a column 'Close', such as (bid + ask) / 2",
+        )
+    lone = {m.field for i, m in meanings.items() if i not in taken} & {"open", "high", "low"}
+    held = any(m.kind == "symbol" and i not in taken for i, m in meanings.items())
+    if not taken or lone or held:
+        raise DataError(
+            f"{origin} has no price column; its columns are {_listed(names)}",
             "name the closes 'Close', or give one column of closes per symbol",
         )
-    cells = tuple(Cell(i, "close", names[i].strip(), names[i].strip()) for i in keys)
-    _refuse_repeats([(c.name, c.name) for c in cells], origin)
-    return Layout("wide", dates, None, cells, unnamed)
 
 
-def _refuse_repeats(columns: list[tuple[str, str]], origin: str) -> None:
-    seen: dict[str, str] = {}
-    for name, meaning in columns:
-        if meaning in seen:
+def _refuse_half_known(
+    names: Sequence[str], around: Mapping[int, Meaning], symbols: set[str], origin: str
+) -> None:
+    """Refuse names like ``S&P Dividends``, which may be an asset's or not; ``SMA_20`` is none."""
+    for i, m in around.items():
+        part_of_name = any(c.isalpha() for c in m.symbol) and m.symbol not in symbols
+        if m.kind == "other" and not m.field and part_of_name and not is_quote(names[i]):
             raise DataError(
-                f"{origin} has two columns for the same thing: {seen[meaning]!r} and {name!r}",
-                "keep one of them",
+                f"{origin}, column {names[i]}: its name sounds like no price",
+                "rename it to its symbol if it holds prices, else leave it out",
             )
-        seen[meaning] = name
 
 
-def _key(name: str) -> str:
-    """Lower-case letters and digits of a column name: 'Adj. Close' is adjclose."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def _fitting(cells: Sequence[Cell], ranks: Mapping[int, int], origin: str) -> tuple[Cell, ...]:
+    """Keep one column for every field of a symbol, and only symbols with a close.
+
+    Where only adjusted closes are there, they and what is adjusted with them are the bars.
+    """
+    found: dict[str | None, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        found[cell.symbol][cell.field].append(cell)
+    kept: list[Cell] = []
+    for fields in found.values():
+        if not _CLOSES & set(fields):
+            continue
+        if "close" not in fields:
+            names = [f for f in fields if f.startswith("adj_")]
+            raw = {} if "volume" not in fields else {"volume": fields["volume"]}
+            scaled = {f.removeprefix("adj_"): fields[f] for f in names}
+            fields = {**raw, **scaled}
+        elif "adj_close" not in fields:
+            fields.pop("adj_volume", None)
+        for field, same in fields.items():
+            if field in {"adj_open", "adj_high", "adj_low"}:
+                continue
+            kept.append(replace(_best(same, ranks, origin), field=field))
+    return tuple(sorted(kept, key=lambda c: c.position))
+
+
+def _best(same: Sequence[Cell], ranks: Mapping[int, int], origin: str) -> Cell:
+    lowest = min(ranks.get(c.position, 0) for c in same)
+    best = [c for c in same if ranks.get(c.position, 0) == lowest]
+    if len(best) > 1:
+        raise DataError(
+            f"{origin} has two columns for the same thing: {best[0].name!r} and {best[1].name!r}",
+            "keep one of them, or put the symbol into each name ('ABC.Close')",
+        )
+    return best[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(n) for n in names[:10])

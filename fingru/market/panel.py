@@ -52,8 +52,9 @@ class Panel:
 def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = None) -> Panel:
     """Check the tables and join them on the union of their sessions.
 
-    Where there is an adjusted close, open, high and low are scaled by adjusted close / close. An
-    asset has no bar, so NaN in every field, where its close is missing.
+    Where there is an adjusted close, open, high and low are scaled by adjusted close / close and
+    volume by its inverse, so that volume * close is the money that was traded. An asset has no
+    bar, so NaN in every field, where its close is missing.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def _join(
 def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:
     """Scale to the adjusted close where there is one, and blank what has no close."""
     grid = dict(grid)
-    adjusted = grid.pop("adj_close", None)
+    adjusted, volume = grid.pop("adj_close", None), grid.pop("adj_volume", None)
     notes: list[str] = []
     if adjusted is not None:
         close = grid.get("close", np.full_like(adjusted, np.nan))
@@ -170,6 +171,9 @@ def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[
         for name in _OTHERS:
             if name in grid:
                 grid[name] = grid[name] * factor
+        # Divided, so that close * volume stays the money that was traded.
+        raw = grid["volume"] / factor if "volume" in grid else np.full_like(close, np.nan)
+        grid["volume"] = raw if volume is None else np.where(np.isfinite(raw), raw, volume)
     missing = ~np.isfinite(grid["close"])
     for name in (*_OTHERS, "volume"):
         if name in grid:

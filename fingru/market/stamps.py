@@ -1,4 +1,4 @@
-"""Reads dates and times as text: ISO, epoch numbers, or one other style used consistently.
+"""Reads dates and times as text: year first, epoch numbers, or one other style used consistently.
 
 A style that leaves day and month open is refused rather than guessed.
 """
@@ -6,7 +6,8 @@ A style that leaves day and month open is refused rather than guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,51 @@ import pandas as pd
 from fingru.errors import DataError
 from fingru.market.table import IntArray, Stamps
 
-_ISO = re.compile(
-    r"(\d{4}-?\d{2}-?\d{2}(?:[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?"
+FIRST_YEAR, LAST_YEAR = 1680, 2200
+"""Years outside are typing errors, or numbers that are no dates."""
+
+_TIME = (
+    r"(?:(?:T|\s+|(?<=\d{8})(?=\d{4}))(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{2}:?\d{2}|UTC|GMT)?"
 )
-_SLASHED = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})((?:[T ]\d{2}:\d{2}(?::\d{2})?)?)")
-_EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
-_LAST_EPOCH = 2**63 - 1
-_WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y")
+_YEAR_FIRST = re.compile(
+    r"(?P<y>\d{4})(?:(?P<m>\d{2})(?P<d>\d{2})|([-./])(?P<m1>\d{1,2})\4(?P<d1>\d{1,2}))" + _TIME
+)
+_YEAR_LAST = re.compile(r"(?P<a>\d{1,2})([/.\-])(?P<b>\d{1,2})\2(?P<y>\d{4})" + _TIME)
+_EPOCH = re.compile(r"-?(?P<whole>\d{9,19})(?:\.(?P<part>\d*))?")
+_SHORT_EPOCH = re.compile(r"-?\d{1,19}(?:\.\d*)?")
+_UNITS = {"seconds": (9, 10, 10**6), "milliseconds": (12, 13, 10**3), "microseconds": (15, 16, 1),
+          "nanoseconds": (18, 19, 10**-3)}  # fmt: skip
+_COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])[0-3]\d")
+_SERIAL = re.compile(r"\d{5}(\.\d*)?")
+_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
+_WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d-%b-%y", "%d %b %y",
+           "%b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y-%b-%d", "%d/%b/%Y")  # fmt: skip
 _MEND = "write dates as 2020-01-31"
+_EPOCH_NOTE = "stamps read as time since 1970-01-01 UTC"
+_SPREADSHEET = "a spreadsheet may have turned round day and month; export the dates as 2020-01-31"
 
 RowName = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Distinct texts that were read: ISO text ('' where none), zones and notes."""
+
+    iso: list[str]
+    zones: list[str | None]
+    notes: tuple[str, ...] = ()
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether a cell can be nothing but a date.
+
+    >>> looks_like_date("2024.01.31"), looks_like_date("31/01/2024"), looks_like_date("20240131")
+    (True, True, False)
+    """
+    text = text.strip()
+    found = _YEAR_FIRST.fullmatch(text) if not text.isdecimal() else None
+    return bool(found or _YEAR_LAST.fullmatch(text))
 
 
 def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowName) -> Stamps:
@@ -41,89 +77,188 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
     Raises
     ------
     DataError
-        At the first row without a date, with text that is no date, with a date whose day and month
-        cannot be told apart, or where stamps with and without time zone are mixed.
+        At the first row without a date, with text that is no date, with a date outside the years
+        1680 to 2200 or whose day and month cannot be told apart, or where styles, or stamps with
+        and without time zone, are mixed.
     """
-    values = [v.strip() for v in values]
-
-    def fail(position: int, why: str, mend: str = _MEND) -> DataError:
-        row = int(np.flatnonzero(codes == position)[0])
-        return DataError(f"{origin} {row_name(row)}: {values[position]!r} {why}", mend)
-
     used = np.unique(codes)
-    matches = {int(i): _ISO.fullmatch(values[i]) for i in used}
-    if not any(matches.values()):
-        parsed, notes = _parse_other([values[i] for i in used])
-        local = pd.DatetimeIndex(parsed)
-        if notes == _EPOCH_NOTE:
-            zero = pd.to_timedelta(np.zeros(len(codes)), unit="s")
-            return Stamps(_spread(local, used, codes), zero, notes)
-    else:
-        texts = [(m.group(1) if (m := matches[int(i)]) else "") for i in used]
-        local, notes = pd.to_datetime(texts, format="ISO8601", errors="coerce"), ()
-    if local.hasnans:
-        bad = used[np.flatnonzero(local.isna())]
-        position = int(codes[np.flatnonzero(np.isin(codes, bad))[0]])
-        if _SLASHED.fullmatch(values[position]):
-            raise fail(position, "leaves open which is the day and which the month")
-        raise fail(position, "is not a date" if values[position] else "stands where a date should")
-    zones = [(m.group(2) if (m := matches[int(i)]) else None) for i in used]
-    aware = np.array([z is not None for z in zones])
-    if aware.any() and not aware.all():
-        odd = int(used[np.flatnonzero(aware == (aware.mean() < 0.5))[0]])
-        other = "has no" if aware.mean() >= 0.5 else "has a"
-        why = f"{other} time zone, unlike other rows (mixed time zones)"
-        raise fail(odd, why, "give all rows the same zone")
-    offset = pd.to_timedelta([_minutes(z) for z in zones], unit="min") if aware.any() else None
+    texts = [values[i].strip() for i in used]
+    first_row = np.full(len(values), -1)
+    first_row[codes[::-1]] = np.arange(len(codes))[::-1]
+    rows = first_row[used]
+
+    def fail(places: Sequence[int], why: str | None = None, mend: str = _MEND) -> DataError:
+        place = min(places, key=lambda k: int(rows[k]))
+        said, better = _why(texts[place]) if why is None else (why, mend)
+        return DataError(f"{origin} {row_name(int(rows[place]))}: {texts[place]!r} {said}", better)
+
+    if (unit_of := _epoch_units(texts)) is not None:
+        moments = [_microseconds(t, u) for t, u in zip(texts, unit_of, strict=True)]
+        low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (1680, LAST_YEAR + 1))
+        if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
+            raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
+        local = pd.DatetimeIndex(np.array(moments, dtype=np.int64).view("M8[us]"))
+        zero = pd.to_timedelta(np.zeros(len(codes)), unit="s")
+        notes = _unit_notes(unit_of, rows, row_name)
+        return Stamps(_spread(local, used, codes), zero, notes)
+    read = _read_dates(texts, fail)
+    parsed = pd.to_datetime(read.iso, format="ISO8601", errors="coerce")
+    if parsed.hasnans:
+        raise fail([int(k) for k in np.flatnonzero(parsed.isna())])
+    _refuse_mixed_zones(read.zones, fail)
+    refuse_implausible(parsed[np.searchsorted(used, codes)], origin, row_name)
+    aware = any(z is not None for z in read.zones)
+    offset = pd.to_timedelta([_minutes(z) for z in read.zones], unit="min") if aware else None
     return Stamps(
-        _spread(local, used, codes),
+        _spread(parsed, used, codes),
         None if offset is None else offset[np.searchsorted(used, codes)],
-        notes,
+        read.notes,
     )
 
 
-_EPOCH_NOTE = ("stamps read as time since 1970-01-01 UTC",)
+def refuse_implausible(local: pd.DatetimeIndex, origin: str, row_name: RowName) -> None:
+    """Refuse dates outside the years 1680 to 2200.
+
+    Raises
+    ------
+    DataError
+        Naming the first of them.
+    """
+    years = local.year
+    bad = np.flatnonzero((years < FIRST_YEAR) | (years > LAST_YEAR))
+    if bad.size:
+        row = int(bad[0])
+        raise DataError(
+            f"{origin} {row_name(row)}: the date {str(local[row])[:10]} is outside the years "
+            f"{FIRST_YEAR} to {LAST_YEAR}",
+            "correct it, or delete the row",
+        )
+
+
+def _why(text: str) -> tuple[str, str]:
+    """Say what is wrong with a text that is no date of any style."""
+    if not text:
+        return "stands where a date should", "fill it in or delete the row"
+    if _YEAR_LAST.fullmatch(text):
+        return "leaves open which is the day and which the month", _MEND
+    if _SERIAL.fullmatch(text):
+        return "is a spreadsheet's number of a day, not a date", _MEND
+    if _ROUNDED.fullmatch(text):
+        return "is a time that a spreadsheet has rounded", "export the whole number, or dates"
+    return "is not a date", _MEND
+
+
+def _epoch_units(texts: Sequence[str]) -> list[str] | None:
+    """Unit of every stamp if they are numbers of time since 1970, by the number of digits.
+
+    A number of nine or ten digits counts seconds, of twelve or thirteen milliseconds, and so on;
+    numbers of other lengths (stamps of the 1970s) go with the only unit that is there.
+    """
+    matches = [_EPOCH.fullmatch(t) for t in texts]
+    if not any(matches) or not all(_SHORT_EPOCH.fullmatch(t) for t in texts):
+        return None
+    if 2 * sum(bool(_COMPACT.fullmatch(t)) for t in texts) >= len(texts):
+        return None  # 20200131 with some number among them that is no date
+    units: list[str | None] = []
+    for found in matches:
+        digits = len(found.group("whole")) if found else 0
+        units.append(next((u for u, (a, b, _) in _UNITS.items() if a <= digits <= b), None))
+    known = {u for u in units if u is not None}
+    if not known or (None in units and len(known) > 1):
+        return None
+    return [u or min(known) for u in units]
+
+
+def _microseconds(text: str, unit: str) -> int:
+    """Read an epoch number exactly, to microseconds."""
+    whole, _, part = text.partition(".")
+    if unit == "nanoseconds":
+        return int(whole) // 1000
+    factor = _UNITS[unit][2]
+    fraction = round(int(part) * factor / 10 ** len(part)) if part else 0
+    return int(whole) * int(factor) + (-fraction if text.startswith("-") else fraction)
+
+
+def _unit_notes(units: Sequence[str], rows: IntArray, row_name: RowName) -> tuple[str, ...]:
+    first = {
+        unit: int(min(rows[k] for k, u in enumerate(units) if u == unit)) for unit in set(units)
+    }
+    if len(first) == 1:
+        return (_EPOCH_NOTE,)
+    parts = [
+        f"{unit} from {row_name(row)}" for unit, row in sorted(first.items(), key=lambda f: f[1])
+    ]
+    return (f"{_EPOCH_NOTE}, in {' and in '.join(parts)}",)
+
+
+Fail = Callable[..., DataError]
+
+
+def _read_dates(texts: Sequence[str], fail: Fail) -> _Read:
+    """Read dates of one style; '' where a text does not fit the style."""
+    year_first = [_YEAR_FIRST.fullmatch(t) for t in texts]
+    if any(year_first):
+        odd = [k for k, m in enumerate(year_first) if m is None and _YEAR_LAST.fullmatch(texts[k])]
+        if odd:
+            like = next(t for t, m in zip(texts, year_first, strict=True) if m)
+            raise fail(odd, f"is written another way round than {like!r}", _SPREADSHEET)
+        iso = [
+            _iso(m, m["y"], m["m"] or m["m1"], m["d"] or m["d1"]) if m else "" for m in year_first
+        ]
+        return _Read(iso, [m["zone"] if m else None for m in year_first])
+    year_last = [_YEAR_LAST.fullmatch(t) for t in texts]
+    if any(year_last):
+        return _read_year_last(year_last)
+    tries = [pd.to_datetime(list(texts), format=s, errors="coerce") for s in _WORDED]
+    best = min(tries, key=lambda parsed: int(np.count_nonzero(parsed.isna())))
+    return _Read(["" if pd.isna(d) else d.isoformat() for d in best], [None] * len(texts))
+
+
+def _read_year_last(matches: Sequence[re.Match[str] | None]) -> _Read:
+    """Read 31/01/2020 or 01/31/2020, whichever some row proves; '' if none or both do."""
+    day_first = any(m and int(m["a"]) > 12 for m in matches)
+    month_first = any(m and int(m["b"]) > 12 for m in matches)
+    zones = [m["zone"] if m else None for m in matches]
+    if day_first == month_first:
+        return _Read([""] * len(matches), zones)
+    month, day = ("b", "a") if day_first else ("a", "b")
+    style = "day/month/year" if day_first else "month/day/year"
+    iso = [_iso(m, m["y"], m[month], m[day]) if m else "" for m in matches]
+    return _Read(iso, zones, (f"dates read as {style}",))
+
+
+def _iso(match: re.Match[str], year: str, month: str, day: str) -> str:
+    """Write a date and its time of day in ISO form; a time that is none gives ''."""
+    if match["hour"] is None:
+        return f"{year}-{month:0>2}-{day:0>2}"
+    hour = int(match["hour"])
+    if half := match["half"]:
+        if not 1 <= hour <= 12:
+            return ""
+        hour = hour % 12 + (12 if half[0] in "Pp" else 0)
+    part = f".{match['part'][:6]}" if match["part"] else ""
+    clock = f"{hour:02}:{match['minute']}:{match['second'] or '00'}{part}"
+    return f"{year}-{month:0>2}-{day:0>2}T{clock}"
+
+
+def _refuse_mixed_zones(zones: Sequence[str | None], fail: Fail) -> None:
+    aware = np.array([z is not None for z in zones])
+    if aware.any() and not aware.all():
+        most = aware.mean() >= 0.5
+        odd = np.flatnonzero(aware != most)
+        why = f"{'has no' if most else 'has a'} time zone, unlike other rows (mixed time zones)"
+        raise fail([int(k) for k in odd], why, "give all rows the same zone")
 
 
 def _spread(distinct: pd.DatetimeIndex, used: IntArray, codes: IntArray) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(distinct[np.searchsorted(used, codes)])
 
 
-def _parse_other(texts: list[str]) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
-    """Parse what is not ISO; NaT where the style that fits best does not fit."""
-    digits = {len(t) for t in texts if t.isdecimal()}
-    if len(digits) == 1 and all(t.isdecimal() for t in texts) and digits <= set(_EPOCH):
-        unit = _EPOCH[digits.pop()]
-        numbers = np.array([min(int(t), _LAST_EPOCH) for t in texts], dtype=np.int64)
-        return pd.DatetimeIndex(numbers.astype(f"M8[{unit}]")), _EPOCH_NOTE
-    if any(_SLASHED.fullmatch(t) for t in texts):
-        return _parse_slashed(texts)
-    tries = [pd.to_datetime(texts, format=style, errors="coerce") for style in _WORDED]
-    return min(tries, key=lambda parsed: int(np.count_nonzero(parsed.isna()))), ()
-
-
-def _parse_slashed(texts: list[str]) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
-    """Parse 31/01/2020 or 01/31/2020, whichever some row proves; NaT if none or both do."""
-    matches = [_SLASHED.fullmatch(t) for t in texts]
-    day_first = any(m and int(m.group(1)) > 12 for m in matches)
-    month_first = any(m and int(m.group(2)) > 12 for m in matches)
-    if day_first == month_first:
-        return pd.DatetimeIndex([pd.NaT] * len(texts)), ()
-    order = (3, 2, 1) if day_first else (3, 1, 2)
-    iso = [
-        "{:0>4}-{:0>2}-{:0>2}".format(*(m.group(k) for k in order)) + m.group(4) if m else ""
-        for m in matches
-    ]
-    style = "day/month/year" if day_first else "month/day/year"
-    parsed = pd.to_datetime(iso, format="ISO8601", errors="coerce")
-    return parsed, (f"dates read as {style}",)
-
-
 def _minutes(zone: str | None) -> int:
-    """Minutes east of UTC of an ISO suffix such as +05:30."""
-    if zone in {None, "Z", "UTC"}:
+    """Minutes east of UTC of a suffix such as +05:30 or GMT-0500."""
+    signed = (zone or "").removeprefix("UTC").removeprefix("GMT").removeprefix("Z")
+    if not signed:
         return 0
-    assert zone is not None
-    digits = zone[1:].replace(":", "")
+    digits = signed[1:].replace(":", "")
     minutes = 60 * int(digits[:2]) + int(digits[2:])
-    return -minutes if zone.startswith("-") else minutes
+    return -minutes if signed.startswith("-") else minutes

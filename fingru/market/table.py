@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 PRICE_FIELDS = ("open", "high", "low", "close", "adj_close")
-FIELDS = (*PRICE_FIELDS, "volume")
+FIELDS = (*PRICE_FIELDS, "volume", "adj_volume")
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,12 @@ class RawTable:
     lines
         (N,) line in the file of every row; None where the file has no lines (Parquet).
     column_names
-        Field to the file's own name for it; a field that is missing here is named by its symbol.
+        Field and symbol (None in a long file) to the file's own name; a column that is missing
+        here is named by its symbol.
     notes
         What was mended or left out while reading.
+    maybe_symbols
+        Columns left out that may hold the symbols, where the table seems to hold one asset.
     """
 
     origin: str
@@ -73,8 +76,9 @@ class RawTable:
     fields: Mapping[str, FloatArray]
     symbol_of_row: IntArray | None = None
     lines: IntArray | None = None
-    column_names: Mapping[str, str] | None = None
+    column_names: Mapping[tuple[str, str | None], str] | None = None
     notes: tuple[str, ...] = ()
+    maybe_symbols: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -93,7 +97,8 @@ class RawTable:
 
     def column_name(self, field: str, symbol: str) -> str:
         """Return the file's own name of a column."""
-        return (self.column_names or {}).get(field, symbol)
+        names = self.column_names or {}
+        return names.get((field, symbol)) or names.get((field, None)) or symbol
 
     def keep(self, wanted: Sequence[str]) -> RawTable:
         """Keep the rows and columns of these symbols; unknown ones are ignored."""

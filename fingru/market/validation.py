@@ -99,10 +99,13 @@ def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding
     row = int(repeated[0])
     before = int(np.flatnonzero(keys == keys[row])[0])
     of_symbol = f" of {table.symbol_at(row, 0)}" if _one_symbol_a_row(table) else ""
+    mend = "keep one row for each date and symbol"
+    if table.maybe_symbols:
+        mend += f"; if {first_few(table.maybe_symbols)} holds the symbols, name it 'symbol'"
     yield refused(
         f"{table.origin} {table.row_name(row)}: {_day(sessions[row])}{of_symbol} stands there "
         f"already ({table.row_name(before)})",
-        "keep one row for each date and symbol",
+        mend,
         kind="duplicates",
         count=len(repeated),
     )

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fingru.market import load_prices
+from fingru.market.names import meaning_of
 
 SYMBOL = st.text(string.ascii_uppercase + string.digits + ".-^=", min_size=1, max_size=6).filter(
-    lambda s: s.strip(".") == s and s not in {"NAME", "ASSET", "TIC", "SYMBOL", "TICKER", "CON"}
-    and s not in {"DATE", "TIME", "CLOSE", "PRICE", "HIGH", "VOLUME", "VOL"}
-)  # fmt: skip
+    lambda s: s.strip(".") == s and s != "CON" and meaning_of(s).kind == "unknown"
+)
 
 
 @st.composite
@@ -93,14 +93,50 @@ BARS = pd.DataFrame(
 )
 
 
-def test_adjusted_close_scales_open_high_low_but_not_volume(tmp_path):
+def test_adjusted_close_scales_open_high_low_and_volume_inversely(tmp_path):
     BARS.to_csv(tmp_path / "X.csv")
     prices = load_prices(str(tmp_path / "X.csv"))
     np.testing.assert_array_equal(prices.close[:, 0], [5.25, 6.0, 11.5])
     np.testing.assert_allclose(prices.open[:, 0], [10 / 2, 11 / 2, 12], rtol=1e-15)
     np.testing.assert_allclose(prices.high[:, 0], [11 / 2, 12.5 / 2, 12.5], rtol=1e-15)
     np.testing.assert_allclose(prices.low[:, 0], [9.5 / 2, 10.5 / 2, 11], rtol=1e-15)
-    np.testing.assert_array_equal(prices.volume[:, 0], [100, 0, 300])
+    np.testing.assert_allclose(prices.volume[:, 0], [2 * 100, 0, 300], rtol=1e-15)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from(["computed", "given", "both"]))
+def test_money_traded_is_the_same_after_adjustment(tmp_path_factory, data, kind):
+    """volume * close is what was paid, whatever splits and dividends came later."""
+    n = data.draw(st.integers(3, 30))
+    close = data.draw(arrays(float, n, elements=st.floats(1, 1000), unique=True))
+    shares = data.draw(arrays(float, n, elements=st.integers(0, 10**9).map(float)))
+    splits = data.draw(arrays(float, n, elements=st.sampled_from([1.0, 1.0, 2.0, 7.0, 0.1])))
+    factor = 1 / np.append(np.cumprod(splits[::-1])[::-1][1:], 1.0)
+    columns = {"Close": close, "Volume": shares, "Adj. Close": close * factor}
+    if kind != "computed":
+        columns["Adj. Volume"] = shares / factor
+    if kind == "given":
+        del columns["Volume"]
+    path = tmp_path_factory.mktemp("money") / "X.csv"
+    pd.DataFrame(columns, pd.bdate_range("2020-01-01", periods=n, name="Date")).to_csv(path)
+    prices = load_prices(str(path))
+    money = (prices.volume * prices.close)[:, 0]
+    np.testing.assert_allclose(money, close * shares, rtol=1e-12)
+
+
+def test_volume_has_no_jump_on_the_day_of_a_split(tmp_path):
+    """A 7-for-1 split as Quandl's WIKI table told it: 200 million traded on every day."""
+    close = np.array([140.0, 140.0, 20.0, 20.0])
+    columns = {
+        "Close": close,
+        "Volume": 2e8 / close,
+        "Adj. Close": [20.0] * 4 + np.arange(4) * 0.1,
+    }
+    path = tmp_path / "WIKI.csv"
+    pd.DataFrame(columns, pd.bdate_range("2014-06-05", periods=4, name="Date")).to_csv(path)
+    prices = load_prices(str(path))
+    np.testing.assert_allclose(prices.volume * prices.close, 2e8)
+    assert prices.volume.max() / prices.volume.min() < 1.02
 
 
 def test_missing_adjusted_close_is_no_bar_and_said(tmp_path):

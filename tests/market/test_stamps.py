@@ -29,6 +29,16 @@ def parse(*texts):
         ("31-Jan-2020", "03-Feb-2020"),
         ("1580428800", "1580688000"),
         ("1580428800000", "1580688000000"),
+        ("1580428800.0", "1580688000"),
+        ("1580428800000", "1580688000000000"),
+        ("1580428800000000000", "1580688000"),
+        ("2020.01.31", "2020.02.03"),
+        ("2020/1/31", "2020/2/3"),
+        ("2020-01-31 00:00:00 UTC", "2020-02-03 00:00:00 UTC"),
+        ("1/31/2020 12:00:00 AM", "2/3/2020 12:00:00 AM"),
+        ("31.01.2020 00:00:00.000 GMT+0100", "03.02.2020 00:00:00.000 GMT+0100"),
+        ("20200131000000", "20200203000000"),
+        ("31-Jan-20", "03-Feb-20"),
     ],
 )
 def test_style_read_gives_the_dates(texts):
@@ -53,19 +63,21 @@ def test_offset_gives_utc():
     assert list(stamps.local.hour) == [9, 9, 13]
 
 
-def test_other_style_among_iso_names_the_odd_row():
-    with pytest.raises(DataError, match="line 3: '03/02/2020' leaves open"):
-        parse("2020-01-31", "03/02/2020")
+@pytest.mark.parametrize("odd", ["03/02/2020", "13/02/2020"])
+def test_other_style_among_year_first_names_the_odd_row_and_the_spreadsheet(odd):
+    with pytest.raises(DataError, match=f"line 3: '{odd}' is written another way.*spreadsheet"):
+        parse("2020-01-31", odd)
 
 
-@given(st.lists(st.dates(min_value=pd.Timestamp("1900-01-01").date()), min_size=1, unique=True))
+DATES = st.dates(pd.Timestamp("1700-01-01").date(), pd.Timestamp("2199-12-31").date())
+
+
+@given(st.lists(DATES, min_size=1, unique=True))
 def test_iso_round_trip(dates):
     assert list(parse(*(d.isoformat() for d in dates)).local.date) == dates
 
 
-@given(
-    st.lists(st.dates(pd.Timestamp("1950-01-01").date()), min_size=1, unique=True), st.booleans()
-)
+@given(st.lists(DATES, min_size=1, unique=True), st.booleans())
 def test_slashed_dates_are_right_or_refused(dates, day_first):
     style = "%d/%m/%Y" if day_first else "%m/%d/%Y"
     try:
@@ -74,3 +86,36 @@ def test_slashed_dates_are_right_or_refused(dates, day_first):
         assert all(d.day <= 12 for d in dates)
     else:
         assert list(stamps.local.date) == dates
+
+
+@pytest.mark.parametrize(
+    ("texts", "dates"),
+    [
+        (("94694400", "946684800", "1577836800"), ["1973-01-01", "2000-01-01", "2020-01-01"]),
+        (("-86400", "946684800"), ["1969-12-31", "2000-01-01"]),
+        (("1577836800.5", "1577836801"), ["2020-01-01 00:00:00.5", "2020-01-01 00:00:01"]),
+    ],
+)
+def test_numbers_of_time_are_read_exactly_by_their_length(texts, dates):
+    stamps = parse(*texts)
+    assert (stamps.local == pd.DatetimeIndex(pd.to_datetime(dates, format="ISO8601"))).all()
+    assert (stamps.offset == pd.Timedelta(0)).all()
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (("2020-01-02", "0001-01-01"), "line 3: the date 0001-01-01 is outside the years 1680"),
+        (("2020-01-02", "9999-12-31"), "line 3: the date 9999-12-31 is outside the years 1680"),
+        (("01/31/2020", "12/31/9999"), "line 3: the date 9999-12-31 is outside"),
+        (("1577836800", "9223372036854775807"), "line 3: '9223372036854775807' is a time outside"),
+        (("1577836800", "-99999999999"), "line 3: '-99999999999' is a time outside"),
+        (("45292", "45293"), "line 2: '45292' is a spreadsheet's number of a day"),
+        (("1.73379E+12", "1.73388E+12"), "line 2: '1.73379E\\+12' is a time that a spreadsheet"),
+        (("20200131", "202001312"), "line 3: '202001312' is not a date"),
+        (("1/31/2020 13:00 PM", "2/3/2020 1:00 AM"), "line 2"),
+    ],
+)
+def test_dates_that_cannot_be_are_refused_with_the_line(texts, said):
+    with pytest.raises(DataError, match=said):
+        parse(*texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ def read_source(source: str, assets: Sequence[str] | None, cache_dir: Path) -> R
         from fingru.market.sources.yahoo import read_yahoo
 
         return read_yahoo(rest.split(","), cache_dir, now=datetime.now(UTC))
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source):
+        raise DataError(f"{kind}:// addresses are not read", "download the file and give its path")
     if not source.strip():
         raise DataError("no data source was given", "give sample:us_stocks, yahoo:SPY or a path")
     from fingru.market.sources.files import read_path

@@ -10,9 +10,13 @@ import pandas as pd
 
 from fingru.errors import DataError
 from fingru.market.finding import first_few
-from fingru.market.layouts import Layout
+from fingru.market.layouts import Cell, Layout
+from fingru.market.names import meaning_of
+from fingru.market.nonprices import why_no_price
 from fingru.market.stamps import parse_stamps
 from fingru.market.table import FloatArray, IntArray, RawTable, Stamps
+
+_QUOTES = {"open", "high", "low"}
 
 
 @dataclass(frozen=True)
@@ -74,34 +78,100 @@ def build_table(file: FileColumns, symbols: Sequence[str]) -> RawTable:
     layout = file.layout
     stamps = file.stamps or _stamps(file)
     notes = list(stamps.notes)
-    if layout.ignored:
-        notes.append(f"columns not used: {first_few(layout.ignored)}")
     codes: IntArray | None = None
+    unused = layout.ignored
     if layout.kind == "long":
         symbols, codes = _symbols(file)
         fields = {c.field: file.numbers[c.position] for c in layout.cells}
-        names = {c.field: c.name for c in layout.cells}
     else:
-        fields = _grid(file, symbols)
-        names = {c.field: c.name for c in layout.cells} if layout.kind == "one asset" else {}
+        left_out = [c for c in layout.cells if _is_no_price(file, c, stamps)]
+        unused = (*unused, *(c.name for c in left_out))
+        symbols = [s for s in symbols if s not in {c.symbol for c in left_out}]
+        fields = _grid(file, symbols, len(stamps.local))
+    if unused:
+        notes.append(f"columns not used: {first_few(unused, 10)}")
+    names = {(c.field, c.symbol): c.name for c in layout.cells}
+    lost = _blank_zero_quotes(fields)
+    fields = _with_busy_volume(fields, notes)
+    if lost is not None:
+        count, row = lost
+        notes.append(
+            f"{file.origin}: {count} opens, highs or lows of zero were taken as missing, first at "
+            f"{file.row_name(row)}"
+        )
+    strange = tuple(n for n in unused if meaning_of(n).kind == "unknown" and n != "(unnamed)")
     return RawTable(
-        file.origin, stamps, tuple(symbols), fields, codes, file.lines, names, tuple(notes)
+        file.origin,
+        stamps,
+        tuple(symbols),
+        fields,
+        codes,
+        file.lines,
+        names,
+        tuple(notes),
+        strange if layout.kind == "one asset" else (),
     )
 
 
-def _grid(file: FileColumns, symbols: Sequence[str]) -> dict[str, FloatArray]:
+def _is_no_price(file: FileColumns, cell: Cell, stamps: Stamps) -> bool:
+    """Whether a column is left out because its name and its values say that it is no price.
+
+    Raises
+    ------
+    DataError
+        If only the values say so.
+    """
+    if not cell.doubt or cell.position not in file.numbers:
+        return False
+    expected = cell.doubt == "word"
+    why = why_no_price(file.numbers[cell.position], stamps.local, expected=expected)
+    if why is not None and not expected:
+        raise DataError(
+            f"{file.origin}, column {cell.name}: {why}, so they are no prices",
+            "delete the column, or choose the assets with --assets",
+        )
+    return why is not None
+
+
+def _grid(file: FileColumns, symbols: Sequence[str], n_rows: int) -> dict[str, FloatArray]:
     """Give every field a (N, A) grid."""
     column_of = {s: a for a, s in enumerate(symbols)}
-    n_rows = len(next(iter(file.texts.values())).codes) if file.texts else None
-    if n_rows is None and file.stamps is not None:
-        n_rows = len(file.stamps.local)
     fields: dict[str, FloatArray] = {}
     for cell in file.layout.cells:
+        if cell.symbol not in column_of:
+            continue
         if cell.field not in fields:
-            fields[cell.field] = np.full((n_rows or 0, len(symbols)), np.nan)
-        if cell.position in file.numbers and cell.symbol is not None:
+            fields[cell.field] = np.full((n_rows, len(symbols)), np.nan)
+        if cell.position in file.numbers:
             fields[cell.field][:, column_of[cell.symbol]] = file.numbers[cell.position]
     return fields
+
+
+def _blank_zero_quotes(fields: dict[str, FloatArray]) -> tuple[int, int] | None:
+    """Blank opens, highs and lows of zero, which vendors write where they have none.
+
+    Returns
+    -------
+    How many there are and the first row of one; None if there are none.
+    """
+    count, first = 0, -1
+    for name in _QUOTES & set(fields):
+        zero = fields[name] == 0
+        if zero.any():
+            fields[name] = np.where(zero, np.nan, fields[name])
+            row = int(np.flatnonzero(zero.reshape(len(zero), -1).any(axis=1))[0])
+            count, first = count + int(zero.sum()), row if first < 0 else min(first, row)
+    return (count, first) if count else None
+
+
+def _with_busy_volume(fields: dict[str, FloatArray], notes: list[str]) -> dict[str, FloatArray]:
+    """Take the number of price changes as the volume where that is zero everywhere."""
+    ticks = fields.pop("tick_volume", None)
+    volume = fields.get("volume")
+    if ticks is None or (volume is not None and np.nansum(volume) > 0):
+        return fields
+    notes.append("the tick volume (number of price changes) was taken as the volume")
+    return {**fields, "volume": ticks}
 
 
 def _stamps(file: FileColumns) -> Stamps:
@@ -115,7 +185,10 @@ def _stamps(file: FileColumns) -> Stamps:
             f"{date.values[p // len(time.values)]} {time.values[p % len(time.values)]}"
             for p in pairs
         ]
-    return parse_stamps(values, codes, file.origin, file.row_name)
+    name = file.layout.date_name
+    return parse_stamps(
+        values, codes, file.origin, lambda row: f"{file.row_name(row)}, column {name}"
+    )
 
 
 def _symbols(file: FileColumns) -> tuple[tuple[str, ...], IntArray]:

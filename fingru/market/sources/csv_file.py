@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +16,20 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from fingru.errors import DataError
-from fingru.market.layouts import Layout, find_layout, find_layout_of_pairs
+from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
+from fingru.market.names import meaning_of
 from fingru.market.sources.columns import FileColumns, TextColumn, build_table
-from fingru.market.table import IntArray, RawTable
+from fingru.market.sources.numbers import (
+    MISSING,
+    proves_decimal_point,
+    to_number,
+    to_numbers,
+    why_no_number,
+)
+from fingru.market.table import FloatArray, IntArray, RawTable
 
 _DELIMITERS = ",;\t|"
-_EMPTY = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "."})
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|Inf|INF|infinity|Infinity)")
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}|\d{1,2}[/.]\d{1,2}[/.]\d{2}")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_STAMP = re.compile(r"\d{4}([-./]\d{1,2}[-./]|\d{4})\d{0,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\d{9,}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> Ra
     if table.num_rows == 0:
         raise DataError(f"{path.name} has a header but no rows", "give a file with prices")
     texts = {i: _text_column(table, i) for i in _text_positions(text.layout)}
-    numbers = {c.position: table.column(str(c.position)).to_numpy() for c in cells}
+    numbers = _numbers(text, table, cells)
     symbols = tuple(dict.fromkeys(c.symbol for c in text.layout.cells if c.symbol is not None))
     lines = _line_numbers(text, table.num_rows)
     return build_table(FileColumns(path.name, text.layout, texts, numbers, lines), symbols)
@@ -96,11 +100,47 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
             f"{origin} has no header: its first line is {','.join(names)[:60]!r}",
             "begin the file with the column names, such as Date,Close",
         )
-    first = [row[0].strip().lower() if row else "" for row in rows]
-    if len(rows) > 1 and set(first[:2]) == {"price", "ticker"} and len(rows[1]) == len(names):
-        layout = find_layout_of_pairs(list(zip(names[1:], rows[1][1:], strict=True)), origin)
+    if len(rows) > 1 and _is_second_header(names, rows[1]):
+        above = [names[0], *_filled(names[1:])]
+        layout = find_layout_of_pairs(
+            list(zip(above[1:], _filled(rows[1][1:]), strict=True)), origin
+        )
         return layout, 3 if len(rows) > 2 and not any(rows[2][1:]) else 2
-    return find_layout(names, origin, symbol), 1
+    return find_layout(names, origin, symbol, rows[1] if len(rows) > 1 else ()), 1
+
+
+def _is_second_header(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether the second line holds names too: one line of fields and one of symbols.
+
+    Symbols may be numbers (0700), so a line of fields with repeats needs another line of names as
+    well, unless a date begins it.
+    """
+    if len(row) != len(names) or len(names) < 2 or _STAMP.match(row[0].strip()):
+        return False
+    lines = [
+        [meaning_of(n).kind in {"field", "other"} for n in r[1:] if n.strip()]
+        for r in (names, row)
+    ]
+    fields = [bool(line) and all(line) for line in lines]
+    if fields[0] == fields[1]:
+        return False
+    symbols = [n.strip() for n in (row if fields[0] else names)[1:] if n.strip()]
+    numeric = all(to_number(n, grouped=True, volume=True) is not None for n in symbols)
+    repeats = len({n.strip().lower() for n in names[1:]}) < len(names) - 1
+    return bool(symbols) and (not numeric or repeats or not row[0].strip())
+
+
+def _all_fields(names: Sequence[str]) -> bool:
+    kinds = [meaning_of(n).kind for n in names if n.strip()]
+    return bool(kinds) and set(kinds) <= {"field", "other"}
+
+
+def _filled(names: Sequence[str]) -> list[str]:
+    """Repeat a name over the empty cells after it, as merged cells of a spreadsheet are meant."""
+    out: list[str] = []
+    for name in names:
+        out.append(name if name.strip() or not out else out[-1])
+    return out
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -133,46 +173,66 @@ def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
 
 
 def _parse(text: _CsvText, numbers: list[int]) -> pa.Table:
+    """Read the columns, those of numbers as numbers if all cells are plain, else as text."""
     word = pa.dictionary(pa.int32(), pa.string())
     types: dict[str, pa.DataType] = {str(i): word for i in _text_positions(text.layout)}
-    types |= {str(i): pa.float64() for i in numbers}
-    try:
-        return pa_csv.read_csv(
-            io.BytesIO(text.content),
-            read_options=pa_csv.ReadOptions(
-                column_names=[str(i) for i in range(text.width)], skip_rows=text.header_lines
-            ),
-            parse_options=pa_csv.ParseOptions(delimiter=text.delimiter),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=list(types), column_types=types, null_values=sorted(_EMPTY)
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        _blame(text, {i: text.layout.numbers[i] for i in numbers})
-        raise DataError(f"{text.origin} cannot be read ({error})", "check the file") from error
+    for kind in (pa.float64(), word):
+        types |= {str(i): kind for i in numbers}
+        try:
+            return pa_csv.read_csv(
+                io.BytesIO(text.content),
+                read_options=pa_csv.ReadOptions(
+                    column_names=[str(i) for i in range(text.width)], skip_rows=text.header_lines
+                ),
+                parse_options=pa_csv.ParseOptions(delimiter=text.delimiter),
+                convert_options=pa_csv.ConvertOptions(
+                    include_columns=list(types), column_types=types, null_values=sorted(MISSING)
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            reason = error
+    _blame_row(text)
+    raise DataError(f"{text.origin} cannot be read ({reason})", "check the file") from reason
 
 
-def _blame(text: _CsvText, numbers: Mapping[int, str]) -> None:
-    """Raise at the first ragged row or the first cell that should be a number and is none."""
+def _blame_row(text: _CsvText) -> None:
+    """Raise at the first row with more or fewer columns than the header."""
     for line, row in _rows(text):
-        where = f"{text.origin} line {line}"
         if len(row) != text.width:
             raise DataError(
-                f"{where} has {len(row)} columns, the header has {text.width}",
+                f"{text.origin} line {line} has {len(row)} columns, the header has {text.width}",
                 "a cell with a comma inside needs quotes, and a decimal comma must be a point",
             )
-        for position, name in numbers.items():
-            cell = row[position].strip()
-            if cell not in _EMPTY and not _NUMBER.fullmatch(cell):
-                raise DataError(f"{where}, column {name}: {cell!r} is no number", _mend(cell))
 
 
-def _mend(cell: str) -> str:
-    if _THOUSANDS.fullmatch(cell):
-        return "write numbers without thousands separators (1234.5)"
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return "write numbers with a decimal point (1.5), not a comma"
-    return "write a plain number, or leave the cell empty where there was no trade"
+def _numbers(text: _CsvText, table: pa.Table, cells: Sequence[Cell]) -> dict[int, FloatArray]:
+    """Values of the columns of numbers, read from text where some cell is no plain number.
+
+    Raises
+    ------
+    DataError
+        At the first cell that is no number.
+    """
+    columns = {c: table.column(str(c.position)) for c in cells}
+    if not any(pa.types.is_dictionary(column.type) for column in columns.values()):
+        return {c.position: column.to_numpy() for c, column in columns.items()}
+    words = {c: _text_column(table, c.position) for c in columns}
+    grouped = proves_decimal_point(v for column in words.values() for v in column.values)
+    found, blame = {}, []
+    for cell, column in words.items():
+        volume = cell.field in {"volume", "adj_volume", "tick_volume"}
+        values, bad = to_numbers(column.values, grouped=grouped, volume=volume)
+        found[cell.position] = values[column.codes]
+        if bad is not None:
+            blame.append((int(np.flatnonzero(column.codes == bad)[0]), cell, column.values[bad]))
+    if blame:
+        row, cell, value = min(blame, key=lambda b: (b[0], b[1].position))
+        line = _line_numbers(text, table.num_rows)[row]
+        raise DataError(
+            f"{text.origin} line {line}, column {cell.name}: {value!r} is no number",
+            why_no_number(value),
+        )
+    return found
 
 
 def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:

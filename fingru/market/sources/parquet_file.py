@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.layouts import Layout, find_layout, find_layout_of_pairs
+from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
 from fingru.market.sources.columns import FileColumns, TextColumn, build_table
+from fingru.market.sources.numbers import proves_decimal_point, to_numbers
+from fingru.market.stamps import refuse_implausible
 from fingru.market.table import FloatArray, RawTable, Stamps
 
 
@@ -70,7 +73,7 @@ def table_of_frame(
     cells = layout.cells
     if layout.kind == "wide" and assets is not None:
         cells = tuple(c for c in cells if c.symbol in set(assets))
-    numbers = {c.position: _floats(frame.iloc[:, c.position], origin, c.name) for c in cells}
+    numbers = {c.position: _floats(frame.iloc[:, c.position], origin, c) for c in cells}
     texts = {} if layout.symbol is None else {layout.symbol: _text(frame.iloc[:, layout.symbol])}
     stamps = _typed_stamps(frame, layout, origin)
     if stamps is None:
@@ -99,20 +102,28 @@ def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
         first, second = (frame.columns.get_level_values(k)[1:] for k in (0, 1))
         pairs = [(str(a), str(b)) for a, b in zip(first, second, strict=True)]
         return find_layout_of_pairs(pairs, origin)
-    return find_layout([str(c) for c in frame.columns], origin, symbol)
+    sample = ["" if pd.isna(v) else str(v) for v in frame.iloc[0]]
+    layout = find_layout([str(c) for c in frame.columns], origin, symbol, sample)
+    times = {i for i, t in enumerate(frame.dtypes) if t.kind in "mM"}
+    cells = tuple(c for c in layout.cells if c.position not in times)
+    left_out = tuple(c.name for c in layout.cells if c.position in times)
+    return replace(layout, cells=cells, ignored=(*layout.ignored, *left_out))
 
 
-def _floats(column: pd.Series, origin: str, name: str) -> FloatArray:
-    if not pd.api.types.is_numeric_dtype(column):
-        numbers = pd.to_numeric(column, errors="coerce")
-        bad = np.flatnonzero(numbers.isna() & column.notna())
-        if bad.size:
-            raise DataError(
-                f"{origin} row {bad[0] + 1}, column {name}: {column.iloc[bad[0]]!r} is no number",
-                "store the column as numbers",
-            )
-        column = numbers
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+def _floats(column: pd.Series, origin: str, cell: Cell) -> FloatArray:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    words = _text(column)
+    volume = cell.field in {"volume", "adj_volume", "tick_volume"}
+    grouped = proves_decimal_point(words.values)
+    values, bad = to_numbers(words.values, grouped=grouped, volume=volume)
+    if bad is not None:
+        row = int(np.flatnonzero(words.codes == bad)[0]) + 1
+        raise DataError(
+            f"{origin} row {row}, column {cell.name}: {words.values[bad]!r} is no number",
+            "store the column as numbers",
+        )
+    return values[words.codes]
 
 
 def _text(column: pd.Series) -> TextColumn:
@@ -126,10 +137,12 @@ def _typed_stamps(frame: pd.DataFrame, layout: Layout, origin: str) -> Stamps | 
     column = frame.iloc[:, layout.dates[0]]
     if not pd.api.types.is_datetime64_any_dtype(column):
         return None
+    where = f"column {layout.date_name}"
     if column.isna().any():
         row = int(np.flatnonzero(column.isna())[0]) + 1
         raise DataError(f"{origin} row {row} has no date", "fill it in or delete the row")
     index = pd.DatetimeIndex(column)
+    refuse_implausible(index, origin, lambda row: f"row {row + 1}, {where}")
     if index.tz is None:
         return Stamps(index)
     local = index.tz_localize(None)

@@ -1,0 +1,106 @@
+"""Columns of a wide file whose values are no prices, whatever their names say.
+
+Counts of rows, time stamps and parts of the date grow without risk, and volumes come straight back
+from every jump: as prices they would be traded at Sharpe ratios made of nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fingru.market.table import FloatArray
+
+_ENOUGH = 8
+_ENOUGH_FOR_VOLUME = 30
+_VOLUME_STEP = 0.1
+_VOLUME_REVERSAL = -0.2
+_EXACT = 1e-9
+
+
+def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool) -> str | None:
+    """Say what a column of numbers is if it is no price.
+
+    It is none if its values are a straight line in the row number or in time; if each is the year,
+    month, day, weekday, week or quarter of its row's date; or if they move by 10 % or more on half
+    of the rows and the autocorrelation of their log changes is below -0.2, as volumes do.
+
+    Parameters
+    ----------
+    values
+        (N,), NaN where empty.
+    dates
+        (N,) of the rows, in the order of the file.
+    expected
+        Whether the name says so already, so that three rows are enough instead of eight (thirty
+        for a volume).
+
+    Returns
+    -------
+    What the values do, or None if they may be prices.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2024-01-01", periods=9)
+    >>> why_no_price(np.arange(9.0), days, expected=False)
+    'its values count the rows'
+    >>> why_no_price(np.array([5, 6, 5, 4, 5, 7, 8, 7, 6.0]), days, expected=False) is None
+    True
+    """
+    rows = np.flatnonzero(np.isfinite(values))
+    if rows.size < (3 if expected else _ENOUGH):
+        return None
+    known, days = values[rows], dates[rows]
+    if _is_line(known, rows.astype(float)):
+        return "its values count the rows"
+    since = (days - days[0]) / pd.Timedelta(days=1)
+    if _is_line(known, np.asarray(since, dtype=float)):
+        return "its values count the time"
+    if part := _part_of_date(known, days):
+        return f"its values are the {part} of each row's date"
+    if rows.size >= _ENOUGH_FOR_VOLUME and _comes_straight_back(known, days):
+        return "its values jump and come straight back, as volumes do"
+    return None
+
+
+def _is_line(values: FloatArray, x: FloatArray) -> bool:
+    """Whether ``values = a + b x`` with b other than 0, to rounding."""
+    span = x[-1] - x[0]
+    if span == 0 or values[-1] == values[0]:
+        return False
+    line = values[0] + (values[-1] - values[0]) * ((x - x[0]) / span)
+    scale = max(float(np.abs(values).max()), 1.0)
+    return bool(np.max(np.abs(line - values)) <= _EXACT * scale)
+
+
+def _part_of_date(values: FloatArray, days: pd.DatetimeIndex) -> str | None:
+    if (values != np.rint(values)).any():
+        return None
+    weekday = days.day_of_week.to_numpy()
+    parts: dict[str, list[Any]] = {
+        "year": [days.year],
+        "month": [days.month],
+        "day": [days.day],
+        "weekday": [weekday, weekday + 1, (weekday + 1) % 7, (weekday + 1) % 7 + 1],
+        "day of the year": [days.day_of_year],
+        "week": [days.isocalendar().week],
+        "quarter": [days.quarter],
+    }
+    for name, ways in parts.items():
+        if any(np.array_equal(values, np.asarray(w, dtype=float)) for w in ways):
+            return name
+    return None
+
+
+def _comes_straight_back(values: FloatArray, days: pd.DatetimeIndex) -> bool:
+    if (values < 0).any():
+        return False
+    ordered = values[np.argsort(days.asi8, kind="stable")]
+    steps = np.diff(np.log(ordered[ordered > 0]))
+    if steps.size < _ENOUGH_FOR_VOLUME - 1 or np.median(np.abs(steps)) < _VOLUME_STEP:
+        return False
+    spread = steps - steps.mean()
+    lagged = float(np.sum(spread[1:] * spread[:-1]) / np.sum(spread**2))
+    return lagged < _VOLUME_REVERSAL
