@@ -14,6 +14,10 @@ if str(_HERE.parent) not in sys.path:
     sys.path.insert(0, str(_HERE.parent))
 
 
+from dashboard import screen  # noqa: E402 - found by the path above
+from fingru.errors import StoreError  # noqa: E402
+
+
 def main() -> None:
     """Set the frame of the app and run the chosen page."""
     st.set_page_config(
@@ -27,7 +31,11 @@ def main() -> None:
         st.Page(_HERE / "views" / "compare.py", title="Compare", url_path="compare"),
         st.Page(_HERE / "views" / "glossary.py", title="Glossary", url_path="glossary"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    try:
+        page.run()
+    except StoreError as error:  # such as an altered file, or a database that is not reached
+        st.error(screen.plain(str(error)))
 
 
 main()

@@ -16,6 +16,9 @@ from fingru.report.provenance import header, warnings_of
 from fingru.report.table import Table
 from fingru.report.theme import describe
 
+SHOWN = ("done", "altered")
+"""Statuses of runs that have results; an altered one says so in every header."""
+
 AXIS_TEXT = "#797979"
 """As readable on white as on the dark background; a chart does not notice a change of theme."""
 
@@ -147,7 +150,7 @@ def choose_run() -> str:
         st.warning(f"There is no run {plain(wanted)} here; this is the newest one.")
     run_id = str(picked or newest)
     row = next(row for row in rows if row["id"] == run_id)
-    if row["status"] != "done":
+    if row["status"] not in SHOWN:
         _unfinished(row)
         st.stop()
     try:

@@ -1,6 +1,6 @@
 """Stored runs for the pages: found, loaded once, drawn once.
 
-Everything is cached by run id and by the time stamp of the run's manifest, so a page never shows
+Everything is cached by run id and by the time stamps of the run's files, so a page never shows
 an old state of a run, and going back to a run costs nothing.
 """
 
@@ -33,8 +33,9 @@ from fingru.report.html import render_html
 from fingru.report.table import Table
 from fingru.report.tables import evidence_tables, profit_tables, table_of
 from fingru.store.listing import list_runs
-from fingru.store.runs import MANIFEST, RunDirectory
+from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
+from fingru.store.verify import explaining_changes
 
 SPARK_POINTS = 60
 _DRAWERS: dict[str, Callable[..., go.Figure]] = {
@@ -72,13 +73,14 @@ def runs_root() -> Path:
 
 def listed() -> list[dict[str, Any]]:
     """One row per stored run, newest first; see ``fingru.store.listing.list_runs``."""
-    return list_runs(runs_root())
+    return list_runs(runs_root(), StoreSettings().url)
 
 
 def stamp_of(run_id: str) -> str:
-    """Changes whenever the run's manifest does."""
-    found = (runs_root() / run_id / MANIFEST).stat()
-    return f"{runs_root()}:{found.st_mtime_ns}:{found.st_size}"
+    """Changes whenever a file of the run does (those of its models aside)."""
+    folder = runs_root() / run_id
+    looks = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.is_file()]
+    return f"{folder}:{sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)}"
 
 
 def load(run_id: str) -> BacktestResult:
@@ -88,7 +90,9 @@ def load(run_id: str) -> BacktestResult:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the run")
 def _load(run_id: str, stamp: str) -> BacktestResult:  # noqa: ARG001 - part of the cache key
-    return loading.load_result(RunDirectory(runs_root() / run_id))
+    run = RunDirectory(runs_root() / run_id)
+    with explaining_changes(run):
+        return loading.load_result(run)
 
 
 def draw(run_id: str, name: str, /, **options: object) -> go.Figure:
@@ -100,7 +104,8 @@ def draw(run_id: str, name: str, /, **options: object) -> go.Figure:
 def _draw(
     run_id: str, stamp: str, name: str, options: tuple[tuple[str, object], ...]
 ) -> go.Figure:
-    return _DRAWERS[name](_load(run_id, stamp), **dict(options))
+    with explaining_changes(RunDirectory(runs_root() / run_id)):
+        return _DRAWERS[name](_load(run_id, stamp), **dict(options))
 
 
 def table(run_id: str, name: str) -> Table:
@@ -110,13 +115,15 @@ def table(run_id: str, name: str) -> Table:
 
 @st.cache_data(max_entries=200, show_spinner="Reading the run")
 def _table(run_id: str, stamp: str, name: str) -> Table:
-    return table_of(_load(run_id, stamp), name)
+    with explaining_changes(RunDirectory(runs_root() / run_id)):
+        return table_of(_load(run_id, stamp), name)
 
 
 def evidence(run_id: str) -> dict[str, Table]:
     """Where the profit came from and how much may be luck; {} for a run that stored neither."""
     result = load(run_id)
-    return {**profit_tables(result), **evidence_tables(result)}
+    with explaining_changes(RunDirectory(runs_root() / run_id)):
+        return {**profit_tables(result), **evidence_tables(result)}
 
 
 def report_page(run_id: str) -> str:

@@ -6,6 +6,27 @@ decides exit codes. Anything that is not a ``FingruError`` is a bug and keeps it
 
 from __future__ import annotations
 
+import re
+
+_URL_PASSWORD = re.compile(r"(:/+[^\s:/@'\"]*:)(?:[^\s'\"]*|[^\n@]*)(?=@)")
+_NAMED_PASSWORD = re.compile(
+    r"(\b\w*(?:password|passwd|passphrase|pwd)=)[^&\s'\"]+", re.IGNORECASE
+)
+MASK = "***"
+
+
+def masked(text: str) -> str:
+    """Hide the passwords of URLs in a text; everything that fingru writes or says goes through it.
+
+    Examples
+    --------
+    >>> masked("cannot reach postgresql://me:s3cret@host/db?sslpassword=x")
+    'cannot reach postgresql://me:***@host/db?sslpassword=***'
+    """
+    if ":/" in text:
+        text = _URL_PASSWORD.sub(rf"\1{MASK}", text)
+    return _NAMED_PASSWORD.sub(rf"\1{MASK}", text) if "=" in text else text
+
 
 class FingruError(Exception):
     """Something the user can mend; the message names the thing and the mend.
@@ -21,9 +42,9 @@ class FingruError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, mend: str = "") -> None:
-        self.problem = problem
-        self.mend = mend
-        super().__init__(f"{problem}: {mend}" if mend else problem)
+        self.problem = masked(problem)
+        self.mend = masked(mend)
+        super().__init__(f"{self.problem}: {self.mend}" if mend else self.problem)
 
 
 class DataError(FingruError):

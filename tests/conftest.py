@@ -27,6 +27,12 @@ def _only_loopback(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch):
+    """No test writes to the store of whoever runs the tests."""
+    monkeypatch.delenv("FINGRU_STORE_URL", raising=False)
+
+
 def make_panel(n_sessions=600, n_assets=3, seed=0, *, ohlcv=False) -> Prices:
     """Random walk prices with volatility clusters on business days."""
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ SCALES = {"Auto": None, "Linear": False, "Log": True}
 def main() -> None:
     """Choose runs and compare them."""
     st.title("Compare", anchor=False)
-    known = [row["id"] for row in stored.listed() if row["status"] == "done"]
+    known = [row["id"] for row in stored.listed() if row["status"] in screen.SHOWN]
     if len(known) < 2:
         screen.no_runs() if not known else st.info("One finished run has nothing to compare with.")
         return
@@ -35,6 +35,9 @@ def main() -> None:
     except StoreError as error:
         st.error(screen.plain(str(error)))
         return
+    for run_id, result in zip(chosen, results, strict=True):
+        for change in result.manifest.get("altered") or []:
+            st.error(screen.plain(f"{run_id} was altered since it ended: {change}."))
     scale = st.segmented_control(
         "Scale", list(SCALES), default="Auto", required=True, key="cmp_scale", bind="query-params"
     )

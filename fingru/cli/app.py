@@ -18,7 +18,7 @@ import typer
 from fingru import __version__
 from fingru.cli import backtest, dashboard, data, leakcheck, live, models, nulltest, runs, tune
 from fingru.cli.interrupts import stop_signals
-from fingru.errors import FingruError, FingruWarning
+from fingru.errors import FingruError, FingruWarning, masked
 
 app = typer.Typer(
     name="fingru",
@@ -79,7 +79,7 @@ def run() -> NoReturn:
 def _stop(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # a terminal that was closed
         sys.stdout.flush()
-        sys.stderr.write(message + "\n")
+        sys.stderr.write(masked(message) + "\n")
     sys.exit(code)
 
 
@@ -92,7 +92,7 @@ def _explain_os_error(error: OSError) -> str:
 
 def _keep_traceback() -> str:
     """Keep the traceback of a bug in a file, so that the terminal shows one message."""
-    text = traceback.format_exc()
+    text = masked(traceback.format_exc())
     if os.environ.get("FINGRU_TRACEBACK"):
         return "this is a bug in fingru\n" + text
     handle, name = tempfile.mkstemp(prefix="fingru-traceback-", suffix=".txt")
@@ -112,7 +112,7 @@ def _show_warning(
 ) -> None:
     """Show fingru's own warnings as one line; those of libraries are not the user's to mend."""
     if issubclass(category, FingruWarning):
-        sys.stderr.write(f"warning: {message}\n")
+        sys.stderr.write(masked(f"warning: {message}\n"))
 
 
 def _show_version(wanted: bool) -> None:

@@ -99,14 +99,20 @@ def _settings_of(
     from fingru.store.settings import StoreSettings
 
     others = [key for key, value in flags.items() if value is not None and key != "store.runs"]
-    if file is not None or sets or others:
+    others += [text for text in sets or () if not text.startswith("store.url=")]
+    if file is not None or others:
         raise ConfigError(
             "--resume goes on with the settings of the stored run",
-            "give no other settings beside it",
+            "give no other settings beside it but --runs and --set store.url=URL",
         )
     root = runs or StoreSettings().runs
-    stored = RunDirectory.open(root, resume).manifest["config"]
-    stored["store"]["runs"] = str(root)
+    stored = RunDirectory.open(root, resume).config
+    given = opt.configuration(None, sets, {}).store.url
+    stored["store"] = {
+        **stored["store"],
+        "runs": str(root),
+        **({} if given is None else {"url": given}),
+    }
     return make_config(stored)
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +15,7 @@ from fingru.cli import options as opt
 
 
 def dashboard(
+    config: opt.ConfigFile = None,
     runs: opt.Runs = None,
     port: Annotated[
         int, typer.Option(min=1024, max=65535, metavar="PORT", help="Port on 127.0.0.1.")
@@ -22,16 +24,20 @@ def dashboard(
     """Open the web UI over the stored runs, on 127.0.0.1."""
     from fingru.bundled import bundled_path
     from fingru.errors import ConfigError
-    from fingru.store.settings import StoreSettings
+    from fingru.store.settings import URL_VARIABLE
 
     _check_free(port)
-    root = (runs or StoreSettings().runs).resolve()
+    store = opt.store_of(config, runs)
+    root = Path(os.path.realpath(store.runs))
     if runs is not None and not root.is_dir():
         raise ConfigError(f"there is no folder {root}", "give the folder of runs to --runs")
     command = [sys.executable, "-m", "streamlit", "run", str(bundled_path("dashboard/app.py"))]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     typer.echo(f"dashboard: http://127.0.0.1:{port}  (Ctrl-C stops it)")
-    _become(command, {**os.environ, "FINGRU_RUNS": str(root)})
+    environment = {**os.environ, "FINGRU_RUNS": str(root)}
+    if store.url is not None:
+        environment[URL_VARIABLE] = store.url
+    _become(command, environment)
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -140,8 +141,11 @@ def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: boo
     from fingru.retrain.crontab import cron_trigger
     from fingru.retrain.schedule import run_schedule
     from fingru.store.files import write_bytes_atomic
+    from fingru.store.settings import URL_VARIABLE
 
     cron_trigger(*when)  # refused before anything is written
+    if settings.store.url is not None:  # the file keeps it without its password
+        os.environ[URL_VARIABLE] = settings.store.url
     file = settings.store.models / "schedule.toml"
     write_bytes_atomic(file, to_toml(settings).encode())
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # libraries: warnings

@@ -187,9 +187,10 @@ def store_of(file: Path | None, runs: Path | None) -> StoreSettings:
 
 def existing_database(store: StoreSettings) -> Database | None:
     """Open the database of the runs, without making one where there is none."""
-    from fingru.store.database import FILE_NAME, open_database
+    from fingru.store.database import open_database
+    from fingru.store.home import has_database
 
-    if store.url is None and not (store.runs / FILE_NAME).exists():
+    if not has_database(store.runs, store.url):
         return None
     return open_database(store.runs, store.url)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fingru.errors import masked
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -63,7 +65,7 @@ def plain_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -
 
 def say(message: str) -> None:
     """Tell a person something on stderr."""
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(masked(message) + "\n")
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,8 @@ from fingru.cli.output import plain_table, print_json, print_tables, say
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from fingru.store.runs import RunDirectory
 
 app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
 
@@ -40,18 +44,31 @@ def show(
     json: opt.Json = False,
 ) -> None:
     """Tables of one run, as its backtest printed them."""
-    from fingru.report.loading import load_result
+    from fingru.report.loading import load_result, shown_manifest
+    from fingru.report.terminal import render_tables
     from fingru.store.runs import RunDirectory
 
     run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
-    if json:
-        metrics = run.metrics if run.status == "done" else {}
-        print_json({"run_directory": str(run.path), "manifest": run.manifest, **metrics})
-        return
-    from fingru.report.terminal import render_tables
-
-    print_tables(*render_tables(load_result(run)))
+    with _telling_changes(run):
+        if json:
+            manifest = shown_manifest(run)
+            metrics = run.metrics if run.status == "done" else {}
+            about = {"run_directory": str(run.path), "status": manifest["status"]}
+            print_json({**about, "manifest": manifest, **metrics})
+            return
+        print_tables(*render_tables(load_result(run)))
     say(f"report: {run.report}")
+
+
+@contextmanager
+def _telling_changes(run: RunDirectory) -> Iterator[None]:
+    """Say on stderr what was changed in a run since it ended; what cannot be shown is refused."""
+    from fingru.store.verify import explaining_changes
+
+    with explaining_changes(run) as changes:
+        for change in changes:
+            say(f"warning: run {run.run_id} is altered: {change.message}")
+        yield
 
 
 @app.command()
@@ -73,12 +90,16 @@ def compare(
     if len(run_ids) < 2:
         raise StoreError("one run cannot be compared", "name two or more")
     root = opt.store_of(config, runs).runs
-    results = [load_result(RunDirectory.open(root, run_id)) for run_id in run_ids]
-    comparison = compare_runs(results)
-    if json:
-        print_json({table.title: table.frame.to_dict(orient="records") for table in comparison})
-    else:
-        print_tables(*(render_table(table) for table in comparison))
+    found = [RunDirectory.open(root, run_id) for run_id in run_ids]
+    with ExitStack() as telling:
+        for run in found:
+            telling.enter_context(_telling_changes(run))
+        comparison = compare_runs([load_result(run) for run in found])
+        if json:
+            rows = {table.title: table.frame.to_dict(orient="records") for table in comparison}
+            print_json(rows)
+        else:
+            print_tables(*(render_table(table) for table in comparison))
 
 
 @app.command()
@@ -141,7 +162,8 @@ def report(
     from fingru.store.runs import RunDirectory
 
     run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
-    page = render_html(load_result(run))
+    with _telling_changes(run):
+        page = render_html(load_result(run))
     if output is None:
         run.write_text("report.html", page)
     else:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from fingru.config.refusals import explain
 from fingru.config.sections import Config
 from fingru.errors import ConfigError
+from fingru.store.settings import WITH_PASSWORD
 
 
 def load_config(
@@ -54,7 +55,7 @@ def make_config(values: Mapping[str, Any]) -> Config:
 
 def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
     """Copy a configuration with some dotted keys changed, such as ``{"model.hidden": 32}``."""
-    values = config.model_dump(mode="json")
+    values = config.model_dump(mode="json", context=WITH_PASSWORD)
     for key, value in changes.items():
         _set_dotted(values, key, value)
     return make_config(values)

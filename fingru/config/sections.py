@@ -128,7 +128,7 @@ class Config(Settings):
     leak_check: LeakCheckSettings = LeakCheckSettings()
     null_test: NullTestSettings = NullTestSettings()
     retrain: RetrainSettings = RetrainSettings()
-    store: StoreSettings = StoreSettings()
+    store: StoreSettings = Field(default_factory=StoreSettings)  # it looks at the environment
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="decides every random number of the run"
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.store.runs import RunDirectory
+from fingru.store.strict_json import to_json_value
+from fingru.store.verify import changes_since_end
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +32,12 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
     ------
     StoreError
         If the run has not finished, or a file is missing or damaged.
+
+    A run that was changed since it ended is loaded as far as it can be; its manifest then has the
+    status ``altered`` and the differences as sentences under ``altered``, which every page shows.
     """
     run = RunDirectory(run_directory) if isinstance(run_directory, Path) else run_directory
-    manifest = run.manifest
+    manifest = shown_manifest(run)
     if run.status != "done":
         raise StoreError(
             f"run {run.run_id} is {run.status}, so it has no results yet",
@@ -40,9 +45,12 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
             if run.status != "running"
             else "wait until it is done",
         )
+    for key, kind in {"data": dict, "strategy": str}.items():
+        if not isinstance(manifest.get(key), kind):
+            raise StoreError(f"{run.path}: the manifest has no {key}", "restore it from a copy")
     return BacktestResult(
         manifest=manifest,
-        metrics=run.metrics,
+        metrics=_metrics(run),
         forecasts=_checked(run.forecasts, run, "forecasts"),
         weights=_checked(run.weights, run, "weights"),
         trades=_checked(run.trades, run, "trades"),
@@ -50,6 +58,25 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
         training=_checked(run.training, run, "training"),
         attribution=run.attribution,
     )
+
+
+def shown_manifest(run: RunDirectory) -> dict[str, Any]:
+    """Manifest of a run as it may be shown: with what was changed since, and no password."""
+    manifest: dict[str, Any] = to_json_value(run.manifest)  # type: ignore[assignment]
+    if changes := changes_since_end(run):
+        manifest |= {"status": "altered", "altered": [change.message for change in changes]}
+    return manifest
+
+
+def _metrics(run: RunDirectory) -> dict[str, Any]:
+    metrics = run.metrics
+    strategies = metrics.get("strategies")
+    if not isinstance(strategies, dict) or not isinstance(metrics.get("forecasts"), dict):
+        raise StoreError(
+            f"run {run.run_id} is damaged: its metrics.json holds no metrics",
+            "restore it, or run the backtest again",
+        )
+    return metrics
 
 
 _COLUMNS = {

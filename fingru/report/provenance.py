@@ -102,7 +102,10 @@ def header(result: BacktestResult) -> dict[str, str]:
 
 def warnings_of(result: BacktestResult) -> list[str]:
     """What a reader must know before believing any number."""
-    found = []
+    found = [
+        f"Altered since the run ended: {change}. The numbers here may be anybody's."
+        for change in result.manifest.get("altered") or []
+    ]
     if configuration(result).get("simulation.fill") == "same_close":
         found.append(
             "Trades are filled at the close they were decided on. Nobody can do this; the result "

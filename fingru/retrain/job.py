@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from fingru.live import (
 from fingru.market.prices import Prices
 from fingru.retrain.gate import GateDecision, judge
 from fingru.store.database import Database, open_database
+from fingru.store.files import lock_file
 from fingru.store.registry import (
     Decision,
     NewModel,
@@ -172,7 +174,7 @@ def _crown(
 def _register(
     database: Database, model: TrainedModel, scores: dict[str, Any], now: datetime
 ) -> None:
-    path = str(model.path.resolve())
+    path = os.path.realpath(model.path)
     data = model.job["data"]["sha256"]
     register_model(database, NewModel(model.model_id, path, data, scores, now))
 
@@ -180,26 +182,11 @@ def _register(
 @contextmanager
 def _alone(models: Path) -> Iterator[None]:
     """Refuse to run beside another retraining, as when cron fires before the last one ended."""
-    import os
-    import sys
-
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
     try:
         models.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(models / ".retrain.lock", os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise StoreError(
             f"cannot write {models}: {error.strerror}", "choose another with store.models"
         ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise StoreError(f"another retraining works in {models}", "wait for it to end") from error
-    else:
+    with lock_file(models / ".retrain.lock", 0.0, f"another retraining works in {models}"):
         yield
-    finally:
-        os.close(descriptor)

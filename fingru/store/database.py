@@ -6,6 +6,7 @@ and writers of several processes wait for each other; PostgreSQL by URL.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from fingru.errors import StoreError
+from fingru.errors import StoreError, masked
 from fingru.store import schema
 from fingru.store.files import storage_error
+from fingru.store.home import FILE_NAME, check_home, is_postgres, parse_url, remember_home
 
-FILE_NAME = "fingru.sqlite"
 BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 10
 _SETUP_LOCK = 0x66696E67  # any constant that all fingru processes share
 
 
@@ -39,7 +41,12 @@ class Database:
         url = self.engine.url
         if url.get_backend_name() == "sqlite":
             return str(url.database)
-        return url.render_as_string(hide_password=True)
+        return masked(url.render_as_string(hide_password=True))
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened for reading alone, because nothing may be written there."""
+        return self.engine.url.query.get("mode") == "ro"
 
 
 def open_database(
@@ -59,15 +66,31 @@ def open_database(
     Raises
     ------
     StoreError
-        If it cannot be opened, is of another version, or its driver is not installed.
+        If it cannot be opened, is of another version, or its driver is not installed; or if the
+        runs of the folder are counted in another one (``home.check_home``).
     """
-    if url is None:
+    given = None if url is None else parse_url(url)
+    check_home(root, url)
+    if given is None:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, "create", root) from error
-    database = Database(_engine(_resolve(root, url), busy_timeout_s))
-    _check_version(database)
+    database = open_url(_beside(root) if given is None else given, busy_timeout_s)
+    remember_home(root, url)
+    return database
+
+
+def open_url(url: URL, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
+    """Open a database by its address alone; ``open_database`` asks first whose it is."""
+    try:
+        database = Database(_engine(url, busy_timeout_s))
+        _check_version(database)
+    except (TypeError, ValueError, OverflowError) as error:  # of a driver: a strange query part
+        raise StoreError(
+            f"the database {masked(url.render_as_string())} cannot be used: {error}",
+            "check store.url",
+        ) from error
     return database
 
 
@@ -87,24 +110,22 @@ def writing(database: Database) -> Iterator[Connection]:
             yield locked
 
 
-def _resolve(root: Path, url: str | None) -> URL:
-    if url is None:
-        return URL.create("sqlite+pysqlite", database=str((root / FILE_NAME).resolve()))
-    try:
-        resolved = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(
-            "store.url is not a database URL",
-            "write it as postgresql://user:password@host:5432/database",
-        ) from error
-    if resolved.drivername in ("postgresql", "postgres"):
-        return resolved.set(drivername="postgresql+psycopg")
-    return resolved
+def _beside(root: Path) -> URL:
+    """The file beside the runs; for reading alone where nothing can be written."""
+    file = Path(os.path.realpath(root / FILE_NAME))
+    if not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return URL.create("sqlite+pysqlite", database=str(file))
+    query = {"uri": "true", "mode": "ro"}
+    if not os.access(file.parent, os.W_OK) and not file.with_name(f"{FILE_NAME}-wal").exists():
+        query["immutable"] = "1"  # else SQLite wants to make its shared memory there
+    return URL.create("sqlite+pysqlite", database=file.as_uri(), query=query)
 
 
 def _engine(url: URL, busy_timeout_s: float) -> Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
     arguments: dict[str, Any] = {"timeout": busy_timeout_s} if is_sqlite else {}
+    if is_postgres(url):
+        arguments["connect_timeout"] = CONNECT_TIMEOUT_S
     try:
         # NullPool: no connection outlives its use, so none is shared by a forked process.
         engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
@@ -198,14 +219,18 @@ def _create_tables(database: Database) -> None:
         connection.execute(insert(schema.schema_version).values(version=schema.VERSION))
 
 
+_REBUILD = (
+    "it is damaged; `fingru store rebuild` with the same --runs and --config keeps it under "
+    "another name and makes ledger, registry and index anew from what runs and models store"
+)
 _MENDS = {
     "locked": "another process is writing to it; wait for it to end and try again",
     "readonly": "make it writable, or choose another folder with --runs",
     "unable to open": "check the folder and its permissions, or choose another with --runs",
     "disk is full": "free some space or choose another folder with --runs",
     "disk I/O": "check the disk and its free space",
-    "not a database": "move the file away; a new one is made from the stored runs",
-    "malformed": "the file is damaged: move it away; a new one is made from the stored runs",
+    "not a database": _REBUILD,
+    "malformed": _REBUILD,
     "append-only": "entries are never changed or removed; that is what they are for",
 }
 

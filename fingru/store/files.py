@@ -6,14 +6,20 @@ import errno
 import hashlib
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from fingru.errors import StoreError
 
 TEMPORARY_SUFFIX = ".tmp"
+LOCK_FILE = ".lock"
+LOCK_TIMEOUT_S = 60.0
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+"""What file systems without locks answer."""
 
 _MENDS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder with --runs",
@@ -122,22 +128,49 @@ def sha256_of_file(path: Path) -> str:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a folder for one process, so that reading and rewriting a file in it is one step.
 
-    The lock is the operating system's and ends with the process. Where there is none (Windows)
-    nothing is locked, and two processes changing one manifest in the same instant may lose one
-    of the changes; the file itself stays whole.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
+    The lock is the operating system's, on the file ``.lock`` in the folder, and ends with the
+    process. On a file system without locks nothing is locked.
 
+    Raises
+    ------
+    StoreError
+        If the folder is not there or read-only, or another process has held it for a minute.
+    """
+    if not folder.is_dir():
+        raise storage_error(FileNotFoundError(errno.ENOENT, "no such folder"), "open", folder)
+    with lock_file(folder / LOCK_FILE, LOCK_TIMEOUT_S, f"another process works in {folder}"):
+        yield
+
+
+@contextmanager
+def lock_file(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
+    """Hold a lock of the operating system on a file, which is made when missing.
+
+    Parameters
+    ----------
+    path
+        The file; its content means nothing.
+    timeout_s
+        How long to wait for whoever holds it, in seconds.
+    busy
+        What to say when that was too long.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be made, or is held for longer.
+    """
+    lock = FileLock(path, timeout=timeout_s)
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(busy, "wait for it to end") from None
     except OSError as error:
-        raise storage_error(error, "open", folder) from error
+        if error.errno not in _NO_LOCKS:
+            raise storage_error(error, "open", path) from error
+    except NotImplementedError:
+        pass
     try:
-        with suppress(OSError):  # file systems without locks: as on Windows
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

@@ -7,6 +7,7 @@ also after runs were copied, edited or deleted by hand, and a lost database lose
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from fingru.errors import StoreError
-from fingru.store.files import TEMPORARY_SUFFIX, storage_error
-from fingru.store.runs import MANIFEST, RunDirectory, effective_status, run_ids
+from fingru.store.files import TEMPORARY_SUFFIX, sha256_of_file, storage_error
+from fingru.store.manifest import MANIFEST, effective_status, is_sealed, read_manifest
+from fingru.store.runs import RunDirectory, run_ids
 from fingru.store.strict_json import read_json
 
 Row = dict[str, Any]
 
 _HIDDEN = ("location", "stamp", "process")
+METRICS = "metrics.json"
 _STRATEGY_SCORES = ("sharpe", "max_drawdown", "annual_return", "turnover_per_year")
 
 logger = logging.getLogger(__name__)
@@ -35,7 +38,8 @@ def list_runs(root: Path, url: str | None = None) -> list[Row]:
     A row holds id, created_at, status, source, data_sha256, assets (number), first, last,
     strategy, sharpe, max_drawdown, annual_return, turnover_per_year (all of the chosen strategy),
     log_score (of the chosen model, pooled), total_s, version and note; None where unknown.
-    A run whose process is gone is "interrupted", one whose manifest is broken "damaged".
+    A run whose process is gone is "interrupted", one whose manifest is broken "damaged", a
+    finished one whose manifest or metrics were changed since it ended "altered".
 
     Parameters
     ----------
@@ -43,12 +47,21 @@ def list_runs(root: Path, url: str | None = None) -> list[Row]:
         Folder of the runs; one that does not exist has none.
     url
         Database URL; None for the SQLite file in ``root``.
+
+    Raises
+    ------
+    WrongDatabaseError
+        If the runs of the folder are counted in another database.
     """
     stamps = {run_id: _stamp(root / run_id) for run_id in run_ids(root)}
     if not stamps:
         return []
+    from fingru.store.home import WrongDatabaseError
+
     try:
         rows = _from_index(root, url, stamps)
+    except WrongDatabaseError:
+        raise
     except StoreError as error:
         logger.warning("the index of runs is not used: %s", error)
         rows = [_read_row(root, run_id, stamp) for run_id, stamp in stamps.items()]
@@ -87,9 +100,14 @@ def _is_running(run: RunDirectory) -> bool:
 
 
 def _stamp(folder: Path) -> str:
-    """Changes whenever the manifest is replaced; costs one look at the folder."""
+    """Changes whenever manifest or metrics are replaced; costs two looks at the folder."""
+    both = f"{_look(folder / MANIFEST)} {_look(folder / METRICS)}"
+    return hashlib.sha256(both.encode()).hexdigest()
+
+
+def _look(path: Path) -> str:
     try:
-        found = os.stat(folder / MANIFEST)  # noqa: PTH116 - several times faster, per run
+        found = os.stat(path)  # noqa: PTH116 - several times faster, per run
     except OSError:
         return "gone"
     return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
@@ -102,7 +120,7 @@ def _from_index(root: Path, url: str | None, stamps: Mapping[str, str]) -> list[
     from fingru.store.schema import runs
 
     database = open_database(root, url)
-    location = "" if url is None else f"{socket.gethostname()}:{root.resolve()}"
+    location = "" if url is None else f"{socket.gethostname()}:{os.path.realpath(root)}"
     here = runs.c.location == location
     with reading(database) as connection:
         known = {
@@ -114,7 +132,7 @@ def _from_index(root: Path, url: str | None, stamps: Mapping[str, str]) -> list[
         if known.get(run_id, {}).get("stamp") != stamp
     }
     outdated = {*fresh, *(run_id for run_id in known if run_id not in stamps)}
-    if outdated:
+    if outdated and not database.read_only:
         with writing(database) as connection:
             one = delete(runs).where(here, runs.c.id == bindparam("outdated"))
             connection.execute(one, [{"outdated": run_id} for run_id in sorted(outdated)])
@@ -131,9 +149,9 @@ def _shown(row: Row) -> Row:
 def _read_row(root: Path, run_id: str, stamp: str) -> Row:
     """What the list shows of a run, from its manifest and metrics."""
     try:
-        manifest = read_json(root / run_id / MANIFEST)
+        manifest = read_manifest(root / run_id)
     except StoreError as error:
-        logger.warning("run %s is damaged: %s", run_id, error)
+        logger.warning("run %s: %s", run_id, error)
         manifest = {"status": "damaged"}
     market = _part(manifest, "data")
     assets = market.get("assets")
@@ -141,7 +159,7 @@ def _read_row(root: Path, run_id: str, stamp: str) -> Row:
         "id": run_id,
         "stamp": stamp,
         "created_at": _text(manifest.get("created_at")),
-        "status": _text(manifest.get("status")) or "damaged",
+        "status": _status(root / run_id, manifest),
         "process": manifest.get("process"),
         "source": _text(market.get("source")),
         "data_sha256": _text(market.get("sha256")),
@@ -152,8 +170,19 @@ def _read_row(root: Path, run_id: str, stamp: str) -> Row:
         "total_s": _number(_part(manifest, "timing").get("total_s")),
         "version": _text(manifest.get("fingru_version") or manifest.get("version")),
         "note": _text(manifest.get("note")),
-        **_read_scores(root / run_id / "metrics.json", manifest),
+        **_read_scores(root / run_id / METRICS, manifest),
     }
+
+
+def _status(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """The manifest's, or "altered" where what the list shows is not what the run had stored."""
+    status = str(manifest["status"])
+    if status != "done":
+        return status
+    recorded = (manifest.get("sha256") or {}).get(METRICS)
+    metrics = folder / METRICS
+    kept = recorded is not None and metrics.is_file() and sha256_of_file(metrics) == recorded
+    return status if kept and is_sealed(manifest) else "altered"
 
 
 def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:

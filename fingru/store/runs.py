@@ -30,19 +30,26 @@ from fingru.store.files import (
     write_bytes_atomic,
 )
 from fingru.store.frames import frame_to_parquet, read_parquet
-from fingru.store.process import is_alive, this_process
-from fingru.store.strict_json import json_sha256, read_json, to_json_bytes
+from fingru.store.manifest import (
+    MANIFEST,
+    OWN_KEYS,
+    Status,
+    effective_status,
+    first_manifest,
+    is_sealed,
+    read_manifest,
+    sealed,
+)
+from fingru.store.process import this_process
+from fingru.store.strict_json import read_json, to_json_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Status = Literal["running", "done", "failed", "interrupted"]
 EndStatus = Literal["done", "failed", "interrupted"]
 
-MANIFEST = "manifest.json"
 UNITS = "partial"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_OWN_KEYS = ("run_id", "status", "process", "sha256", "seal")
 _ATTEMPTS = 20
 
 
@@ -87,7 +94,7 @@ class RunDirectory:
             _check_run_id(run_id)
         for _ in range(_ATTEMPTS):
             name = run_id or f"{_utc(now):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-            if _place_folder(root, name, _first_manifest(name, manifest, now)):
+            if _place_folder(root, name, first_manifest(name, manifest, _utc(now))):
                 return cls(root / name)
             if run_id is not None:
                 raise StoreError(
@@ -114,8 +121,19 @@ class RunDirectory:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """``manifest.json`` as it is on disk."""
-        return read_json(self.path / MANIFEST)
+        """``manifest.json`` as it is on disk; ``StoreError`` if it is no manifest."""
+        return read_manifest(self.path)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Configuration that the run was started with, as plain values by section."""
+        found = self.manifest.get("config")
+        if not isinstance(found, dict) or not isinstance(found.get("store"), dict):
+            raise StoreError(
+                f"{self.path / MANIFEST} is damaged: it has no configuration",
+                "restore it, or start a new run",
+            )
+        return found
 
     @property
     def status(self) -> Status:
@@ -190,12 +208,13 @@ class RunDirectory:
         if path == self.path / MANIFEST:
             raise ValueError("the manifest is changed by update_manifest and finish")
         write_bytes_atomic(path, content)
-        with exclusive(self.path):
+        with exclusive(self.path.parent):
             manifest = self.manifest
             if "sha256" in manifest:
                 inside = path.relative_to(self.path).as_posix()
-                manifest["sha256"][inside] = hashlib.sha256(content).hexdigest()
-                self._save(manifest)
+                digest = hashlib.sha256(content).hexdigest()
+                hashes = {**manifest["sha256"], inside: digest}
+                self._save({**manifest, "sha256": hashes}, intact=is_sealed(manifest))
 
     def write_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Write a table as Parquet; equal content gives equal bytes (``frame_to_parquet``)."""
@@ -229,10 +248,11 @@ class RunDirectory:
         ValueError
             For the keys that ``create``, ``resume`` and ``finish`` keep themselves.
         """
-        if kept := [key for key in changes if key in _OWN_KEYS]:
+        if kept := [key for key in changes if key in OWN_KEYS]:
             raise ValueError(f"{', '.join(kept)} cannot be set directly")
-        with exclusive(self.path):
-            self._save({**self.manifest, **changes})
+        with exclusive(self.path.parent):
+            manifest = self.manifest
+            self._save({**manifest, **changes}, intact=is_sealed(manifest))
 
     def finish(self, status: EndStatus, timing: Mapping[str, float | None]) -> None:
         """End the run: hash every file and write the manifest last.
@@ -245,7 +265,8 @@ class RunDirectory:
         StoreError
             If the run has ended already, or the manifest cannot be written.
         """
-        with exclusive(self.path):
+        hashes = self.hashes()
+        with exclusive(self.path.parent):
             manifest = self.manifest
             if manifest.get("status") != "running":
                 raise StoreError(
@@ -253,7 +274,7 @@ class RunDirectory:
                     "resume it first",
                 )
             manifest.pop("process", None)
-            manifest.update(status=status, timing=dict(timing), sha256=self.hashes())
+            manifest.update(status=status, timing=dict(timing), sha256=hashes)
             self._save(manifest)
 
     def resume(self) -> None:
@@ -264,15 +285,16 @@ class RunDirectory:
         StoreError
             If the run is done, or another process works on it.
         """
-        with exclusive(self.path):
+        with exclusive(self.path.parent):
             manifest = self.manifest
             status = effective_status(manifest)
             if status == "done":
                 raise StoreError(f"run {self.run_id} is done", "start a new run instead")
             if status == "running":
-                process = manifest["process"]
+                process = manifest.get("process") or {}
                 raise StoreError(
-                    f"process {process['pid']} on {process['host']} works on run {self.run_id}",
+                    f"process {process.get('pid')} on {process.get('host')} works on run "
+                    f"{self.run_id}",
                     "wait for it to end, or stop it first",
                 )
             manifest.pop("sha256", None)
@@ -315,23 +337,17 @@ class RunDirectory:
             raise ValueError(f"{name!r} is not a path inside a run")
         return self.path / inside
 
-    def _save(self, manifest: dict[str, Any]) -> None:
-        manifest.pop("seal", None)
-        if "sha256" in manifest:
-            manifest["seal"] = json_sha256(manifest)
+    def _save(self, manifest: dict[str, Any], *, intact: bool = True) -> None:
+        """Write the manifest; one that had been changed from outside keeps its broken seal."""
+        if "sha256" not in manifest:
+            manifest.pop("seal", None)
+        elif intact:
+            manifest = sealed(manifest)
         write_bytes_atomic(self.path / MANIFEST, to_json_bytes(manifest))
 
 
 def _with_suffix(name: str, suffix: str) -> str:
     return name if name.endswith(suffix) else name + suffix
-
-
-def effective_status(manifest: Mapping[str, Any]) -> Status:
-    """Status of a run: "running" only while its process is there, else "interrupted"."""
-    status: Status = manifest.get("status", "interrupted")
-    if status == "running" and not is_alive(manifest.get("process")):
-        return "interrupted"
-    return status
 
 
 def find_run_id(root: Path, text: str) -> str:
@@ -396,17 +412,6 @@ def _utc(now: datetime) -> datetime:
     if now.tzinfo is None:
         raise ValueError("now needs a time zone")
     return now.astimezone(UTC)
-
-
-def _first_manifest(name: str, manifest: Mapping[str, Any], now: datetime) -> bytes:
-    own = {
-        "run_id": name,
-        "status": "running",
-        "created_at": _utc(now).isoformat(timespec="seconds"),
-        "process": this_process(),
-    }
-    rest = {key: value for key, value in manifest.items() if key not in (*own, *_OWN_KEYS)}
-    return to_json_bytes({**own, **rest})
 
 
 def _place_folder(root: Path, name: str, manifest: bytes) -> bool:

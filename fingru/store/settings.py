@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, field_serializer, field_validator
 
+from fingru.errors import MASK, masked
 from fingru.settings import Settings
+
+URL_VARIABLE = "FINGRU_STORE_URL"
+"""Environment variable with the database URL, so that a password stands on no command line."""
+
+WITH_PASSWORD = {"with_password": True}
+"""Context of a dump that stays in this process; every other JSON dump hides the password."""
 
 
 class StoreSettings(Settings):
@@ -21,6 +29,21 @@ class StoreSettings(Settings):
     )
     url: str | None = Field(
         default=None,
-        description="Database URL, such as postgresql://user@host/fingru; "
-        "by default the SQLite file fingru.sqlite in the folder of the runs",
+        repr=False,
+        description="Database URL, such as postgresql://user@host/fingru; by default that of the "
+        f"environment variable {URL_VARIABLE}, else the SQLite file fingru.sqlite in the folder "
+        "of the runs",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _from_environment(cls, url: str | None) -> str | None:
+        """What is unset, or was stored without its password, is completed by the environment."""
+        given = os.environ.get(URL_VARIABLE) or None
+        if url is None or (MASK in url and given is not None and masked(given) == url):
+            return given
+        return url
+
+    @field_serializer("url", when_used="json")
+    def _without_password(self, url: str | None, info: SerializationInfo) -> str | None:
+        return url if url is None or info.context == WITH_PASSWORD else masked(url)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from fingru.errors import StoreError
+from fingru.errors import StoreError, masked
 from fingru.store.files import read_bytes, write_bytes_atomic
 
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -26,7 +26,7 @@ def to_json_value(value: object) -> JsonValue:
 
     Dates and timestamps become ISO 8601 text, durations seconds, paths text with forward slashes,
     arrays and series lists, frames lists of rows, sets sorted lists, settings and dataclasses
-    objects. Keys become text.
+    objects. Keys become text. Passwords in URLs are hidden (``masked``).
 
     Raises
     ------
@@ -58,7 +58,7 @@ def _scalar(value: bool | int | float | str | None) -> JsonValue:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
+        return masked(str(value))
     if isinstance(value, int):
         return int(value)
     return float(value) if math.isfinite(value) else None
@@ -132,7 +132,12 @@ def json_sha256(value: object) -> str:
     >>> json_sha256({"a": 1, "b": 2}) == json_sha256({"b": 2, "a": 1})
     True
     """
-    text = json.dumps(to_json_value(value), allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return plain_sha256(to_json_value(value))
+
+
+def plain_sha256(value: JsonValue) -> str:
+    """SHA-256 of what a JSON file holds, as it is: nothing is turned into anything else."""
+    text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
@@ -157,13 +162,35 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(read_bytes(path), parse_constant=_refuse_constant)
-    except ValueError as error:  # includes JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, or no UTF-8
         raise StoreError(
             f"{path} is not valid JSON ({error})", "restore it, or delete the run it belongs to"
         ) from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} holds no JSON object", "restore it, or delete its run")
     return value
+
+
+Shape = Mapping[str, type | tuple[type, ...]]
+"""Kind of value by key; one that may be missing or null ends with a question mark."""
+
+
+def check_shape(value: Mapping[str, Any], shape: Shape, where: str, mend: str) -> None:
+    """Refuse a stored object that lacks a key, or has another kind of value under it.
+
+    Raises
+    ------
+    StoreError
+        Names the first key that is wrong.
+    """
+    for key, wanted in shape.items():
+        name = key.removesuffix("?")
+        found = value.get(name)
+        if found is None and key.endswith("?"):
+            continue
+        if not isinstance(found, wanted) or (isinstance(found, bool) and wanted is not bool):
+            problem = f"has no {name!r}" if found is None else f"has a wrong {name!r}"
+            raise StoreError(f"{where} is damaged: it {problem}", mend)
 
 
 def _refuse_constant(name: str) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fingru.store.runs import MANIFEST, RunDirectory, effective_status
-from fingru.store.strict_json import json_sha256
+from fingru.errors import StoreError
+from fingru.store.files import sha256_of_file
+from fingru.store.manifest import MANIFEST, effective_status, is_sealed
+from fingru.store.runs import RunDirectory
+
+SMALL_BYTES = 8 * 2**20
+"""Files up to this size are hashed again when a run is shown; all of them by ``verify_run``."""
 
 FindingKind = Literal["missing", "extra", "changed", "unfinished"]
 
@@ -58,9 +65,57 @@ def verify_run(root: Path, run_id: str) -> list[Finding]:
     return [*_seal(manifest), *_files(recorded, run.hashes())]
 
 
+def changes_since_end(run: RunDirectory) -> list[Finding]:
+    """What tells at once that a finished run was changed: its seal, and its small files.
+
+    Of files above ``SMALL_BYTES`` only that they are there. A run that has not ended has nothing
+    to compare with.
+
+    Raises
+    ------
+    StoreError
+        If its manifest is damaged.
+    """
+    manifest = run.manifest
+    if manifest["status"] != "done":
+        return []
+    recorded = manifest.get("sha256") or {}
+    findings = _seal(manifest)
+    for name, expected in sorted(recorded.items()):
+        path = run.path / name
+        if not path.is_file():
+            findings.append(Finding("missing", name, f"{name} is gone"))
+        elif path.stat().st_size <= SMALL_BYTES and sha256_of_file(path) != expected:
+            findings.append(Finding("changed", name, f"{name} was changed after the run ended"))
+    return findings
+
+
+@contextmanager
+def explaining_changes(run: RunDirectory) -> Iterator[list[Finding]]:
+    """Give what was changed in a run since its end, to whoever shows it.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be shown because of that: what is read from an altered file may be anything.
+    """
+    findings = changes_since_end(run)
+    try:
+        yield findings
+    except StoreError:
+        raise
+    except Exception as error:
+        if not findings:
+            raise
+        raise StoreError(
+            f"run {run.run_id} cannot be shown: {findings[0].message}",
+            f"restore the file, or run the backtest again; `fingru runs verify {run.run_id}` "
+            "names every difference",
+        ) from error
+
+
 def _seal(manifest: dict[str, Any]) -> list[Finding]:
-    sealed = {key: value for key, value in manifest.items() if key != "seal"}
-    if manifest.get("seal") == json_sha256(sealed):
+    if "sha256" in manifest and is_sealed(manifest):
         return []
     return [Finding("changed", MANIFEST, f"{MANIFEST} was changed after the run ended")]
 

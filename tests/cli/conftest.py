@@ -145,6 +145,26 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "110"}
 
 
+FAST = ["--set", "leak_check.in_backtest=false", "--set", "baselines.names=['ewma']"]
+
+
+@pytest.fixture(scope="session")
+def two_runs(small, tmp_path_factory):
+    """Two runs that differ in seed and costs; copied by tests that change them."""
+    from fingru.config import load_config
+    from fingru.experiment import run_backtest
+    from fingru.market import load_prices
+
+    runs = tmp_path_factory.mktemp("two") / "runs"
+    changes = [f"store.runs={runs}", *FAST[1::2]]
+    prices = load_prices("sample:simulated?assets=2&sessions=700")
+    made = [
+        run_backtest(prices, load_config(small, [*changes, *more]))
+        for more in ([], ["seed=1", "simulation.cost_bps=9"])
+    ]
+    return runs, [run.directory.run_id for run in made]
+
+
 def price_rows(sessions=400, seed=3):
     """Dates and OHLCV of one asset as lists of text, for files that a user might bring."""
     import pandas as pd

@@ -7,25 +7,6 @@ import shutil
 
 import pytest
 
-FAST = ["--set", "leak_check.in_backtest=false", "--set", "baselines.names=['ewma']"]
-
-
-@pytest.fixture(scope="session")
-def two_runs(small, tmp_path_factory):
-    """Two runs that differ in seed and costs; copied by tests that change them."""
-    from fingru.config import load_config
-    from fingru.experiment import run_backtest
-    from fingru.market import load_prices
-
-    runs = tmp_path_factory.mktemp("two") / "runs"
-    changes = [f"store.runs={runs}", *FAST[1::2]]
-    prices = load_prices("sample:simulated?assets=2&sessions=700")
-    made = [
-        run_backtest(prices, load_config(small, [*changes, *more]))
-        for more in ([], ["seed=1", "simulation.cost_bps=9"])
-    ]
-    return runs, [run.directory.run_id for run in made]
-
 
 @pytest.fixture
 def mine(two_runs, tmp_path):
@@ -182,3 +163,51 @@ def test_where_runs_are_comes_from_the_configuration_file_too(fingru, two_runs, 
     (tmp_path / "mine.toml").write_text(f"[store]\nruns = '{runs}'\n")
     rows = fingru("runs", "list", "--config", "mine.toml", "--json").document["runs"]
     assert {row["id"] for row in rows} == set(ids)
+
+
+def test_an_edited_sharpe_ratio_is_shown_as_altered_everywhere(fingru, mine, tmp_path):
+    runs, ids = mine
+    path = runs / ids[0] / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["strategies"]["risk_aware"]["sharpe"] = 3.21
+    path.write_text(json.dumps(metrics))
+    warning = f"warning: run {ids[0]} is altered: metrics.json was changed after the run ended\n"
+    shown = fingru("runs", "show", ids[0])
+    assert warning in shown.err
+    assert "! Altered since the run ended: metrics.json was changed" in shown.out
+    document = fingru("runs", "show", ids[0], "--json").document
+    assert (document["status"], document["manifest"]["status"]) == ("altered", "altered")
+    assert warning in fingru("runs", "compare", *ids).err
+    page = fingru("report", ids[0], "--output", "page.html")
+    assert warning in page.err
+    assert "Altered since the run ended" in (tmp_path / "page.html").read_text()
+    listed = {
+        row["id"]: row["status"] for row in fingru("runs", "list", "--json").document["runs"]
+    }
+    assert listed == {ids[0]: "altered", ids[1]: "done"}
+
+
+@pytest.mark.parametrize("content", ["{}", "null", "[]", '{"strategies": 5, "forecasts": {}}', ""])
+def test_metrics_that_are_none_are_refused_by_name(fingru, mine, content):
+    runs, ids = mine
+    (runs / ids[0] / "metrics.json").write_text(content)
+    for command in (["runs", "show", ids[0]], ["report", ids[0]], ["runs", "compare", *ids]):
+        answer = fingru(*command)
+        assert (answer.code, answer.out) == (2, "")
+        assert "metrics.json" in answer.err
+        assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("content", ["{}", "null", "[]", '{"run_id": 5, "status": "done"}'])
+def test_a_manifest_that_is_none_is_refused_by_name(fingru, mine, content):
+    runs, ids = mine
+    (runs / ids[0] / "manifest.json").write_text(content)
+    for command in (["runs", "show", ids[0]], ["report", ids[0]], ["runs", "verify", ids[0]],
+                    ["backtest", "--resume", ids[0]]):  # fmt: skip
+        answer = fingru(*command)
+        assert (answer.code, answer.out) == (2, "")
+        assert "manifest.json" in answer.err
+        assert "Traceback" not in answer.err
+    rows = {row["id"]: row for row in fingru("runs", "list", "--json").document["runs"]}
+    assert rows[ids[0]]["status"] == "damaged"
+    assert fingru("runs", "delete", ids[0]).code == 0

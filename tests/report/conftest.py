@@ -13,6 +13,8 @@ import pytest
 from scipy import stats
 
 from fingru.backtest.result import BacktestResult
+from fingru.store.manifest import sealed
+from fingru.store.runs import RunDirectory
 
 MODELS = ("gru", "ewma", "gjr_garch_t")
 _SKILL = {"gru": 0.03, "ewma": 0.25, "gjr_garch_t": 0.12}
@@ -297,12 +299,13 @@ def _training(n_folds, rng):
 
 
 def write_run(result, folder: Path) -> Path:
-    """Write a result as the files of a run directory."""
+    """Write a result as the files of a run directory, its manifest sealed."""
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps(result.manifest))
     (folder / "metrics.json").write_text(json.dumps(result.metrics))
     for name in ("forecasts", "weights", "trades", "equity", "training"):
         getattr(result, name).to_parquet(folder / f"{name}.parquet")
+    manifest = sealed({**result.manifest, "sha256": RunDirectory(folder).hashes()})
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 

@@ -27,12 +27,12 @@ def opened(monkeypatch):
     """Names of the runs whose files were read."""
     names = []
 
-    def read_json(path):
-        names.append(path.parent.name)
-        return listing_read_json(path)
+    def read_manifest(folder):
+        names.append(folder.name)
+        return listing_read_manifest(folder)
 
-    listing_read_json = listing.read_json
-    monkeypatch.setattr(listing, "read_json", read_json)
+    listing_read_manifest = listing.read_manifest
+    monkeypatch.setattr(listing, "read_manifest", read_manifest)
     return names
 
 
@@ -122,7 +122,15 @@ def test_a_run_with_a_broken_manifest_is_listed_as_damaged(root, three, caplog):
     rows = {row["id"]: row for row in list_runs(root)}
     assert rows["failed"]["status"] == "damaged"
     assert len(rows) == 3
-    assert "failed is damaged" in caplog.text
+    assert "run failed: " in caplog.text
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "metrics.json"])
+def test_a_finished_run_changed_by_hand_is_listed_as_altered(root, finished, file):
+    assert list_runs(root)[0]["status"] == "done"
+    path = finished.path / file
+    path.write_text(path.read_text().replace("0.75", "3.21").replace('"half"', '"whole"'))
+    assert list_runs(root)[0]["status"] == "altered"
 
 
 def test_broken_metrics_leave_the_scores_unknown(root, three, caplog):
@@ -134,7 +142,7 @@ def test_broken_metrics_leave_the_scores_unknown(root, three, caplog):
 def test_a_run_whose_process_is_gone_is_interrupted(root, now, monkeypatch):
     RunDirectory.create(root, "going", {}, now)
     assert list_runs(root)[0]["status"] == "running"
-    monkeypatch.setattr("fingru.store.runs.is_alive", lambda _process: False)
+    monkeypatch.setattr("fingru.store.manifest.is_alive", lambda _process: False)
     assert list_runs(root)[0]["status"] == "interrupted"
 
 

@@ -1,0 +1,152 @@
+"""Which database belongs to a folder of runs: one store, one ledger, one registry.
+
+A folder whose runs are counted elsewhere says so in ``store.json``, the password hidden, so that
+nobody who forgets the URL starts a second ledger beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from fingru.errors import MASK, StoreError, masked
+from fingru.store.settings import URL_VARIABLE
+from fingru.store.strict_json import read_json, write_json
+
+FILE_NAME = "fingru.sqlite"
+HOME_FILE = "store.json"
+_PORTS = {"postgresql": 5432}
+
+
+class WrongDatabaseError(StoreError):
+    """The database asked for is none, or not the one in which a folder's runs are counted."""
+
+
+def parse_url(text: str) -> URL:
+    """Read a database URL.
+
+    Raises
+    ------
+    WrongDatabaseError
+        If it is none, or its password is hidden, as in what fingru stores.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+        raise WrongDatabaseError(
+            f"store.url is not a database URL: {text}",
+            "write it as postgresql://user:password@host:5432/database; the port is a number",
+        ) from error
+    if url.port is not None and not 0 < url.port < 65536:
+        raise WrongDatabaseError(f"store.url has the port {url.port}", "ports are from 1 to 65535")
+    if MASK in text:
+        raise WrongDatabaseError(
+            f"the password of {text} is not stored",
+            f"give the whole URL in {URL_VARIABLE} or as store.url in a file for --config",
+        )
+    return url.set(drivername="postgresql+psycopg") if is_postgres(url) else url
+
+
+def is_postgres(url: URL) -> bool:
+    """Whether a URL means PostgreSQL, with any driver."""
+    return url.get_backend_name() in ("postgresql", "postgres")
+
+
+def check_home(root: Path, url: str | None) -> None:
+    """Refuse a database other than the one that counts the runs of a folder.
+
+    Raises
+    ------
+    WrongDatabaseError
+        Names the database and what to give.
+    """
+    given = None if url is None or _is_default(root, url) else url
+    remembered = _remembered(root)
+    if remembered is None:
+        if given is not None and (count := _counted(root / FILE_NAME)):
+            raise WrongDatabaseError(
+                f"{root / FILE_NAME} counts the runs of this folder ({count} trials and models), "
+                f"not {masked(given)}",
+                f"move it there with `fingru store migrate --to URL --runs {root}`, or choose "
+                "another folder with --runs",
+            )
+        return
+    if given is None:
+        raise WrongDatabaseError(
+            f"the runs of {root} are counted in the database {remembered}",
+            f"give its URL in {URL_VARIABLE}, or as store.url in a file for --config",
+        )
+    if _place(masked(given)) != _place(remembered):
+        raise WrongDatabaseError(
+            f"the runs of {root} are counted in the database {remembered}, not {masked(given)}",
+            "give that URL, or choose another folder with --runs",
+        )
+
+
+def remember_home(root: Path, url: str | None) -> None:
+    """Write down where the runs of a folder are counted; nothing for the file beside them."""
+    if url is None or _is_default(root, url) or (root / HOME_FILE).exists():
+        return
+    with suppress(StoreError):  # a folder that may only be read
+        write_json(root / HOME_FILE, {"database": masked(url)})
+
+
+def has_database(root: Path, url: str | None) -> bool:
+    """Whether there is something to open, without making it."""
+    files = (FILE_NAME, HOME_FILE)
+    return url is not None or any((root / name).exists() for name in files)
+
+
+def _remembered(root: Path) -> str | None:
+    if not (root / HOME_FILE).exists():
+        return None
+    found = read_json(root / HOME_FILE).get("database")
+    if not isinstance(found, str):
+        raise WrongDatabaseError(
+            f"{root / HOME_FILE} names no database", "restore it, or delete it"
+        )
+    return found
+
+
+def _is_default(root: Path, url: str) -> bool:
+    """Whether a URL means the very file beside the runs."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return False
+    named = parsed.database.removeprefix("file:")
+    return os.path.realpath(named) == os.path.realpath(root / FILE_NAME)
+
+
+def _place(url: str) -> tuple[object, ...]:
+    """What decides which database a URL means; the user may be another."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return (url,)
+    backend = "postgresql" if is_postgres(parsed) else parsed.get_backend_name()
+    database = parsed.database
+    if backend == "sqlite" and database:
+        database = os.path.realpath(database.removeprefix("file:"))
+    port = parsed.port or _PORTS.get(backend)
+    host = parsed.host or parsed.query.get("host")
+    return backend, host, port, database, parsed.query.get("options")
+
+
+def _counted(file: Path) -> int:
+    """Trials and registered models of an SQLite file; 0 where it cannot be read."""
+    if not file.exists():
+        return 0
+    query = "SELECT (SELECT count(*) FROM trials) + (SELECT count(*) FROM models)"
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+    except sqlite3.Error:
+        return 0
