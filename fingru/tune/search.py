@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy.exc import SQLAlchemyError
 
 from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
-from fingru.errors import ConfigError, FingruError, StoreError
+from fingru.errors import ConfigError, FingruError
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.evaluation import common_rows
 from fingru.forecast.forecast import distributions
@@ -23,11 +21,11 @@ from fingru.market.prices import Prices
 from fingru.record import TrialSource, enter_trial
 from fingru.store.strict_json import json_sha256
 from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
+from fingru.tune.study import ended, opened_study, sampler, study_name, with_value
 
 if TYPE_CHECKING:
     import optuna
 
-DATABASE = "tuning.sqlite"
 _REFERENCE = "ewma"
 
 
@@ -71,7 +69,8 @@ class SearchResult:
     settings
         Best settings by dotted key.
     trials
-        One row per finished trial: number, value and a column per setting.
+        One row per finished trial: number, value and a column per setting. Numbers count the
+        trials that came to an end, so one that was cut short and asked again leaves no gap.
     last_session
         Last session that any trial could see.
     """
@@ -94,7 +93,7 @@ def search(
     ConfigError
         If a key cannot be searched or the training range is too short for the splits.
     StoreError
-        If the study's database cannot be used.
+        If the study's database cannot be used, or another search works on the study.
 
     Known at: the first fold's origin; later sessions are cut off before anything is built.
     """
@@ -104,17 +103,16 @@ def search(
     splits = inner_folds(past, config, plan)
     present = present_values(config.model_dump(mode="json"), plan.keys)
     identity = _identity(past, config, plan)
-    name = plan.study or f"tune-{identity[:12]}"
-    study = _open_study(config.store.runs, name, identity, present)
+    name = study_name(plan.study) if plan.study is not None else f"tune-{identity[:12]}"
     objective = _Objective(past, config, splits, present, (prices.sha256, name))
-    _retry_unfinished(study)
-    while (done := len(_ended(study))) < plan.trials:
-        progress("tune", done, plan.trials, _best_so_far(study))
-        # A sampler seeded by the trial's number repeats nothing after a resume.
-        study.sampler = _sampler(config.seed + len(study.trials))
-        study.optimize(objective, n_trials=1, catch=())
-    progress("tune", plan.trials, plan.trials, _best_so_far(study))
-    return _result(study, past)
+    with opened_study(config.store.runs, name, identity, present) as study:
+        while (done := len(ended(study))) < plan.trials:
+            progress("tune", done, plan.trials, _best_so_far(study))
+            # Seeded by the trials that count: one cut short is asked again, as it was.
+            study.sampler = sampler(config.seed + done)
+            study.optimize(objective, n_trials=1, catch=())
+        progress("tune", plan.trials, plan.trials, _best_so_far(study))
+        return _result(study, past)
 
 
 def inner_folds(past: Prices, config: Config, plan: SearchPlan) -> list[Fold]:
@@ -150,44 +148,6 @@ def _identity(past: Prices, config: Config, plan: SearchPlan) -> str:
             "share": plan.share,
         }
     )
-
-
-def _open_study(root: Path, name: str, identity: str, present: dict[str, Any]) -> optuna.Study:
-    """Open or start a study; the present settings are its first trial, to be beaten."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{root / DATABASE}")
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction="minimize", load_if_exists=True
-        )
-        known = study.user_attrs.get("identity")
-        if known is None:
-            study.enqueue_trial(present)
-            study.set_user_attr("identity", identity)
-    except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        raise StoreError(
-            f"the studies in {root / DATABASE} cannot be used: {error}",
-            "check that the folder is writable, or choose another with --runs",
-        ) from error
-    if known is not None and known != identity:
-        raise ConfigError(
-            f"study {name!r} was started with other data, settings or search keys",
-            "give it another name with --study, or repeat the first call",
-        )
-    return study
-
-
-def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    import warnings
-
-    import optuna
-
-    with warnings.catch_warnings():  # multivariate TPE is marked experimental, and chosen here
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8)
 
 
 @dataclass(frozen=True)
@@ -243,52 +203,18 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     return gain, next(iter(simulations.values())).equity.set_index("date")["net_return"]
 
 
-def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    import optuna
-
-    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-
-
-def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that count: with a value, or with settings that cannot work."""
-    import optuna
-
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    return study.get_trials(deepcopy=False, states=states)
-
-
-def _retry_unfinished(study: optuna.Study) -> None:
-    """Queue again what a stopped search left behind, instead of skipping it silently."""
-    import optuna
-
-    state = optuna.trial.TrialState
-    trials = study.get_trials(deepcopy=False)
-    answered = [
-        _params(trial) for trial in trials if trial.state not in (state.RUNNING, state.FAIL)
-    ]
-    for trial in trials:
-        if trial.state == state.RUNNING:
-            study.tell(trial.number, state=state.FAIL)
-        params = _params(trial)
-        if trial.state in (state.RUNNING, state.FAIL) and params and params not in answered:
-            answered.append(params)
-            study.enqueue_trial(params)
-
-
-def _params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    """What a trial tried, or is queued to try."""
-    fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return {**fixed, **trial.params}
-
-
 def _best_so_far(study: optuna.Study) -> str:
-    finished = [trial.value for trial in _finished(study) if trial.value is not None]
+    finished = [trial.value for trial in with_value(study) if trial.value is not None]
     return f"best {min(finished):+.5f}" if finished else ""
 
 
 def _result(study: optuna.Study, past: Prices) -> SearchResult:
-    finished = _finished(study)
-    rows = [{"number": trial.number, "value": trial.value, **trial.params} for trial in finished]
+    finished = with_value(study)
+    counted = {trial.number: n for n, trial in enumerate(ended(study))}
+    rows = [
+        {"number": counted[trial.number], "value": trial.value, **trial.params}
+        for trial in finished
+    ]
     return SearchResult(
         study=study.study_name,
         best_value=float(study.best_value),

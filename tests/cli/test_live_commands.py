@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import time
@@ -245,10 +244,7 @@ def test_next_without_a_schedule_that_works_is_refused(fingru, arguments, said):
     assert said in answer.err
 
 
-@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 class TestTune:
-    """Optuna's engine keeps a connection, closed with the filter above by ``_collected``."""
-
     KEYS = (
         "--search",
         "model.hidden",
@@ -257,11 +253,6 @@ class TestTune:
         "--set",
         "walk_forward.min_train_bars=150",
     )
-
-    @pytest.fixture(autouse=True)
-    def _collected(self):
-        yield
-        gc.collect()
 
     def test_writes_toml_that_backtest_reads(self, fingru, on, tmp_path):
         answer = fingru("tune", *on(700), *self.KEYS, "--trials", "2", "-o", "best.toml", "--json")
@@ -276,6 +267,13 @@ class TestTune:
 
         found = load_config(tmp_path / "best.toml")
         assert found.model.hidden == document["settings"]["model.hidden"]
+
+    def test_a_study_cannot_be_named_out_of_its_folder(self, fingru, on, tmp_path):
+        answer = fingru("tune", *on(700), *self.KEYS, "--trials", "1", "--study", "../../evil")
+        assert (answer.code, answer.out) == (2, "")
+        assert "error: '../../evil' cannot name a study" in answer.err
+        assert list(tmp_path.iterdir()) == []
+        assert not list(tmp_path.parent.glob("evil*"))
 
     def test_goes_on_where_it_stopped_and_prints_a_table(self, fingru, on):
         first = fingru("tune", *on(700), *self.KEYS, "--trials", "1", "--json").document

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
 from fingru.backtest.schedule import make_folds
@@ -18,17 +24,14 @@ from fingru.store.ledger import trials_for
 from fingru.tune import search as searching
 from fingru.tune.search import SearchPlan, inner_folds, search
 from fingru.tune.space import DEFAULT_KEYS, SPACE, check_keys, present_values, settings_of, suggest
+from fingru.tune.study import DATABASE
 
 PLAN = SearchPlan(trials=3, splits=2, keys=("model.hidden", "training.learning_rate"))
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed database:ResourceWarning"  # Optuna's engine keeps its connection
-)
 
 
 @pytest.fixture(autouse=True)
 def _collected():
-    """Connections that Optuna left open are closed while the filter above holds."""
+    """A connection left open is told of here, as a ResourceWarning."""
     yield
     gc.collect()
 
@@ -97,25 +100,94 @@ def test_a_search_goes_on_where_it_stopped(prices, quick, tmp_path):
     assert [told[1:3] for told in calls] == [(3, 3)]
 
 
-def test_a_trial_that_was_cut_short_is_repeated(prices, quick, tmp_path, monkeypatch):
-    one = search(prices, with_values(quick, {"store.runs": str(tmp_path / "one")}), PLAN)
+def pretended(past, config, splits):
+    """Value and returns of a trial without its training, for tests of what a study remembers."""
+    gain = abs(config.model.hidden - 24) + abs(np.log(config.training.learning_rate) + 6)
+    dates = past.index[splits[0].test_first : splits[-1].test_last]
+    returns = np.random.default_rng(config.model.hidden).normal(0, 0.01, len(dates))
+    return float(gain), pd.Series(returns, dates)
+
+
+@pytest.mark.parametrize("left", ["FAIL", "RUNNING"])
+def test_trials_cut_short_leave_no_trace(prices, quick, tmp_path, monkeypatch, left):
+    """Stopped inside the first trial, a random one and one of the sampler's; FAIL is what Ctrl-C
+    leaves in the database, RUNNING what SIGKILL does."""
+    monkeypatch.setattr(searching, "_judge", pretended)
+    plan = SearchPlan(trials=12, splits=2, keys=PLAN.keys)
+    one = search(prices, with_values(quick, {"store.runs": str(tmp_path / "one")}), plan)
     there = with_values(quick, {"store.runs": str(tmp_path / "two")})
-    honest, calls = searching._judge, []
+    calls = []
 
     def interrupted(*arguments):
         calls.append(arguments)
-        if len(calls) == 2:
+        if len(calls) in (1, 5, 13):
             raise KeyboardInterrupt
-        return honest(*arguments)
+        return pretended(*arguments)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(searching, "_judge", interrupted)
+    monkeypatch.setattr(searching, "_judge", interrupted)
+    for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            search(prices, there, PLAN)
-    resumed = search(prices, there, PLAN)
-    keys = ["value", *PLAN.keys]
-    assert resumed.trials[keys].iloc[:2].equals(one.trials[keys].iloc[:2])
-    assert len(resumed.trials) == 3
+            search(prices, there, plan)
+        with closing(sqlite3.connect(tmp_path / "two" / DATABASE)) as database:
+            database.execute("UPDATE trials SET state = ? WHERE state = 'FAIL'", (left,))
+            database.commit()
+    resumed = search(prices, there, plan)
+    assert len(calls) == 12 + 3
+    pd.testing.assert_frame_equal(resumed.trials, one.trials, check_exact=True)
+    assert resumed.settings == one.settings
+    assert (resumed.default_value, resumed.best_value) == (one.default_value, one.best_value)
+    counts = [
+        trials_for(open_database(tmp_path / name), prices.sha256).count for name in ("one", "two")
+    ]
+    assert counts[0] == counts[1]
+
+
+def test_a_second_search_of_a_study_is_refused_in_words(prices, quick, monkeypatch):
+    monkeypatch.setattr(searching, "_judge", pretended)
+    plan = SearchPlan(trials=2, splits=2, keys=PLAN.keys, study="mine")
+    other = SearchPlan(trials=1, splits=2, keys=PLAN.keys, study="other")
+    refused = []
+
+    def second(*arguments):
+        with pytest.raises(StoreError, match="another search works on study 'mine'") as caught:
+            search(prices, quick, plan)
+        refused.append(caught.value)
+        monkeypatch.setattr(searching, "_judge", pretended)
+        assert len(search(prices, quick, other).trials) == 1  # beside it
+        monkeypatch.setattr(searching, "_judge", second)
+        return pretended(*arguments)
+
+    monkeypatch.setattr(searching, "_judge", second)
+    found = search(prices, quick, plan)
+    assert len(refused) == len(found.trials) == 2
+
+
+STARTS = """
+import sys, time
+from pathlib import Path
+from fingru.tune.study import opened_study
+while time.time() < float(sys.argv[3]):
+    pass
+with opened_study(Path(sys.argv[1]), sys.argv[2], "identity", {"a": 1}) as study:
+    assert len(study.trials) == 1
+"""
+
+
+@pytest.mark.slow
+def test_studies_that_start_together_in_a_fresh_folder_all_start(tmp_path):
+    at = str(time.time() + 15)
+    command = [sys.executable, "-c", STARTS, str(tmp_path / "runs")]
+    started = [subprocess.Popen([*command, f"s{k}", at]) for k in range(4)]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../evil", "a/b", "", ".", "..", ".hidden", "-x", "a b", "a\0b", "x" * 101]
+)
+def test_a_name_that_is_no_file_name_is_refused(prices, quick, name, tmp_path):
+    with pytest.raises(ConfigError, match="cannot name a study"):
+        search(prices, quick, SearchPlan(trials=1, splits=2, keys=PLAN.keys, study=name))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_first_trial_still_begins_with_the_settings_before(
@@ -171,7 +243,7 @@ def test_a_name_of_another_search_is_refused(prices, quick):
 
 def test_a_file_in_place_of_the_folder_is_refused(prices, quick):
     quick.store.runs.write_text("")
-    with pytest.raises(StoreError, match="choose another with --runs"):
+    with pytest.raises(StoreError, match="choose another folder with --runs"):
         search(prices, quick, PLAN)
 
 
