@@ -16,7 +16,18 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from fingru import __version__
-from fingru.cli import backtest, dashboard, data, leakcheck, live, models, nulltest, runs, tune
+from fingru.cli import (
+    backtest,
+    dashboard,
+    data,
+    leakcheck,
+    live,
+    models,
+    nulltest,
+    runs,
+    store,
+    tune,
+)
 from fingru.cli.interrupts import stop_signals
 from fingru.errors import FingruError, FingruWarning, masked
 
@@ -38,6 +49,7 @@ app.add_typer(data.app, name="data", rich_help_panel=_JUDGE)
 app.add_typer(runs.app, name="runs", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(runs.report)
 app.command(rich_help_panel=_LOOK)(dashboard.dashboard)
+app.add_typer(store.app, name="store", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LIVE)(live.train)
 app.command(rich_help_panel=_LIVE)(live.predict)
 app.command(rich_help_panel=_LIVE)(models.retrain)

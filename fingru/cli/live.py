@@ -117,11 +117,13 @@ def predict(
 def _model(model: str | None, store: StoreSettings, models: Path | None) -> TrainedModel:
     """Open the model asked for, else the champion, else the one trained last."""
     from fingru.live import open_model
-    from fingru.store.registry import champion
+    from fingru.store.registry import known_champion
 
-    database = opt.existing_database(store) if model is None else None
-    crowned = None if database is None else champion(database)
-    return open_model(models or store.models, model if crowned is None else crowned.path)
+    folder = models or store.models
+    if model is not None:
+        return open_model(folder, model)
+    crowned = known_champion(opt.existing_database(store), folder)
+    return open_model(folder, None if crowned is None else crowned.path)
 
 
 def _holdings(text: str | None) -> dict[str, float]:

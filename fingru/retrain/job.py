@@ -35,7 +35,7 @@ from fingru.store.registry import (
     Decision,
     NewModel,
     archive_model,
-    champion,
+    known_champion,
     promote,
     register_model,
 )
@@ -87,7 +87,7 @@ def retrain_once(
     """
     database = open_database(config.store.runs, config.store.url)
     with _alone(config.store.models):
-        current = champion(database)
+        current = known_champion(database, config.store.models)
         if current is None:
             reason = "there was no champion"
             return _crown(prices, config, (database, now, progress), (reason, {}))

@@ -23,6 +23,7 @@ from fingru.errors import StoreError, masked
 from fingru.store import schema
 from fingru.store.files import storage_error
 from fingru.store.home import FILE_NAME, check_home, is_postgres, parse_url, remember_home
+from fingru.store.journal import JOURNAL_FILE
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
@@ -42,6 +43,13 @@ class Database:
         if url.get_backend_name() == "sqlite":
             return str(url.database)
         return masked(url.render_as_string(hide_password=True))
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None of other databases, and of one that may only be read."""
+        url = self.engine.url
+        named = url.database if url.get_backend_name() == "sqlite" else None
+        return Path(named) if named and not named.startswith((":", "file:")) else None
 
     @property
     def read_only(self) -> bool:
@@ -76,8 +84,13 @@ def open_database(
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, "create", root) from error
+    fresh = given is None and not (root / FILE_NAME).exists()
     database = open_url(_beside(root) if given is None else given, busy_timeout_s)
     remember_home(root, url)
+    if fresh and (root / JOURNAL_FILE).exists():  # the file was deleted; its trials stay counted
+        from fingru.store.rebuild import add_journal
+
+        add_journal(database, root)
     return database
 
 

@@ -7,6 +7,7 @@ and neither deleting a run nor anything else takes them away (the database refus
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -16,10 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, distinct, func, insert, inspect, select
 
+from fingru.errors import StoreError
 from fingru.store import schema
 from fingru.store.database import Database, reading, writing
+from fingru.store.journal import JOURNAL_FILE, append_entries, split_entry
 from fingru.store.returns import TrialReturns, largest_table, on_all_bars, pack, unpack
 from fingru.store.schema import trials, utc_text
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,26 @@ def record_trial(database: Database, trial: Trial, returns: TrialReturns | None 
         key = connection.execute(insert(trials).values(values)).inserted_primary_key
         if returns is not None and key is not None:
             connection.execute(insert(schema.trial_returns).values(_packed(key[0], returns)))
+    _keep_journal(database, key[0] if key is not None else 0)
+
+
+def _keep_journal(database: Database, newest: int) -> None:
+    """Append a trial to the journal beside an SQLite file; to a new journal all there are."""
+    if database.file is None:
+        return
+    journal = database.file.with_name(JOURNAL_FILE)
+    returns = schema.trial_returns
+    query = select(trials, *(c for c in returns.c if c.name != "trial_id")).join(
+        returns, returns.c.trial_id == trials.c.id, isouter=True
+    )
+    if journal.exists():
+        query = query.where(trials.c.id == newest)
+    try:
+        with reading(database) as connection:
+            rows = connection.execute(query.order_by(trials.c.id)).mappings().all()
+        append_entries(journal, [split_entry(row) for row in rows])
+    except StoreError as error:  # the trial itself is entered
+        logger.warning("the journal of the ledger is not kept: %s", error)
 
 
 def _packed(trial_id: int, returns: TrialReturns) -> dict[str, Any]:

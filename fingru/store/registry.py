@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from fingru.errors import StoreError
 from fingru.store.database import Database, reading, writing
 from fingru.store.schema import models, promotions, utc_text
+from fingru.store.standing import read_standings, write_standings
 from fingru.store.strict_json import to_json_value
 
 ModelStatus = Literal["champion", "challenger", "archived"]
@@ -104,7 +106,8 @@ def register_model(database: Database, model: NewModel) -> ModelRecord:
             "reason": "registered",
         }
         connection.execute(insert(models).values(values))
-        return _required(connection, model.id)
+    keep_standings(database)
+    return find_model(database, model.id)
 
 
 def list_models(database: Database) -> list[ModelRecord]:
@@ -145,7 +148,8 @@ def promote(database: Database, model_id: str, decision: Decision) -> ModelRecor
         if chosen.status == "champion":
             raise StoreError(f"model {chosen.id} is the champion already", "nothing to do")
         _crown(connection, chosen, "promote", decision)
-        return _required(connection, chosen.id)
+    keep_standings(database)
+    return find_model(database, chosen.id)
 
 
 def rollback(database: Database, decision: Decision) -> ModelRecord:
@@ -164,7 +168,8 @@ def rollback(database: Database, decision: Decision) -> ModelRecord:
         if len(line) < 2:
             raise StoreError("there is no earlier champion", "promote a model by its id instead")
         _crown(connection, _required(connection, line[-2]), "rollback", decision)
-        return _required(connection, line[-2])
+    keep_standings(database)
+    return find_model(database, line[-2])
 
 
 def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord:
@@ -182,13 +187,50 @@ def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord
                 f"model {chosen.id} is the champion", "promote another or roll back first"
             )
         _set_status(connection, chosen.id, "archived", reason)
-        return _required(connection, chosen.id)
+    keep_standings(database)
+    return find_model(database, chosen.id)
 
 
 def history(database: Database) -> list[Promotion]:
     """Every change of champion, the oldest first."""
     with reading(database) as connection:
         return _history(connection)
+
+
+def keep_standings(database: Database) -> None:
+    """Let the folders of the models say what the registry says (``standing``)."""
+    with reading(database) as connection:
+        records = [_record(row) for row in connection.execute(select(models))]
+        changes = _history(connection)
+    write_standings([vars(record) for record in records], [vars(change) for change in changes])
+
+
+def known_champion(database: Database | None, folder: Path) -> ModelRecord | None:
+    """The model in use, or None where no model of a folder was ever registered.
+
+    Raises
+    ------
+    StoreError
+        If models were registered and no champion is known: the registry was lost, or is another
+        one. A model that the gate had rejected must not answer because it is the newest.
+    """
+    records = [] if database is None else list_models(database)
+    known = {record.id for record in records}
+    lost = [s.model_id for s in read_standings(folder) if s.model_id not in known]
+    if lost:
+        where = "there is no registry" if database is None else f"the registry {database.name}"
+        verb = "of" if database is None else "does not know"
+        raise StoreError(
+            f"{where} {verb} {len(lost)} registered models of {folder}, {lost[-1]} among them",
+            "`fingru store rebuild` with the same --runs, --models and --config makes it anew",
+        )
+    crowned = next((record for record in records if record.status == "champion"), None)
+    if crowned is None and records:
+        raise StoreError(
+            f"none of the {len(records)} registered models is the champion",
+            "choose one with `fingru models promote ID`",
+        )
+    return crowned
 
 
 def _history(connection: Connection) -> list[Promotion]:

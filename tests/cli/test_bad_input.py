@@ -210,7 +210,7 @@ def test_a_database_that_is_none_is_refused_before_training(fingru, small, tmp_p
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "fingru.sqlite").write_text("my shopping list " * 100)
     answer = fingru("backtest", "--config", small, "--runs", "runs")
-    assert_refused(answer, "fingru.sqlite", "move the file away")
+    assert_refused(answer, "fingru.sqlite", "damaged", "fingru store rebuild")
     assert "train" not in answer.err
 
 

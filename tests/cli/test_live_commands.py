@@ -140,6 +140,34 @@ def test_predict_speaks_for_the_champion_not_for_the_newest(fingru, on):
     assert chosen["model_id"] == newest
 
 
+def test_after_a_damaged_database_the_champion_answers_not_a_rejected_challenger(
+    fingru, on, verdict, tmp_path
+):
+    champion = fingru("retrain", "--once", *on(450), "--json").document["champion"]
+    verdict("keep")
+    assert fingru("retrain", "--once", *on(520)).code == 5
+    newest = max(path.parent.name for path in (tmp_path / "data/models").glob("*/job.json"))
+    assert newest != champion
+    file = tmp_path / "data/runs/fingru.sqlite"
+    file.write_bytes(b"\x00" * 3000 + file.read_bytes()[3000:])
+    answer = fingru("predict")
+    assert (answer.code, answer.out) == (2, "")
+    assert "fingru store rebuild" in answer.err
+    rebuilt = fingru("store", "rebuild")
+    assert (rebuilt.code, rebuilt.out) == (0, "")
+    assert "fingru.sqlite.damaged-" in rebuilt.err
+    assert f"champion: {champion}" in rebuilt.err
+    assert fingru("predict", "--json").document["model_id"] == champion
+    file.unlink()
+    for command in (["predict"], ["retrain", "--once", *on(520)]):
+        answer = fingru(*command)
+        assert answer.code == 2
+        assert "fingru store rebuild" in answer.err
+    assert fingru("store", "rebuild", "--json").document["champion"] == champion
+    assert fingru("predict", "--json").document["model_id"] == champion
+    assert fingru("store", "show", "--json").document["registered_models"] == 2
+
+
 def test_holdings_are_read_and_checked(fingru, on):
     fingru("train", *on(450))
     assert fingru("predict", "--holdings", "SIM1=0.5,SIM2=-0.1").code == 0

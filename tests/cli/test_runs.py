@@ -211,3 +211,17 @@ def test_a_manifest_that_is_none_is_refused_by_name(fingru, mine, content):
     rows = {row["id"]: row for row in fingru("runs", "list", "--json").document["runs"]}
     assert rows[ids[0]]["status"] == "damaged"
     assert fingru("runs", "delete", ids[0]).code == 0
+
+
+def test_runs_of_a_lost_ledger_are_counted_again_as_they_had_been(fingru, mine):
+    runs, _ = mine
+    before = fingru("runs", "ledger", "--trials", "--json").document["ledger"]
+    for name in ("fingru.sqlite", "fingru.ledger.jsonl"):
+        (runs / name).unlink()
+    done = fingru("store", "rebuild", "--json").document
+    assert (done["from_journal"], done["from_runs"]) == (0, 2)
+    after = fingru("runs", "ledger", "--trials", "--json").document["ledger"]
+    for old, new in zip(before[0]["trials"], after[0]["trials"], strict=True):
+        assert {**old, "created_at": None} == pytest.approx({**new, "created_at": None})
+    for key in ("configurations", "independent_trials", "sharpe_variance", "pbo"):
+        assert before[0][key] == pytest.approx(after[0][key])

@@ -1,0 +1,99 @@
+"""The ledger once more, as lines of text beside its SQLite file.
+
+A damaged or deleted file must not make anybody's trials forgotten: each trial is appended here
+after it was entered, and a ledger made anew begins with these lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fingru.store.files import exclusive, storage_error
+
+JOURNAL_FILE = "fingru.ledger.jsonl"
+_TRIAL = (
+    "created_at", "kind", "data_sha256", "run_or_study", "config_sha256", "sharpe_per_period",
+    "sharpe_annual", "periods",
+)  # fmt: skip
+_RETURNS = ("first", "last", "bars_per_year", "bars", "net_returns")
+
+logger = logging.getLogger(__name__)
+
+Entry = tuple[dict[str, Any], dict[str, Any] | None]
+"""Columns of a row of ``trials`` without its number, and of ``trial_returns`` without it."""
+
+
+def append_entries(journal: Path, entries: Iterable[Entry]) -> None:
+    """Append entries, each as one line, and see them on the disk.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    lines = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries)
+    try:
+        with exclusive(journal.parent), journal.open("a", encoding="ascii") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(error, "write", journal) from error
+
+
+def read_entries(journal: Path) -> list[Entry]:
+    """All entries, oldest first; a damaged line is left out with a warning."""
+    try:
+        lines = journal.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_error(error, "read", journal) from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(_from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            logger.warning("%s, line %d is damaged and left out", journal, number)
+    return found
+
+
+def split_entry(row: Mapping[Any, Any]) -> Entry:
+    """Entry of a row that joins a trial with its returns."""
+    trial = {name: row[name] for name in _TRIAL}
+    returns = {name: row[name] for name in _RETURNS}
+    return trial, None if returns["bars"] is None else returns
+
+
+def key_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
+    """What tells an entry from all others."""
+    return tuple(
+        str(trial[name]) for name in ("kind", "run_or_study", "config_sha256", "created_at")
+    )
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    trial, returns = entry
+    packed = None
+    if returns is not None:
+        packed = {
+            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in returns.items()
+        }
+    return {"trial": trial, "returns": packed}
+
+
+def _from_json(line: dict[str, Any]) -> Entry:
+    trial, returns = line["trial"], line["returns"]
+    if set(trial) != set(_TRIAL) or (returns is not None and set(returns) != set(_RETURNS)):
+        raise ValueError("another kind of line")
+    if returns is not None:
+        binary = {k: base64.b64decode(returns[k], validate=True) for k in ("bars", "net_returns")}
+        returns = {**returns, **binary}
+    return trial, returns
