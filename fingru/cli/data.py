@@ -27,13 +27,16 @@ def check(
     assets: opt.Assets = None,
     start: opt.Start = None,
     end: opt.End = None,
+    timezone: opt.Timezone = None,
     json: opt.Json = False,
 ) -> None:
     """Health report: exit 0 usable, 1 usable with warnings, 2 refused."""
     from fingru.cli.output import print_json, print_tables
     from fingru.market import check_source
 
-    health = check_source(source, assets=opt.split(assets), start=start, end=end)
+    health = check_source(
+        source, assets=opt.split(assets), start=start, end=end, timezone=timezone
+    )
     if json:
         print_json(health.to_dict())
     else:

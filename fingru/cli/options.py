@@ -48,6 +48,15 @@ Assets = Annotated[
     str | None,
     typer.Option("--assets", metavar="A,B", help="Only these symbols.", rich_help_panel=DATA),
 ]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone",
+        metavar="ZONE",
+        help="Zone of the exchange, such as Australia/Sydney; data.timezone of other commands.",
+        rich_help_panel=DATA,
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(
@@ -207,6 +216,7 @@ def prices_of(config: Config, quiet: bool = False) -> Prices:
         start=data.start,
         end=data.end,
         bars_per_year=data.bars_per_year,
+        timezone=data.timezone,
         cache_dir=data.cache,
     )
     if not quiet:

@@ -31,6 +31,11 @@ class DataSettings(Settings):
         le=100_000_000,
         description="for annualisation; observed from the data if unset",
     )
+    timezone: str | None = Field(
+        default=None,
+        description="zone of the exchange, such as Australia/Sydney: daily bars stamped with an "
+        "instant get its date there, intraday stamps without a zone are taken as its clock",
+    )
     cache: Path = Field(default=Path("data/raw"), description="where downloaded vintages are kept")
 
 

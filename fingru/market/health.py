@@ -97,13 +97,14 @@ def check_source(
     assets: Sequence[str] | None = None,
     start: Moment = None,
     end: Moment = None,
+    timezone: str | None = None,
     cache_dir: Path = DEFAULT_CACHE,
 ) -> HealthReport:
     """Read a source and report on its health; bad data is a finding, never an error.
 
     Parameters
     ----------
-    source, assets, start, end, cache_dir
+    source, assets, start, end, timezone, cache_dir
         As in ``load_prices``.
 
     Known at: the last session; a report is for people and decides nothing.
@@ -117,7 +118,7 @@ def check_source(
     findings: list[Finding] = []
     prices: Prices | None = None
     try:
-        panel = read_panel(source, assets, cache_dir)
+        panel = read_panel(source, assets, cache_dir, timezone)
         rows, findings, prices = panel.n_rows, list(panel.findings), panel.prices
         if prices is not None:
             prices = cut(prices, start, end, wanted=assets)

@@ -22,13 +22,14 @@ Moment = str | date | pd.Timestamp | None
 """A session bound: ISO text, a date, a stamp, or None for no bound."""
 
 
-def load_prices(
+def load_prices(  # noqa: PLR0913 (all but the source by keyword)
     source: str,
     *,
     assets: Sequence[str] | None = None,
     start: Moment = None,
     end: Moment = None,
     bars_per_year: float | None = None,
+    timezone: str | None = None,
     cache_dir: Path = DEFAULT_CACHE,
 ) -> Prices:
     """Load and check prices.
@@ -44,6 +45,9 @@ def load_prices(
         First and last session, both included; a day includes all its bars.
     bars_per_year
         Overrides the observed number.
+    timezone
+        Zone of the exchange, such as ``Australia/Sydney``: daily bars stamped with an instant get
+        its date there, and intraday stamps without a zone are taken as its wall clock.
     cache_dir
         Where answers of vendors are kept.
 
@@ -66,13 +70,15 @@ def load_prices(
     """
     if bars_per_year is not None and not 0 < bars_per_year < np.inf:
         raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
-    prices = read_panel(source, assets, cache_dir).require()
+    prices = read_panel(source, assets, cache_dir, timezone).require()
     if bars_per_year is not None:
         prices = replace(prices, bars_per_year=float(bars_per_year))
     return cut(prices, start, end, wanted=assets)
 
 
-def read_panel(source: str, assets: Sequence[str] | None, cache_dir: Path) -> Panel:
+def read_panel(
+    source: str, assets: Sequence[str] | None, cache_dir: Path, timezone: str | None = None
+) -> Panel:
     """Read a source and check it; refusals are among the findings.
 
     Raises
@@ -80,7 +86,7 @@ def read_panel(source: str, assets: Sequence[str] | None, cache_dir: Path) -> Pa
     DataError
         If it cannot be read at all.
     """
-    return build_panel(read_source(source, assets, cache_dir), source, assets)
+    return build_panel(read_source(source, assets, cache_dir), source, assets, timezone)
 
 
 def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None) -> Prices:

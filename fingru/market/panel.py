@@ -49,7 +49,12 @@ class Panel:
         return self.prices
 
 
-def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = None) -> Panel:
+def build_panel(
+    reading: Reading,
+    source: str,
+    assets: Sequence[str] | None = None,
+    timezone: str | None = None,
+) -> Panel:
     """Check the tables and join them on the union of their sessions.
 
     Where there is an adjusted close, open, high and low are scaled by adjusted close / close and
@@ -64,6 +69,8 @@ def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = No
         What the user asked for.
     assets
         The symbols to keep, in this order; all if None.
+    timezone
+        Zone of the exchange; see ``to_sessions``.
 
     Raises
     ------
@@ -75,12 +82,13 @@ def build_panel(reading: Reading, source: str, assets: Sequence[str] | None = No
     returns as they were.
     """
     tables = _chosen(reading.tables, source, assets)
-    sessions, notes = to_sessions(tables)
+    sessions, dating = to_sessions(tables, timezone)
     findings = check_symbols(tables)
     for table, index in zip(tables, sessions, strict=True):
         findings += check_table(table, index)
     n_rows = sum(t.n_rows for t in tables)
-    findings += [note("reading", text) for text in (*_table_notes(tables), *notes)]
+    findings += [note("reading", text) for text in _table_notes(tables)]
+    findings += dating
     if any(f.severity == "refused" for f in findings):
         return Panel(None, tuple(findings), n_rows)
     prices, adjustments = _join(tables, sessions, source, assets)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
+from fingru.market.exchange_dates import exchange_dates
+from fingru.market.finding import Finding, note
 from fingru.market.table import RawTable
 
 _DAILY = pd.Timedelta(hours=20)
@@ -19,20 +22,33 @@ _ENOUGH_SYMBOLS = 50  # to see the bar size of a long file
 _SUMMER_TIME = pd.Timedelta(hours=1)
 
 
-def to_sessions(tables: Sequence[RawTable]) -> tuple[list[pd.DatetimeIndex], list[str]]:
+def to_sessions(
+    tables: Sequence[RawTable], timezone: str | None = None
+) -> tuple[list[pd.DatetimeIndex], list[Finding]]:
     """Give every table its rows' sessions.
 
     Daily and slower bars get the exchange's own date without time zone; intraday bars get UTC.
 
+    Parameters
+    ----------
+    tables
+        All tables of the panel.
+    timezone
+        Zone of the exchange: daily bars stamped with an instant get its date there, and intraday
+        stamps without a zone are taken as its wall clock.
+
     Returns
     -------
-    One index of N stamps per table, neither sorted nor unique yet, and notes.
+    One index of N stamps per table, neither sorted nor unique yet, and what to say about them.
 
     Raises
     ------
     DataError
-        If daily and intraday bars, or intraday bars of several time zones, are mixed.
+        If daily and intraday bars, or intraday bars of several time zones, are mixed, if the
+        exchange's date is not clear, or if there is no such time zone.
     """
+    if timezone is not None:
+        _refuse_unknown_zone(timezone)
     for table in tables:
         _refuse_far_zones(table)
     spacings = [_median_spacing(t) for t in tables]
@@ -45,11 +61,33 @@ def to_sessions(tables: Sequence[RawTable]) -> tuple[list[pd.DatetimeIndex], lis
             "give files of one bar size",
         )
     if not intraday:
-        return [t.stamps.local.normalize().as_unit("us") for t in tables], []
+        dated = [exchange_dates(t, timezone) for t in tables]
+        return [d.as_unit("us") for d, _ in dated], [f for _, found in dated for f in found]
     _refuse_naive_beside_aware(tables)
     naive = tables[0].stamps.offset is None
-    notes = ["intraday stamps without time zone were taken as UTC"] if naive else []
-    return [t.stamps.utc().as_unit("us") for t in tables], notes
+    if naive and timezone is not None:
+        return [_in_zone(t, timezone) for t in tables], []
+    said = (
+        [note("reading", "intraday stamps without time zone were taken as UTC")] if naive else []
+    )
+    return [t.stamps.utc().as_unit("us") for t in tables], said
+
+
+def _refuse_unknown_zone(timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(
+            f"there is no time zone {timezone!r}", "write it as Australia/Sydney or UTC"
+        ) from error
+
+
+def _in_zone(table: RawTable, timezone: str) -> pd.DatetimeIndex:
+    """Take stamps as the wall clock of a zone; an hour that comes twice is taken as the first."""
+    local = table.stamps.local.tz_localize(
+        timezone, ambiguous=np.ones(table.n_rows, dtype=bool), nonexistent="shift_forward"
+    )
+    return local.tz_convert("UTC").as_unit("us")
 
 
 def bars_per_year(index: pd.DatetimeIndex) -> float:

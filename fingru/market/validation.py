@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.market.finding import Finding, Severity, first_few, note, refused
+from fingru.market.swapped_dates import swapped_dates
 from fingru.market.table import PRICE_FIELDS, FloatArray, RawTable
 
 _ROUNDING = 1e-9
@@ -31,6 +32,7 @@ def check_table(table: RawTable, sessions: pd.DatetimeIndex) -> list[Finding]:
         (N,) session of every row.
     """
     found = [
+        *swapped_dates(table, sessions),
         *_duplicates(table, sessions),
         *_order(table, sessions),
         *_bad_numbers(table),
