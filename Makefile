@@ -23,6 +23,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 STATE := $(shell { pwd -P; cat pyproject.toml constraints.txt; } | cksum | tr ' ' '-')
 RUNTIME := .venv/.runtime-$(STATE)
 DEVELOPMENT := .venv/.development-$(STATE)
+LOWEST := .venv-lowest
 
 # The suite runs in as many processes as there are processors; each keeps to one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
@@ -48,6 +49,14 @@ test: $(DEVELOPMENT) ## the test suite, without the slow tests
 .PHONY: test-slow
 test-slow: $(DEVELOPMENT) ## the slow tests: minutes; those in a browser need Chromium
 	$(PYTEST) -m "slow or browser" $(ARGS)
+
+.PHONY: test-lowest
+test-lowest: ## the test suite on the lowest versions that pyproject.toml allows
+	.ci/make_venv $(LOWEST) $(or $(PYTHON),python3.11)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/lowest.txt pip
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/lowest.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable . --group test
+	$(ONE_THREAD) $(LOWEST)/bin/python -m pytest -q -n auto --maxprocesses 4 -m "not slow and not browser" $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## style and format
@@ -94,9 +103,24 @@ pins: $(DEVELOPMENT) ## write constraints.txt from what is installed
 	$(BIN)/python .ci/pins.py > constraints.new
 	mv constraints.new constraints.txt
 
+.PHONY: pins-lowest
+pins-lowest: $(DEVELOPMENT) ## write .ci/lowest.txt: the lowest declared versions and what they bring
+	.ci/make_venv $(LOWEST) $(or $(PYTHON),python3.11)
+	$(BIN)/python .ci/pins.py lowest > $(LOWEST)/declared.txt
+	grep -E '^(pip|triton|pytest|hypothesis)' constraints.txt > $(LOWEST)/tests.txt
+	$(LOWEST)/bin/python -m pip install --upgrade pip
+	$(LOWEST)/bin/python -m pip install -c $(LOWEST)/declared.txt -c $(LOWEST)/tests.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable . --group test
+	$(LOWEST)/bin/python .ci/pins.py > .ci/lowest.new
+	mv .ci/lowest.new .ci/lowest.txt
+
+.PHONY: fuzz
+fuzz: $(DEVELOPMENT) ## hostile files, settings and stored runs, for some minutes; what fails is kept
+	$(ONE_THREAD) $(BIN)/python tests/fuzz/run.py --minutes 3 $(ARGS)
+
 .PHONY: clean
 clean: ## remove .venv, caches and build products; runs, models and downloads stay
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -115,4 +139,4 @@ $(DEVELOPMENT): $(RUNTIME)
 	@touch $@
 
 .venv/bin/python:
-	.ci/make_venv $(PYTHON)
+	.ci/make_venv .venv $(PYTHON)

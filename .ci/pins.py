@@ -1,6 +1,8 @@
 """Print the pins of everything fingru needs, as installed in the environment that runs this.
 
-`make pins` writes them to constraints.txt; run it on purpose, after trying newer versions.
+`make pins` writes them to constraints.txt, and `make pins-lowest` those of an environment of the
+lowest declared versions to .ci/lowest.txt; run them on purpose. `pins.py lowest` prints the lowest
+declared versions themselves.
 """
 
 from __future__ import annotations
@@ -50,10 +52,27 @@ def closure(lines: list[str]) -> dict[str, str]:
     return pins
 
 
+def lowest(lines: list[str]) -> dict[str, str]:
+    """Name and lowest version that each requirement declares."""
+    declared = [Requirement(line) for line in lines]
+    return {
+        canonicalize_name(requirement.name): clause.version
+        for requirement in declared
+        for clause in requirement.specifier
+        if clause.operator == ">="
+    }
+
+
 def main() -> None:
     """Write the pins to standard output."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    sys.stdout.write("# Every package fingru was tested with; written by `make pins`.\n")
+    if sys.argv[1:] == ["lowest"]:
+        for name, version in lowest(project["project"]["dependencies"]).items():
+            sys.stdout.write(f"{name}=={version}\n")
+        return
+    sys.stdout.write(
+        "# Every package of a tested environment; written by `make pins` and `make pins-lowest`.\n"
+    )
     for name, version in sorted(closure(wanted(project)).items()):
         sys.stdout.write(f"{name}=={version}\n")
 
