@@ -33,7 +33,7 @@ from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
 from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
 from fingru.market.prices import Prices
-from fingru.store.files import storage_error, write_bytes_atomic
+from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
 from fingru.store.strict_json import read_json, to_json_bytes
 from fingru.strategy import load_strategy
 
@@ -156,7 +156,7 @@ def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
     """
     if model_id is not None and (Path(model_id) / JOB_FILE).is_file():
         return TrainedModel(Path(model_id), read_json(Path(model_id) / JOB_FILE))
-    known = sorted(path.parent.name for path in root.glob(f"*/{JOB_FILE}"))
+    known = sorted(path.parent.name for path in root.glob(f"[!.]*/{JOB_FILE}"))
     fitting = [name for name in known if model_id is None or name.startswith(model_id)]
     if not fitting:
         wanted = "" if model_id is None else f" {model_id!r}"
@@ -405,7 +405,7 @@ def store_model(
 ) -> TrainedModel:
     """Write the folder of a model and what it was made of.
 
-    ``job.json`` comes last and makes it a model; a write that fails leaves no folder.
+    The folder gets its name when all is in it; a write that fails leaves none.
 
     Raises
     ------
@@ -437,13 +437,14 @@ def store_model(
         "scores": fitted.manifest["scores"],
         "config": config.model_dump(mode="json"),
     }
+    fresh = path.with_name(f".{name}{TEMPORARY_SUFFIX}")
     try:
-        save_model(path, fitted)
-        write_bytes_atomic(path / JOB_FILE, to_json_bytes(job))
+        save_model(fresh, fitted)
+        write_bytes_atomic(fresh / JOB_FILE, to_json_bytes(job))
+        fresh.rename(path)
     except OSError as error:
-        shutil.rmtree(path, ignore_errors=True)
-        raise storage_error(error, "write", path) from error
-    except StoreError:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+        told = storage_error(error, "write", path)
+        raise StoreError(told.problem, told.mend.replace("--runs", "--models")) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return TrainedModel(path, job)

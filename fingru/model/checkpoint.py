@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
@@ -90,13 +90,18 @@ def from_state(
 
 
 def save_model(folder: Path, fitted: FittedFold) -> None:
-    """Write ``model.safetensors`` and ``manifest.json`` of a fitted fold into ``folder``."""
+    """Write ``model.safetensors`` and ``manifest.json`` of a fitted fold into ``folder``.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written, as on a full disk; no part of that file is left.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = {"format": FORMAT, **fitted.manifest, "standardiser": "standardiser.mean, .std"}
     _write_arrays(folder / WEIGHTS_FILE, _arrays(fitted))
-    partial = folder / f"{MANIFEST_FILE}.partial"
-    partial.write_text(json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    partial.replace(folder / MANIFEST_FILE)
+    text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    _write(folder / MANIFEST_FILE, text.encode())
 
 
 def load_model(folder: Path, features: FeatureSet | None = None) -> FittedFold:
@@ -137,9 +142,17 @@ def _fitted(state: Mapping[str, NDArray[Any]], manifest: dict[str, Any]) -> Fitt
 
 
 def _write_arrays(path: Path, arrays: State) -> None:
+    # Written here, because safetensors' own errors do not say that the disk is full.
+    _write(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+
+
+def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f"{path.name}.partial")
-    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _read_arrays(path: Path) -> State:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -163,6 +165,56 @@ def test_a_model_folder_that_cannot_be_finished_is_removed(prices, config, now, 
         train_model(prices.until(450), config, now)
     assert list(config.store.models.glob(f"*/{JOB_FILE}")) == []
     assert list(config.store.models.iterdir()) == []
+
+
+@contextmanager
+def largest_file(size):
+    """Let the operating system refuse every file over a size, as a full disk would."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 500, 2000])
+def test_weights_that_do_not_fit_the_disk_are_told_and_leave_nothing(
+    prices, config, now, monkeypatch, size
+):
+    from fingru import live
+
+    honest = live.store_model
+
+    def squeezed(*arguments):
+        with largest_file(size):
+            return honest(*arguments)
+
+    monkeypatch.setattr(live, "store_model", squeezed)
+    with pytest.raises(StoreError, match=r"cannot write .*models/.*File too large"):
+        train_model(prices.until(450), config, now)
+    assert list(config.store.models.iterdir()) == []
+
+
+def test_a_full_disk_is_named_with_the_flag_of_the_models(prices, config, now, monkeypatch):
+    from fingru.model import checkpoint
+
+    def full(path, content):
+        path.write_bytes(content[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(checkpoint, "_write", full)
+    with pytest.raises(StoreError, match=r"the disk is full; free some space .* --models"):
+        train_model(prices.until(450), config, now)
+    assert list(config.store.models.iterdir()) == []
+
+
+def test_a_model_that_was_being_written_is_no_model(trained):
+    """A killed process leaves its temporary folder; the latest model is still the whole one."""
+    left = trained.path.with_name(".20990101-000000-abcdef.tmp")
+    shutil.copytree(trained.path, left)
+    assert open_model(trained.path.parent).model_id == trained.model_id
 
 
 def test_a_model_of_other_features_is_refused(prices, trained, tmp_path):
