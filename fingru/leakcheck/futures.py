@@ -73,9 +73,10 @@ def delist_after(prices: Prices, cut: int, rng: np.random.Generator) -> Prices:
 def as_loaded(prices: Prices) -> Prices:
     """Take a panel through the loader: checks, sessions, adjustment for a split, joining.
 
-    The closes of the first third are doubled, as before a split of two for one, and the adjusted
-    closes given beside them; so an honest loader returns the panel it was given, bit by bit. A
-    panel in which an asset has no bar yet is returned as it is: a file would not hold the asset.
+    The closes of the first third are doubled and the volumes halved, as before a split of two for
+    one, and the adjusted closes given beside them; so an honest loader returns the panel it was
+    given, bit by bit. A panel in which an asset has no bar yet is returned as it is: a file would
+    not hold the asset.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def as_loaded(prices: Prices) -> Prices:
     factor = np.where(np.arange(len(index)) < len(index) // 3, _SPLIT, 1.0)[:, None]
     fields = {name: getattr(prices, name) for name in FIELDS}
     raw = {
-        name: values if name == "volume" else values * factor
+        name: values / factor if name == "volume" else values * factor
         for name, values in fields.items()
         if values is not None
     }
