@@ -16,10 +16,12 @@ def source_files(source: str, cache: Path) -> tuple[Path, ...]:
     kind, _, name = source.partition(":")
     if kind == "sample":
         return tuple(sorted(_sample_files(name)))
-    root = (cache if kind == "yahoo" else Path(source).expanduser()).resolve()
-    if root.is_dir():
-        return tuple(sorted(f for f in root.rglob("*") if f.name.lower().endswith(_PRICES)))
-    return (root,) if root.is_file() else ()
+    if kind == "yahoo":
+        return tuple(sorted(f for f in cache.resolve().rglob("*") if f.is_file()))
+    path = Path(source).expanduser().resolve()
+    if path.is_dir():  # what lies in folders below it is not read
+        return tuple(sorted(f for f in path.iterdir() if f.name.lower().endswith(_PRICES)))
+    return (path,) if path.is_file() else ()
 
 
 def _sample_files(name: str) -> Iterator[Path]:

@@ -13,6 +13,7 @@ import pytest
 from fingru.config import Config, with_values
 from fingru.errors import LeakFoundError
 from fingru.features.custom import load_feature
+from fingru.leakcheck.source_files import source_files
 from fingru.leakcheck.vouching import LIMITS, limits, reservations
 from fingru.leakcheck.watch import watched
 from fingru.strategy import load_strategy
@@ -57,7 +58,9 @@ READS = {
 @pytest.fixture
 def source(tmp_path):
     """A file of closes."""
-    table = pd.DataFrame({"A": np.arange(1.0, 9.0)}, index=pd.bdate_range("2020-01-01", periods=8))
+    table = pd.DataFrame(
+        {"A": 50.0 + np.sin(np.arange(8.0))}, index=pd.bdate_range("2020-01-01", periods=8)
+    )
     table.to_csv(tmp_path / "prices.csv", index_label="date")
     table.to_parquet(tmp_path / "prices.parquet")
     return tmp_path / "prices.csv"
@@ -115,6 +118,20 @@ def test_other_names_of_the_file_do_not_hide_it(source, watch_of, tmp_path, monk
 
 def test_a_file_of_a_folder_of_prices_is_the_source_too(source, watch_of, tmp_path):
     assert watch_of(tmp_path, "", f"open({str(source)!r}).read()")[1]
+
+
+def test_where_prices_lie_on_disk(source, tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "other.csv").touch()
+    (tmp_path / "notes.txt").touch()
+    assert source_files(str(source), tmp_path) == (source.resolve(),)
+    assert [f.name for f in source_files(str(tmp_path), tmp_path)] == [
+        "prices.csv", "prices.parquet"
+    ]  # fmt: skip
+    stored = [f.name for f in source_files("yahoo:SPY", tmp_path)]
+    assert stored == ["other.csv", "notes.txt", "prices.csv", "prices.parquet"]
+    assert source_files("sample:simulated?assets=2", tmp_path) == ()
+    assert source_files("made by a program", tmp_path) == ()
 
 
 def test_the_file_of_a_sample_is_the_source_of_that_sample(watch_of):
