@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context
+from queue import Empty, SimpleQueue
 from types import ModuleType
 
 from fingru.forecast.baselines.own_bars import OwnBars, OwnForecast
-from fingru.forecast.baselines.worker import forecast_in_worker, start_worker
+from fingru.forecast.baselines.worker import serve
 from fingru.forecast.settings import BaselineSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,6 +29,11 @@ _SLOW = ("garch", "gjr_garch_t", "gjr_garch_t_rolling")
 
 MIN_FITS_FOR_PROCESSES = 600
 """Fewer GARCH fits than this (some 5 ms each) do not pay for starting processes."""
+
+PATIENCE_S = 900.0
+"""Processes that finish no task for so long are given up; a task takes seconds."""
+
+_ENDING_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,9 @@ class RunningTasks:
 
     def __init__(self, tasks: Sequence[Task], workers: int) -> None:
         self._left = {id(task): task for task in tasks}
-        self._pool: ProcessPoolExecutor | None = None
-        self._futures: dict[Future[OwnForecast], Task] = {}
+        self._todo: SimpleQueue[Task] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Task, OwnForecast | Exception] | None] = SimpleQueue()
+        self._workers: list[Worker] = []
         slow = [task for task in tasks if task.name in _SLOW]
         workers = min(workers, os.cpu_count() or 1, len(slow))
         if workers > 1 and sum(len(task.bars.folds) for task in slow) >= MIN_FITS_FOR_PROCESSES:
@@ -67,36 +74,96 @@ class RunningTasks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:  # idle, or at something nobody waits for any more
+            worker.end()
 
     def results(self) -> Iterator[tuple[Task, OwnForecast]]:
         """Yield every task with its forecast, in any order."""
-        fast = [task for task in self._left.values() if task not in self._futures.values()]
-        for task, forecast in _in_this_process(fast):
+        here = [t for t in self._left.values() if not self._workers or t.name not in _SLOW]
+        for task, forecast in chain(_in_this_process(here), self._from_workers()):
             del self._left[id(task)]
             yield task, forecast
-        try:
-            for future in as_completed(self._futures):
-                task = self._futures[future]
-                forecast = future.result()
-                del self._left[id(task)]
-                yield task, forecast
-        except BrokenProcessPool:
-            _LOGGER.warning("a process that fits baselines was ended; going on in this one")
         yield from _in_this_process(list(self._left.values()))
 
     def _begin(self, slow: Sequence[Task], workers: int) -> None:
-        # Spawned, not forked: torch and BLAS threads of this process do not survive a fork.
-        spawn = get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=start_worker)
+        for task in slow:
+            self._todo.put(task)
         with _main_module_hidden():
+            self._workers = [Worker() for _ in range(workers)]
+        for worker in self._workers:
+            # A daemon, so that nothing waits for it when this process ends.
+            threading.Thread(target=self._hand_over, args=(worker,), daemon=True).start()
+
+    def _hand_over(self, worker: Worker) -> None:
+        """Give a process one task after the other; None says that it gets no more."""
+        try:
+            while True:
+                task = self._todo.get_nowait()
+                self._answers.put((task, worker.forecast(task)))
+        except Empty:
+            pass
+        except WorkerEndedError:
+            _LOGGER.warning("a process that fits baselines was ended; going on without it")
+        finally:
+            self._answers.put(None)
+
+    def _from_workers(self) -> Iterator[tuple[Task, OwnForecast]]:
+        """Yield what the processes finish; what they leave over is still in ``_left``."""
+        working = len(self._workers)
+        while working:
             try:
-                for task in slow:
-                    arguments = (task.name, task.bars, task.horizons, task.settings)
-                    self._futures[self._pool.submit(forecast_in_worker, *arguments)] = task
-            except BrokenProcessPool:  # ended before all was handed over; ``results`` sees it
-                pass
+                answer = self._answers.get(timeout=PATIENCE_S)
+            except Empty:
+                _LOGGER.warning(
+                    "the processes that fit baselines finish nothing; going on without them"
+                )
+                return
+            if answer is None:
+                working -= 1
+            elif isinstance(answer[1], Exception):
+                raise answer[1]
+            else:
+                yield answer[0], answer[1]
+
+
+class WorkerEndedError(Exception):
+    """The process of a worker is gone: killed, or out of memory."""
+
+
+class Worker:
+    """A process that computes one task at a time, over a pipe that no other process holds.
+
+    So its end is seen whenever it comes. A ``ProcessPoolExecutor`` shares one pipe of results
+    among its processes, and waits for ever for the rest of what a killed one was writing.
+    """
+
+    def __init__(self) -> None:
+        # Spawned, not forked: torch and BLAS threads of this process do not survive a fork.
+        context = get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def forecast(self, task: Task) -> OwnForecast | Exception:
+        """Forecast of the task, or the error it ended with.
+
+        Raises
+        ------
+        WorkerEndedError
+            If the process ended before it answered.
+        """
+        try:
+            self._ours.send((task.name, task.bars, task.horizons, task.settings))
+            answer: OwnForecast | Exception = self._ours.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerEndedError from error
+        return answer
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.join(timeout=_ENDING_S)
 
 
 def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, OwnForecast]]:

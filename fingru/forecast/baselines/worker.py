@@ -6,16 +6,34 @@ import os
 import signal
 import threading
 from multiprocessing import parent_process
-
-from fingru.forecast.baselines.own_bars import OwnBars, OwnForecast
-from fingru.forecast.settings import BaselineSettings
+from multiprocessing.connection import Connection
 
 _NICENESS = 10
 """What the parent does meanwhile goes first: it is waited for, these are not yet."""
 
 
-def start_worker() -> None:
-    """End with the parent, leave Ctrl-C to it, give way, use one thread for linear algebra."""
+def serve(pipe: Connection) -> None:
+    """Answer each task that comes through the pipe with its forecast or its error, to its end.
+
+    Known at: as ``methods.forecast_asset`` says.
+    """
+    _start()
+    from fingru.forecast.baselines.methods import forecast_asset
+
+    try:
+        while True:
+            name, bars, horizons, settings = pipe.recv()
+            try:
+                answer: object = forecast_asset(name, bars, horizons, settings)
+            except Exception as error:  # noqa: BLE001 - raised where the task came from
+                answer = error
+            pipe.send(answer)
+    except (EOFError, OSError):  # whoever asked is gone
+        pass
+
+
+def _start() -> None:
+    """End with the parent, leave signals to it, give way, use one thread for linear algebra."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
@@ -27,18 +45,6 @@ def start_worker() -> None:
     threadpool_limits(limits=1)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-
-
-def forecast_in_worker(
-    name: str, bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
-) -> OwnForecast:
-    """Forecast one asset with one baseline, as ``methods.forecast_asset``.
-
-    Known at: as the method says.
-    """
-    from fingru.forecast.baselines.methods import forecast_asset
-
-    return forecast_asset(name, bars, horizons, settings)
 
 
 def _end_with_parent() -> None:

@@ -1,14 +1,22 @@
 import logging
 import os
+import signal
 import subprocess
 import sys
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+import threading
+import time
 
 import numpy as np
 import pytest
 
-from fingru.forecast.baselines import BaselineSettings, forecast_baselines, make_baseline, pool
+from fingru.forecast.baselines import (
+    BaselineSettings,
+    BaselineWalk,
+    forecast_baselines,
+    make_baseline,
+    pool,
+)
+from fingru.forecast.baselines.methods import forecast_asset
 
 NAMES = ("constant", "ewma", "garch", "gjr_garch_t")
 
@@ -54,37 +62,126 @@ def test_all_at_once_equals_one_by_one(problem, folds_of):
         )
 
 
-def test_a_killed_process_is_replaced_by_this_one(problem, folds_of, monkeypatch, caplog):
-    folds = folds_of((250, 400), 499)
-    settings = BaselineSettings(names=NAMES, workers=2)
-    expected = forecast_baselines(problem, folds, settings)
-    finished = []
-
-    class DiesAfterOne:
-        def __init__(self, *_, **__):
-            pass
-
-        def submit(self, work, *arguments):
-            future = Future()
-            if finished:
-                future.set_exception(BrokenProcessPool())
-            else:
-                finished.append(arguments)
-                future.set_result(work(*arguments))
-            return future
-
-        def shutdown(self, **_):
-            finished.append("shut down")
-
-    monkeypatch.setattr(pool, "ProcessPoolExecutor", DiesAfterOne)
+@pytest.fixture
+def beside(monkeypatch):
+    """Settings with which even a small problem is worth two processes."""
     monkeypatch.setattr(pool, "MIN_FITS_FOR_PROCESSES", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    return BaselineSettings(names=NAMES, workers=2)
+
+
+class FakeWorker:
+    """Stands for a process; answers from this one until it has done ``lasts`` tasks."""
+
+    lasts, made = 1, []
+
+    def __init__(self):
+        self.done, self.ended = 0, False
+        self.made.append(self)
+
+    def forecast(self, task):
+        if self.done == self.lasts:
+            raise pool.WorkerEndedError
+        self.done += 1
+        return forecast_asset(task.name, task.bars, task.horizons, task.settings)
+
+    def end(self):
+        self.ended = True
+
+
+@pytest.mark.parametrize("lasts", [0, 1, 2, 99])
+def test_what_ended_processes_leave_over_is_done_here(
+    problem, folds_of, monkeypatch, caplog, beside, lasts
+):
+    folds = folds_of((250, 400), 499)
+    alone = forecast_baselines(problem, folds, BaselineSettings(names=NAMES, workers=1))
+    monkeypatch.setattr(pool, "Worker", FakeWorker)
+    monkeypatch.setattr(FakeWorker, "lasts", lasts)
+    monkeypatch.setattr(FakeWorker, "made", [])
     with caplog.at_level(logging.WARNING):
-        found = forecast_baselines(problem, folds, settings)
-    assert finished[1:] == ["shut down"]
-    assert "going on in this one" in caplog.text
-    for one, other in zip(expected, found, strict=True):
+        found = forecast_baselines(problem, folds, beside)
+    assert [worker.ended for worker in FakeWorker.made] == [True, True]
+    assert sum(worker.done for worker in FakeWorker.made) == min(2 * lasts, 6)
+    assert ("was ended" in caplog.text) == (lasts < 6)
+    for one, other in zip(alone, found, strict=True):
         assert_equal(one, other)
+
+
+def test_an_error_of_a_task_is_raised_where_it_came_from(problem, folds_of, monkeypatch, beside):
+    class Fails(FakeWorker):
+        def forecast(self, _task):
+            return ValueError("no such forecast")
+
+    monkeypatch.setattr(pool, "Worker", Fails)
+    with pytest.raises(ValueError, match="no such forecast"):
+        forecast_baselines(problem, folds_of((250,), 499), beside)
+
+
+def test_processes_that_finish_nothing_are_given_up(
+    problem, folds_of, monkeypatch, caplog, beside
+):
+    let_go = threading.Event()
+
+    class Stuck(FakeWorker):
+        def forecast(self, _task):
+            let_go.wait(60)
+            raise pool.WorkerEndedError
+
+        def end(self):
+            let_go.set()
+
+    folds = folds_of((250,), 499)
+    monkeypatch.setattr(pool, "Worker", Stuck)
+    monkeypatch.setattr(pool, "PATIENCE_S", 0.2)
+    begun = time.monotonic()
+    found = forecast_baselines(problem, folds, beside)
+    assert time.monotonic() - begun < 50
+    assert let_go.is_set()
+    assert "finish nothing" in caplog.text
+    alone = forecast_baselines(problem, folds, BaselineSettings(names=NAMES, workers=1))
+    for one, other in zip(alone, found, strict=True):
+        assert_equal(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+def test_real_processes_that_are_killed_or_frozen_cost_no_forecast(
+    problem, folds_of, monkeypatch, beside, number
+):
+    monkeypatch.setattr(pool, "PATIENCE_S", 20.0)
+    folds = folds_of((250, 330, 410), 499)
+    with BaselineWalk(problem, folds, beside) as walk:
+        workers = walk._running._workers
+        os.kill(workers[0].process.pid, number)
+        found = walk.finish()
+    assert [worker.process.is_alive() for worker in workers] == [False, False]
+    alone = forecast_baselines(problem, folds, BaselineSettings(names=NAMES, workers=1))
+    for one, other in zip(alone, found, strict=True):
+        assert_equal(one, other)
+
+
+PARENT = """
+import os, signal, sys, time
+from multiprocessing.process import BaseProcess
+from fingru.forecast.baselines.pool import Worker
+workers = [Worker(), Worker()]
+print(*(worker.process.pid for worker in workers), flush=True)
+time.sleep(float(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 8.0])
+def test_no_process_outlives_the_one_it_works_for(after):
+    """Killed while they start or while they wait: their ends of its pipes are closed soon."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(after)], stdout=subprocess.PIPE, text=True
+    )
+    # They hold its standard output: this returns when the last of them is gone.
+    out, _ = parent.communicate(timeout=60)
+    assert len(out.split()) == 2
+    assert parent.returncode == -signal.SIGKILL
 
 
 def test_importing_the_baselines_loads_no_heavy_package():
