@@ -17,6 +17,7 @@ from fingru.errors import DataError
 from fingru.market.names import (
     Meaning,
     date_rank,
+    glued,
     is_quote,
     key_of,
     may_be_ticker,
@@ -24,6 +25,7 @@ from fingru.market.names import (
     meaning_of,
     spelled_out,
     symbol_rank,
+    weak_beside,
 )
 from fingru.market.stamps import looks_like_date
 
@@ -101,6 +103,7 @@ def find_layout(
     spoken = spelled_out(names)
     dates = _date_columns(spoken, sample, origin)
     meanings = {i: meaning_of(n) for i, n in enumerate(spoken) if i not in dates}
+    meanings |= _lone_value(spoken, meanings)
     bare = {i for i, m in meanings.items() if m.field in _CLOSES}
     layout = (
         _bars(names, dates, meanings, origin, symbol)
@@ -111,6 +114,13 @@ def find_layout(
     unused = [n.strip() or "(unnamed)" for i, n in enumerate(names) if i not in used]
     ignored = tuple(sorted(unused, key=lambda n: n == "(unnamed)"))
     return replace(layout, ignored=ignored, date_name=names[dates[0]].strip() or "(unnamed)")
+
+
+def _lone_value(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
+    """Take the one column of values as the close where no other can be: DATE, VALUE; ds, y."""
+    found = [i for i in meanings if key_of(names[i]) in {"value", "y"}]
+    others = [i for i, m in meanings.items() if m.kind in {"field", "unknown"} and i not in found]
+    return {found[0]: Meaning("field", "close")} if len(found) == 1 and not others else {}
 
 
 def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layout:
@@ -203,6 +213,8 @@ def _wide(
     closes = {m.symbol for m in around.values() if m.field in _CLOSES}
     split = {i: m for i, m in around.items() if m.kind == "field" and m.symbol in closes}
     plain = [i for i, m in meanings.items() if m.kind == "unknown" and i not in around]
+    named = {names[i].strip() for i in plain} | closes
+    plain = [i for i in plain if not weak_beside(names[i], named)]
     if plain or split:
         plain += _words_as_tickers(names, meanings, bool(plain))
     if any(m.field not in _CLOSES or m.field == "adj_close" for m in split.values()):
@@ -226,21 +238,44 @@ def _wide(
 
 def _around_symbols(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
     """Split names into symbol and field, with the symbol first or last, whichever gives closes."""
+    unknown = {i for i, m in meanings.items() if m.kind == "unknown"}
     ways = []
     for first in (True, False):
-        parts = {
-            i: part
-            for i, m in meanings.items()
-            if m.kind == "unknown"
-            and (part := meaning_around_symbol(names[i], symbol_first=first)).kind != "unknown"
-        }
-        closes = {m.symbol for m in parts.values() if m.field in _CLOSES}
-        in_bars = sum(m.kind == "field" and m.symbol in closes for m in parts.values())
-        ways.append((in_bars, -len(closes), parts))
-    best = max(ways, key=lambda way: way[:2])[2]
-    for _, _, parts in ways:  # what is no price is none on either side
-        best = {**{i: m for i, m in parts.items() if m.kind == "other"}, **best}
+        split = {i: meaning_around_symbol(names[i], symbol_first=first) for i in unknown}
+        parts = {i: part for i, part in split.items() if part.kind != "unknown"}
+        ways.append((*_fields_of_symbols(names, unknown, parts), parts))
+    found, _, best = max(ways, key=lambda way: way[:2])
+    if not found:
+        best = _glued(names, unknown)
+    closes = {m.symbol for m in best.values() if m.field in _CLOSES}
+    for (
+        _,
+        _,
+        parts,
+    ) in ways:  # what is no price is none on either side, and a volume may stand apart
+        apart = {i: m for i, m in parts.items() if m.kind == "other" or m.symbol in closes}
+        best = {**apart, **best}
     return best
+
+
+def _fields_of_symbols(
+    names: Sequence[str], unknown: set[int], parts: Mapping[int, Meaning]
+) -> tuple[int, int]:
+    """Count the fields whose symbol has a close, and the symbols, negative: few are better."""
+    closes = {m.symbol for m in parts.values() if m.field in _CLOSES}
+    plain = {names[i].strip() for i in unknown if i not in parts}
+    found = sum(m.kind == "field" and m.symbol in closes | plain for m in parts.values())
+    return found, -len(closes)
+
+
+def _glued(names: Sequence[str], unknown: set[int]) -> dict[int, Meaning]:
+    """Split ``abcopen``, ``abcclose`` where a symbol has its close and another field."""
+    parts = {i: part for i in unknown if (part := glued(names[i]))}
+    fields: dict[str, set[str]] = defaultdict(set)
+    for symbol, field in parts.values():
+        fields[symbol].add(field)
+    whole = {s for s, held in fields.items() if held & _CLOSES and len(held) > 1}
+    return {i: Meaning("field", f, symbol=s) for i, (s, f) in parts.items() if s in whole}
 
 
 def _words_as_tickers(

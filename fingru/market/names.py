@@ -8,12 +8,14 @@ field: ``ABC.Open``, ``Close_ABC``, ``('Close', 'ABC')``, ``ABC Close Price (USD
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+|%")
 _ORDINAL = re.compile(r"^\s*\d+[a-z]?[.)]\s+(?=[A-Za-z])")
+_GLUED = re.compile(r"([^\W_]+?)(adjclose|open|high|low|close|volume)", re.IGNORECASE)
 _EDGES = " \t._-/()[]{}<>'\",:;|#$€£"
 
 
@@ -49,6 +51,18 @@ _SPELLINGS: dict[tuple[str, int], list[str]] = {
     ],
     ("tick_volume", 0): ["tickvol", "tickvolume"],
 }  # fmt: skip
+_ABROAD = {
+    "open": "otwarcie eroffnung eroffnungskurs erster ouverture apertura abertura 开盘 开盘价",
+    "high": "najwyzszy hoch tageshoch plushaut haut maximo massimo 最高 最高价",
+    "low": "najnizszy tief tagestief plusbas bas minimo 最低 最低价",
+    "close": "zamkniecie schluss schlusskurs cloture dernier cierre chiusura fechamento ultimo "
+    "zuletzt",
+    "volume": "wolumen volumen stuck stucke 成交量",
+}
+"""Fields in Polish, German, French, Spanish, Italian, Portuguese and Chinese, without accents."""
+for _field, _keys in _ABROAD.items():
+    _SPELLINGS[_field, 0] += _keys.split()
+_SPELLINGS["close", 0] += ["收盘", "收盘价"]
 FIELD_NAMES = {
     key: (field, 2 * rank + (key != field))
     for (field, rank), keys in _SPELLINGS.items()
@@ -66,13 +80,20 @@ _DATES = _listed("""
     pricedate businessdate businessday exchangedate effectivedate valuationdate asofdate caldt
     datadate formatteddate sessiondate quotedate datetime dateandtime dateutc dategmt datetimeutc
     timestamp timestamputc time gmttime localtime utctime timeutc opentime ds starttime bartime
-    session unix unixtime unixtimestamp epoch epochtime
+    session unix unixtime unixtimestamp epoch epochtime datum data fecha 日期
 """)
 _SYMBOLS = _listed("""
     symbol ticker tickersymbol stocksymbol tic uniqueid tscode stockcode stock stocks code
     instrument asset security ric isin cusip sedol figi permno pair coin crypto contract secid
     secucode scrip scripcode equity name stockname securityname companyname company
 """)
+_SYMBOL_WORDS = frozenset(
+    _listed("""
+    symbol ticker stock instrument asset security isin cusip sedol figi ric permno coin contract
+    scrip company pair sid secid gvkey
+""")
+)
+_SYMBOL_FILLERS = frozenset({"id", "code", "name", "no", "key", "short"})
 _NO_DATE_BESIDE = frozenset(
     _listed("""
     close closing end expiry expiration maturity settle settlement ex dividend split listing ipo
@@ -81,7 +102,7 @@ _NO_DATE_BESIDE = frozenset(
 )
 _COUNTERS = frozenset(
     _listed("""
-    index row rows rownum rownumber rowid rowno id no nr num number obs seq sn sno srno serial
+    index idx row rows rownum rownumber rowid rowno id no nr num number obs seq sn sno srno serial
     serialno year month day weekday dayofweek dow dayofmonth dayofyear doy week weekofyear
     weeknumber weekno isoweek quarter qtr hour minute second period dayname monthname season
 """)
@@ -91,9 +112,9 @@ _STRONG = frozenset(
     vwap wap weightedprice weightedaverageprice volumeweightedaverageprice averageprice avgprice
     dividend dividends stockdividends cashdividend divcash dividendamount exdividend split splits
     stocksplit stocksplits splitratio splitfactor splitcoefficient capitalgains marketcap mktcap
-    marketcapitalization sharesoutstanding outstandingshares turnover totalturnover turnoverrate
-    trades tradecount numberoftrades nooftrades numtrades transactions openinterest openint
-    quotevolume quoteassetvolume dollarvolume deliverablevolume takerbuyvolume
+    mcap marketcapitalization sharesoutstanding outstandingshares turnover totalturnover
+    turnoverrate trades tradecount numberoftrades nooftrades numtrades transactions openinterest
+    openint quotevolume quoteassetvolume dollarvolume deliverablevolume takerbuyvolume
     takerbuyquotevolume takerbuybaseassetvolume takerbuyquoteassetvolume prevclose previousclose
     preclose lastclose pctchange changepct changepercent percentchange logreturn logreturns
     dailyreturn dailyreturns returns rsi macd sma ema atr bid ask bidprice askprice bidsize
@@ -172,16 +193,22 @@ def meaning_of(name: str) -> Meaning:
         return Meaning("field", *FIELD_NAMES[key])
     if key in _COUNTERS or date_rank(name) is not None:
         return Meaning("date" if date_rank(name) is not None else "other")
-    if key in _SYMBOLS or {"symbol", "ticker"} & set(words):
+    if key in _SYMBOLS or _is_symbol(set(words)):
         return Meaning("symbol")
     return _with_unit(name, words)
+
+
+def _is_symbol(words: set[str]) -> bool:
+    """Whether words such as Stock Symbol, isin_code or Coin Name are of a column of symbols."""
+    fitting = words <= _SYMBOL_WORDS | _SYMBOL_FILLERS and bool(words & _SYMBOL_WORDS)
+    return fitting or bool({"symbol", "ticker"} & words)
 
 
 def _with_unit(name: str, words: list[str]) -> Meaning:
     """Read ``close (USD)`` as a close; a volume in a currency is money."""
     for found in (_part(name, words, from_end) for from_end in (True, False)):
         if found is not None and _is_unit(found.symbol):
-            money = found.field == "volume" and _UNITS & set(_words(found.symbol))
+            money = found.field == "volume" and _UNITS & set(words)
             return Meaning("other") if money else Meaning(found.kind, found.field, found.rank)
     return Meaning("unknown")
 
@@ -258,13 +285,41 @@ def is_quote(name: str) -> bool:
     return bool(QUOTE_WORDS & set(_words(name)))
 
 
+def weak_beside(name: str, symbols: Collection[str]) -> bool:
+    """Whether a name is one of the symbols and a word for what is no price: ``ABC_return``."""
+    spans = [m.span() for m in _WORD.finditer(_plain(name))]
+    words = _words(name)
+    if len(words) < 2:
+        return False
+    last, first = name[: spans[-1][0]].strip(_EDGES), name[spans[0][1] :].strip(_EDGES)
+    known = _WEAK | _COUNTERS
+    return (words[-1] in known and last in symbols) or (words[0] in known and first in symbols)
+
+
+def glued(name: str) -> tuple[str, str] | None:
+    """Split a symbol and a field that nothing divides; whether they are one, other columns say.
+
+    >>> glued("abcclose"), glued("AAPLOPEN"), glued("close")
+    (('abc', 'close'), ('AAPL', 'open'), None)
+    """
+    found = _GLUED.fullmatch(name.strip())
+    if found is None or found[1].lower() in _QUALIFIERS:
+        return None
+    return found[1], FIELD_NAMES[found[2].lower()][0]
+
+
 def _words(name: str) -> list[str]:
-    return ["pct" if w == "%" else w.lower() for w in _WORD.findall(name)]
+    return ["pct" if w == "%" else w.lower() for w in _WORD.findall(_plain(name))]
+
+
+def _plain(name: str) -> str:
+    """Leave accents off, letter by letter, so that places in the name stay the same."""
+    return "".join(unicodedata.normalize("NFKD", c)[0] if c.isalpha() else c for c in name)
 
 
 def _part(name: str, words: list[str], from_end: bool) -> Meaning | None:
     """Find the longest field, or other thing, at the end or the beginning of a name."""
-    spans = [m.span() for m in _WORD.finditer(name)]
+    spans = [m.span() for m in _WORD.finditer(_plain(name))]
     stop = len(words)
     while from_end and stop > 1 and words[stop - 1] in _UNITS:
         stop -= 1

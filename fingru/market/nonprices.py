@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.market.table import FloatArray
+from fingru.market.table import FloatArray, IntArray
 
 _ENOUGH = 8
+_ENOUGH_FOR_COUNT = 20
 _ENOUGH_FOR_VOLUME = 30
 _VOLUME_STEP = 0.1
 _VOLUME_REVERSAL = -0.2
@@ -23,8 +24,9 @@ _EXACT = 1e-9
 def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool) -> str | None:
     """Say what a column of numbers is if it is no price.
 
-    It is none if its values are a straight line in the row number or in time; if each is the year,
-    month, day, weekday, week or quarter of its row's date; or if they move by 10 % or more on half
+    It is none if its values are a straight line in the row number or in time, or whole numbers
+    that rise (or fall) on each of twenty rows or more; if each is the year, month, day, weekday,
+    week or quarter of its row's date; or if they move by 10 % or more on half
     of the rows and the autocorrelation of their log changes is below -0.2, as volumes do.
 
     Parameters
@@ -53,15 +55,21 @@ def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool)
     if rows.size < (3 if expected else _ENOUGH):
         return None
     known, days = values[rows], dates[rows]
+    if part := _part_of_date(known, days):
+        return f"its values are the {part} of each row's date"
+    if rows.size >= _ENOUGH_FOR_VOLUME and _comes_straight_back(known, days):
+        return "its values jump and come straight back, as volumes do"
+    return _why_count(known, rows, days)
+
+
+def _why_count(known: FloatArray, rows: IntArray, days: pd.DatetimeIndex) -> str | None:
     if _is_line(known, rows.astype(float)):
         return "its values count the rows"
     since = (days - days[0]) / pd.Timedelta(days=1)
     if _is_line(known, np.asarray(since, dtype=float)):
         return "its values count the time"
-    if part := _part_of_date(known, days):
-        return f"its values are the {part} of each row's date"
-    if rows.size >= _ENOUGH_FOR_VOLUME and _comes_straight_back(known, days):
-        return "its values jump and come straight back, as volumes do"
+    if rows.size >= _ENOUGH_FOR_COUNT and _only_rises(known, days):
+        return "its values are whole numbers that only ever rise, as counts do"
     return None
 
 
@@ -75,12 +83,19 @@ def _is_line(values: FloatArray, x: FloatArray) -> bool:
     return bool(np.max(np.abs(line - values)) <= _EXACT * scale)
 
 
+def _only_rises(values: FloatArray, days: pd.DatetimeIndex) -> bool:
+    steps = np.diff(values[np.argsort(days.asi8, kind="stable")])
+    return bool((values == np.rint(values)).all() and ((steps > 0).all() or (steps < 0).all()))
+
+
 def _part_of_date(values: FloatArray, days: pd.DatetimeIndex) -> str | None:
     if (values != np.rint(values)).any():
         return None
     weekday = days.day_of_week.to_numpy()
     parts: dict[str, list[Any]] = {
         "year": [days.year],
+        "year and month": [days.year * 100 + days.month],
+        "digits": [(days.year * 100 + days.month) * 100 + days.day],
         "month": [days.month],
         "day": [days.day],
         "weekday": [weekday, weekday + 1, (weekday + 1) % 7, (weekday + 1) % 7 + 1],

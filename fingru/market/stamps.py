@@ -32,6 +32,7 @@ _UNITS = {"seconds": (9, 10, 10**6), "milliseconds": (12, 13, 10**3), "microseco
           "nanoseconds": (18, 19, 10**-3)}  # fmt: skip
 _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])[0-3]\d")
 _SERIAL = re.compile(r"\d{5}(\.\d*)?")
+_SHORT_YEAR = re.compile(r"\d{1,2}([/.\-])\d{1,2}\1\d{2}(\s.*)?")
 _ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 _WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d-%b-%y", "%d %b %y",
            "%b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y-%b-%d", "%d/%b/%Y")  # fmt: skip
@@ -141,6 +142,8 @@ def _why(text: str) -> tuple[str, str]:
         return "stands where a date should", "fill it in or delete the row"
     if _YEAR_LAST.fullmatch(text):
         return "leaves open which is the day and which the month", _MEND
+    if _SHORT_YEAR.fullmatch(text):
+        return "has a year of two digits", _MEND
     if _SERIAL.fullmatch(text):
         return "is a spreadsheet's number of a day, not a date", _MEND
     if _ROUNDED.fullmatch(text):

@@ -58,6 +58,14 @@ def test_fields_inside_names_are_fields_of_one_symbol(tmp_path, spelling, lower,
             np.testing.assert_allclose(getattr(prices, field.lower())[:, k], values, rtol=1e-15)
 
 
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
+def test_fields_glued_to_a_symbol_are_its_fields(tmp_path, change):
+    columns = {change(f"abc{f}"): v for f, v in bars(0).items()}
+    prices = load_prices(saved(pd.DataFrame(columns, DAYS), tmp_path))
+    assert prices.assets == (change("abc"),)
+    np.testing.assert_allclose(prices.high[:, 0], bars(0)["High"], rtol=1e-15)
+
+
 def test_quantmod_adjusted_close_is_the_close(tmp_path):
     columns = {f"ABC.{f}": v for f, v in bars(0).items()} | {"ABC.Adjusted": 0.9 * walk(0)}
     prices = load_prices(saved(pd.DataFrame(columns, DAYS), tmp_path))
@@ -87,6 +95,14 @@ def test_quantmod_adjusted_close_is_the_close(tmp_path):
         (["Open Price", "Close Price", "WAP", "No.of Shares", "No. of Trades",
           "Total Turnover (Rs.)", "Spread High-Low"], ["open", "close", "volume"]),
         (["bid", "ask", "last"], ["close"]),
+        (["Otwarcie", "Najwyzszy", "Najnizszy", "Zamkniecie", "Wolumen"],
+         ["open", "high", "low", "close", "volume"]),
+        (["Eröffnung", "Tageshoch", "Tagestief", "Schlusskurs", "Stück"],
+         ["open", "high", "low", "close", "volume"]),
+        (["Último", "Máximo", "Mínimo"], ["close", "high", "low"]),
+        (["开盘", "收盘", "最高", "最低", "成交量"], ["open", "close", "high", "low", "volume"]),
+        (["VALUE"], ["close"]),
+        (["y"], ["close"]),
     ],
 )  # fmt: skip
 def test_fields_of_vendors_are_found_and_the_rest_is_left_out(names, expected):
@@ -111,6 +127,9 @@ JUNK = {
     # Innocent names: only the values say what they are.
     "XYZ": COUNT, "QQQ": COUNT[::-1] + 4, "STEP": 5 * COUNT, "CLOCK": DAYS.as_unit("s").asi8,
     "SERIAL": DAYS.as_unit("s").asi8 // 86_400, "MOON": DAYS.month, "DATUM": DAYS.day,
+    "YYYYMM": DAYS.year * 100 + DAYS.month, "FILTERED": np.cumsum(1 + COUNT % 3),
+    "DIGITS": np.array(DAYS.strftime("%Y%m%d"), dtype=float), "ABC_return": walk(6) / 50,
+    "ABC_mcap": 1e9 * walk(6), "vol_ABC": bars(3)["Volume"], "ABC_signal": walk(6),
     "SHARES": bars(6)["Volume"], "COINS": bars(6)["Volume"] / 1000,
 }  # fmt: skip
 LAYOUTS = {
@@ -143,7 +162,7 @@ def test_adding_what_is_no_price_never_changes_the_prices(tmp_path_factory, layo
     assert found.assets == expected.assets
     np.testing.assert_array_equal(found.close, expected.close)
     assert any(f"columns not used: {name or '(unnamed)'}" in n for n in found.notes) or name in {
-        "Volume", "shares_traded"
+        "Volume", "shares_traded", "vol_ABC"
     }  # fmt: skip
 
 

@@ -110,6 +110,7 @@ def test_numbers_of_time_are_read_exactly_by_their_length(texts, dates):
         (("01/31/2020", "12/31/9999"), "line 3: the date 9999-12-31 is outside"),
         (("1577836800", "9223372036854775807"), "line 3: '9223372036854775807' is a time outside"),
         (("1577836800", "-99999999999"), "line 3: '-99999999999' is a time outside"),
+        (("01/31/24", "02/01/24"), "line 2: '01/31/24' has a year of two digits"),
         (("45292", "45293"), "line 2: '45292' is a spreadsheet's number of a day"),
         (("1.73379E+12", "1.73388E+12"), "line 2: '1.73379E\\+12' is a time that a spreadsheet"),
         (("20200131", "202001312"), "line 3: '202001312' is not a date"),

@@ -102,6 +102,18 @@ def test_file_of_a_vendor_gives_its_bars(tmp_path, text):
     assert prices.volume[:, 0].tolist() == [700, 800]
 
 
+@pytest.mark.parametrize("remark", ["# made by x, y", "https://www.example.com", '"# a"\n\n# b'])
+def test_remarks_above_the_names_are_skipped_and_lines_stay_right(tmp_path, remark):
+    text = f"{remark}\nunix,date,symbol,close,Volume BTC,Volume USD\n"
+    good = "1706572800,2024-01-30,ABC,1.5,7,10\n1706659200,2024-01-31,ABC,2.5,8,20\n"
+    prices = load(tmp_path, text + good)
+    assert prices.close[:, 0].tolist() == [1.5, 2.5]
+    assert prices.volume[:, 0].tolist() == [7, 8]
+    line = text.count("\n") + 2
+    with pytest.raises(DataError, match=f"line {line}, column close"):
+        load(tmp_path, text + good.replace("2.5", "abc"))
+
+
 def test_two_header_lines_with_symbols_that_are_numbers(tmp_path):
     prices = load(tmp_path, ",Close,Close\n,0700,600519\nDate,,\n2024-01-30,1,2\n2024-01-31,3,4\n")
     assert prices.assets == ("0700", "600519")

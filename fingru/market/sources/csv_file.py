@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 
 from fingru.errors import DataError
 from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
-from fingru.market.names import meaning_of
+from fingru.market.names import date_rank, meaning_of
 from fingru.market.sources.columns import FileColumns, TextColumn, build_table
 from fingru.market.sources.numbers import (
     MISSING,
@@ -157,7 +157,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
-    """Give the first three lines that are not blank, each with its number."""
+    """Give the first three lines that are neither blank nor remarks, with their numbers."""
     out: list[tuple[int, str]] = []
     for number, line in enumerate(io.BytesIO(content), start=1):
         try:
@@ -165,11 +165,17 @@ def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
         except UnicodeDecodeError as error:
             problem = f"{origin} line {number} is not UTF-8"
             raise DataError(problem, "save the file as CSV in UTF-8") from error
-        if text.strip():
+        if text.strip() and (out or not _is_remark(text)):
             out.append((number, text))
         if len(out) == 3:
             break
     return out
+
+
+def _is_remark(line: str) -> bool:
+    """Whether a line above the column names is a comment, or a vendor's address."""
+    remark = re.match(r'\s*"?(#|https?://)', line)
+    return bool(remark) and all(date_rank(n) is None for n in re.split(r"[,;\t|]", line))
 
 
 def _parse(text: _CsvText, numbers: list[int]) -> pa.Table:
