@@ -34,8 +34,6 @@ from fingru.trials import Deflation, deflation
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
 
-_FORECAST_ARRAYS = ("mean", "variance", "df", "skew", "epistemic_variance", "fallback")
-
 
 def first_manifest(job: Job) -> dict[str, Any]:
     """What is known of a run before it starts."""
@@ -180,9 +178,7 @@ def begun_baselines(
 
 
 def _keep(directory: RunDirectory, forecast: Forecast) -> None:
-    arrays = {name: getattr(forecast, name) for name in _FORECAST_ARRAYS}
-    present = {name: array for name, array in arrays.items() if array is not None}
-    directory.save_unit(f"forecast_{forecast.model}", present, {})
+    directory.save_unit(f"forecast_{forecast.model}", forecast.parts(), {})
 
 
 def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forecast:
@@ -191,7 +187,7 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
         job.prices.index,
         job.prices.assets,
         job.config.horizons,
-        **{name: arrays[name] for name in _FORECAST_ARRAYS if name in arrays},
+        **arrays,
     )
 
 

@@ -23,7 +23,7 @@ from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, vola
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate
 from fingru.backtest.uninformed import long_run_forecast, mix_heads
-from fingru.errors import ConfigError, StrategyError
+from fingru.errors import ConfigError, FingruError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold
 from fingru.market.prices import Prices
@@ -150,7 +150,7 @@ def _replays(
                 settings=without_costs(settings),
                 first_row=folds[0].test_first, last_row=folds[-1].test_last + 1,
             )  # fmt: skip
-        except StrategyError as error:
+        except FingruError as error:  # the run is finished but for this, and stands without it
             return None, [f"no parts by head: {name} cannot use long-run forecasts ({error})"]
         found[key] = _returns(replay)
         if key == "none" and not replay.book.traded.any():

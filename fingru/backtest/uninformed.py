@@ -22,7 +22,7 @@ def long_run_forecast(
 
     ``mean = h m`` and ``variance = h s2`` with m and s2 (ddof 1) of the asset's one-bar log
     returns in rows ``train_first .. origin``; an asset with fewer than 20 of them takes the
-    average of the others. A Gaussian without disagreement of members.
+    average of the others. A Gaussian: no tails, no skew, no disagreement of members.
 
     Parameters
     ----------
@@ -49,18 +49,21 @@ def long_run_forecast(
     absent = ~(np.isfinite(forecast.mean) & np.isfinite(forecast.variance))
     mean[absent] = np.nan
     variance[absent] = np.nan
-    return replace(
-        forecast, model="long_run", mean=mean, variance=variance, df=None,
-        epistemic_variance=None, fallback=None, scale=None,
-    )  # fmt: skip
+    return forecast.with_distribution("long_run", mean=mean, variance=variance)
 
 
 def mix_heads(mean_from: Forecast, variance_from: Forecast) -> Forecast:
-    """Mean head of one forecast (with its members' disagreement), variance head of another."""
+    """Mean head of one forecast (with its members' disagreement), variance head of another.
+
+    Tails, asymmetry and recalibration are of the distribution around the mean: they come with the
+    variance. There is a forecast where both have one.
+    """
+    absent = np.isnan(mean_from.mean) | np.isnan(variance_from.variance)
     return replace(
         variance_from,
         model=f"{mean_from.model}+{variance_from.model}",
-        mean=mean_from.mean,
+        mean=np.where(absent, np.nan, mean_from.mean),
+        variance=np.where(absent, np.nan, variance_from.variance),
         epistemic_variance=mean_from.epistemic_variance,
     )
 

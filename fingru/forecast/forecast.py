@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.errors import DataError
 from fingru.forecast.labels import Labels
+from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
 
@@ -17,6 +19,9 @@ COLUMNS = (
     "origin", "target", "asset", "horizon", "model", "mean", "variance", "df", "realized"
 )  # fmt: skip
 """Columns of ``forecasts.parquet``; more may follow them."""
+
+_IDENTITY = ("model", "index", "assets", "horizons")
+"""Fields that say where and by whom; all the others are the distribution."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Forecast:
         tail is that of gains); None for a symmetric one.
     scale
         Factor by which recalibration changed the standard deviation; None without it.
+
+    Raises
+    ------
+    DataError
+        If the parts are no distribution (see ``check``).
     """
 
     model: str
@@ -59,6 +69,82 @@ class Forecast:
     fallback: NDArray[np.bool_] | None = None
     scale: FloatArray | None = None
     skew: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Refuse parts that are no distribution.
+
+        All arrays have the shape of ``mean``, ``fallback`` without its last axis. Where there is
+        a mean, it is finite and the variance finite and positive; a NaN mean is no forecast.
+        Degrees of freedom are above 2; NaN or infinite ones are those of a Gaussian. A skew lies
+        between -1 and 1, and where it is neither NaN nor 0 there are finite degrees of freedom.
+        The epistemic variance is not negative, the scale positive.
+
+        Arrays that were filled after the forecast was made are checked by calling this again.
+
+        Raises
+        ------
+        DataError
+            Naming the part and where it is wrong.
+        """
+        shape = (len(self.index), len(self.assets), len(self.horizons))
+        for name, values in self.parts().items():
+            wanted = shape[:2] if name == "fallback" else shape
+            if values.shape != wanted:
+                raise DataError(
+                    f"{name} of forecast {self.model!r} has shape {values.shape}, not {wanted}",
+                    "give sessions x assets x horizons",
+                )
+        absent = np.isnan(self.mean)
+        self._refuse("mean", ~(absent | np.isfinite(self.mean)), "not finite")
+        usable = (self.variance > 0.0) & (self.variance < np.inf)
+        missing = np.isnan(self.variance)
+        self._refuse("variance", ~(usable | missing), "not a positive number")
+        self._refuse("variance", missing & ~absent, "missing where there is a mean")
+        gaussian: NDArray[np.bool_] | bool = True
+        if self.df is not None:
+            gaussian = ~np.isfinite(self.df)
+            self._refuse("df", self.df <= 2.0, "not above 2, where a Student-t has a variance")
+        if self.skew is not None:
+            bent = np.abs(self.skew) > 0.0  # NaN is none
+            self._refuse("skew", bent & (np.abs(self.skew) >= 1.0), "not between -1 and 1")
+            self._refuse("skew", bent & gaussian, "that of a Gaussian, which has none")
+        if self.epistemic_variance is not None:
+            self._refuse("epistemic_variance", self.epistemic_variance < 0.0, "negative")
+        if self.scale is not None:
+            self._refuse("scale", self.scale <= 0.0, "not positive")
+
+    def _refuse(self, name: str, bad: NDArray[np.bool_], why: str) -> None:
+        if not bad.any():
+            return
+        t, a, h = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+        raise DataError(
+            f"{name} of forecast {self.model!r} is {getattr(self, name)[t, a, h]:g} for "
+            f"{self.assets[a]} on {session_name(self.index[t])} at horizon {self.horizons[h]}: "
+            f"{why}",
+            "give a distribution, or NaN for mean and variance where there is no forecast",
+        )
+
+    def parts(self) -> dict[str, NDArray[Any]]:
+        """All arrays there are, by field name: what is forecast, apart from where and by whom."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {n: v for n, v in values.items() if n not in _IDENTITY and v is not None}
+
+    def with_distribution(self, model: str, **parts: NDArray[Any]) -> Forecast:
+        """Another distribution for the same sessions, assets and horizons.
+
+        Nothing of the old one stays: a part that is not given is None, as in a new ``Forecast``.
+
+        Parameters
+        ----------
+        model
+            Identifier of the new forecast.
+        parts
+            ``mean``, ``variance`` and any of the others.
+        """
+        return Forecast(model, self.index, self.assets, self.horizons, **parts)
 
     def horizon_position(self, horizon: int) -> int:
         """Position of ``horizon`` on the last axis."""

@@ -122,6 +122,17 @@ def bars_per_year(index: pd.DatetimeIndex) -> float:
     return round(observed, 2)
 
 
+def session_name(stamp: pd.Timestamp) -> str:
+    """A session as messages name it: the date of a daily bar, the whole stamp of an intraday one.
+
+    Examples
+    --------
+    >>> session_name(pd.Timestamp("2024-01-02")), session_name(pd.Timestamp("2024-01-02 15:30Z"))
+    ('2024-01-02', '2024-01-02T15:30:00+00:00')
+    """
+    return str(stamp.date()) if stamp.tz is None else stamp.isoformat()
+
+
 def _median_spacing(table: RawTable) -> pd.Timedelta | None:
     """Median positive time between successive bars of a symbol; None with fewer than two."""
     stamps = table.stamps.utc().as_unit("us").asi8

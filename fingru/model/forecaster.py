@@ -111,6 +111,7 @@ class GRUForecaster:
                 fitted += models
                 history += rows
         self.fitted, self.history = tuple(fitted), history_frame(history, fitted)
+        out.check()
         return out
 
     @property

@@ -86,6 +86,7 @@ def _group(
     for problem, bank, models in zip(problems, banks, fitted, strict=True):
         out = empty_forecast(problem, plan.model)
         forecast_folds(bank, models, folds, out, plan.device)
+        out.check()
         yield out
 
 

@@ -152,9 +152,8 @@ def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "
         If the model does not fit the features or was fitted after the last session.
     """
     out = predict_since(fitted, problem, device)
-    for values in (out.mean, out.variance, out.df, out.skew, out.epistemic_variance):
-        if values is not None:
-            values[:-1] = np.nan
+    for values in out.parts().values():
+        values[:-1] = np.nan
     return out
 
 
@@ -175,6 +174,7 @@ def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "a
     with compute_threads(fitted.training.threads):
         fold = Fold(fitted.manifest["fold"], row, 0, row, last)
         forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
+    out.check()
     return out
 
 

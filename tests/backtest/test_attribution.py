@@ -127,7 +127,8 @@ def test_mean_head_of_any_constant_earns_exactly_nothing_beside_that_constant(pr
 def test_variance_head_of_long_run_variances_earns_exactly_nothing(prices_small):
     forecast = make_forecast(prices_small)
     constant = long_run_forecast(prices_small, forecast, FOLDS)
-    parts = run(prices_small, replace(forecast, variance=constant.variance))[1].parts
+    mean = np.where(np.isnan(constant.mean), np.nan, forecast.mean)
+    parts = run(prices_small, replace(forecast, mean=mean, variance=constant.variance))[1].parts
     assert (parts[["variance_timing", "interaction"]] == 0.0).all(axis=None)
     assert (parts["mean_alpha"] != 0.0).any()
 
