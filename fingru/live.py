@@ -32,6 +32,7 @@ from fingru.forecast.recalibration import recalibrate
 from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
 from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
+from fingru.market.calendars import own_bars_per_year
 from fingru.market.prices import Prices
 from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
 from fingru.store.strict_json import read_json, to_json_bytes
@@ -232,7 +233,9 @@ def predict(
         )
     name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
     traded = _traded_on(model, problem, forecast)
-    view = ViewFactory(prices, traded, last).at(last, _as_weights(prices, holdings or {}))
+    patience = config.simulation.delisted_after_days
+    views = ViewFactory(prices, traded, last, patience)
+    view = views.at(last, _as_weights(prices, holdings or {}))
     asked = decide(strategy, view, name, accepted_leverage(config.simulation))
     weights = None if asked is None else within_limits(asked, config.simulation)
     wanted = None if weights is None else dict(zip(prices.assets, weights.tolist(), strict=True))
@@ -371,6 +374,7 @@ def _as_weights(prices: Prices, holdings: Mapping[str, float]) -> NDArray[np.flo
 def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
     rows = []
     last = prices.n_sessions - 1
+    _, bars_per_year = own_bars_per_year(prices, last)
     for a, asset in enumerate(prices.assets):
         for h, horizon in enumerate(forecast.horizons):
             mean, variance = forecast.mean[last, a, h], forecast.variance[last, a, h]
@@ -390,7 +394,7 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
                     "variance": variance,
                     "df": df,
                     "skew": 0.0 if skew is None else skew,
-                    "annual_volatility": np.sqrt(variance / horizon * prices.bars_per_year),
+                    "annual_volatility": np.sqrt(variance / horizon * bars_per_year[a]),
                     "lower95": lower,
                     "upper95": upper,
                     "lower_price": close * np.exp(lower),

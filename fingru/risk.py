@@ -204,8 +204,79 @@ class Risk:
         return max(0.0, variance) if math.isfinite(variance) else np.nan
 
 
+_CLOSED_SHARE = 0.05
+"""A session in which more of the assets, by number or weight, are closed is merged."""
+
+
+def common_bars(
+    returns: FloatArray, fewest_rows: int, sizes: FloatArray | None = None
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Returns between the sessions in which all listed assets have a bar.
+
+    Where the markets of some assets are closed, such as stocks on the week-end beside coins, the
+    others' returns are compounded up to the next session in which they are open: only returns of
+    the same time have a covariance. Missing between an asset's returns is closed, and so is
+    missing before the first or after the last for no longer than it was between; longer is not
+    listed.
+
+    Parameters
+    ----------
+    returns
+        (n, A) simple returns, oldest first; NaN where missing.
+    fewest_rows
+        If fewer rows would be left, all stay as they are.
+    sizes
+        (A,) how much each asset counts; all the same if None. Up to 5 % may be closed.
+
+    Returns
+    -------
+    returns, closed, sessions
+        (m, A), (m, A) and (m,): ``closed`` where an asset is listed but has no return, and how
+        many of the n sessions each row is made of.
+
+    Known at: the last row of ``returns``.
+
+    Examples
+    --------
+    >>> nan = np.nan
+    >>> coin, stock = [0.1, 0.1, 0.1, 0.1], [0.2, nan, nan, 0.2]
+    >>> merged, _, sessions = common_bars(np.array([coin, stock]).T, 2)
+    >>> merged[:, 0].round(3), sessions
+    (array([0.1  , 0.331]), array([1., 3.]))
+    """
+    present = np.isfinite(returns)
+    if present.all():
+        return returns, ~present, np.ones(len(returns))
+    closed = _closed(present)
+    share = closed.mean(axis=1) if sizes is None else closed @ sizes / max(sizes.sum(), 1e-300)
+    ends = share <= _CLOSED_SHARE
+    ends[-1:] = True
+    if ends.all() or np.count_nonzero(ends) < fewest_rows:
+        return returns, closed, np.ones(len(returns))
+    starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
+    grown = np.add.reduceat(np.where(present, np.log1p(returns), 0.0), starts, axis=0)
+    seen = np.logical_or.reduceat(present, starts, axis=0)
+    away = np.logical_and.reduceat(closed, starts, axis=0)
+    sessions = np.diff(starts, append=len(returns)).astype(np.float64)
+    return np.where(seen, np.expm1(grown), np.nan), away, sessions
+
+
+def _closed(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where an asset is listed and has no bar, (n, A)."""
+    n = len(present)
+    row = np.arange(n)[:, None]
+    before = np.maximum.accumulate(np.where(present, row, -1), axis=0)
+    after = np.minimum.accumulate(np.where(present, row, n)[::-1], axis=0)[::-1]
+    gap = np.where(present, 0, after - before - 1)
+    between = (before >= 0) & (after < n)
+    longest = np.where(between, gap, 0).max(axis=0)
+    return np.asarray(~present & (between | (gap <= longest)))
+
+
 class PastCorrelation:
     """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
+
+    Sessions in which some assets are closed are merged with the next (``common_bars``).
 
     It depends on the returns it is given alone: between renewals the rows after the last multiple
     of ``every`` are left out. Only so that the same is not computed twice is it kept.
@@ -244,5 +315,12 @@ class PastCorrelation:
             )
         ):
             self._made_of = owner, place, last
-            self._kept = shrunk_correlation(returns[max(0, last - self._lookback) : last])
+            self._kept = _of_common_bars(returns[max(0, last - self._lookback) : last])
         return self._kept
+
+
+def _of_common_bars(log_returns: FloatArray, fewest_rows: int = 60) -> Correlation:
+    if np.isfinite(log_returns).all():
+        return shrunk_correlation(log_returns, fewest_rows)
+    merged, _, _ = common_bars(np.expm1(log_returns), fewest_rows)
+    return shrunk_correlation(np.log1p(merged), fewest_rows)

@@ -13,7 +13,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, get_type_hints
@@ -25,13 +25,17 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fingru.bundled import bundled_path
 from fingru.errors import StrategyError
+from fingru.risk import common_bars
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ForecastView:
-    """The forecast made at one origin; arrays (A, H), NaN where an asset has none.
+    """The latest forecast; arrays (A, H), NaN where an asset has none.
+
+    It has origin t, but that of an asset whose market is closed at t has the asset's last bar: it
+    still is the forecast of its next one.
 
     Mean and variance are the moments of the next log return; ``df`` and ``skew`` are the tails
     and the asymmetry of its Student-t, as in ``Forecast``.
@@ -72,7 +76,16 @@ class View:
     tradable
         (A,) bool: the asset has a bar at t.
     bars_per_year
-        For annualisation: annual variance = bar variance x bars_per_year.
+        Sessions of the panel in a year: annual variance = variance per session x bars_per_year.
+    waiting
+        (A,) weights that orders of earlier decisions will bring holdings to, once the market of
+        the asset opens; NaN where none waits. A new decision takes their place.
+    listed
+        (A,) bool: the asset has had a bar, and not so long ago that it counts as delisted; its
+        market may be closed at t.
+    asset_bars_per_year
+        (A,) bars of each asset in a year, by its own calendar: annual variance = variance per bar
+        of the asset x these. The same as ``bars_per_year`` where it has a bar in every session.
     """
 
     date: pd.Timestamp
@@ -83,6 +96,29 @@ class View:
     weights: FloatArray
     tradable: NDArray[np.bool_]
     bars_per_year: float
+    waiting: FloatArray = field(default_factory=lambda: np.empty(0))
+    listed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    asset_bars_per_year: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        """What is not given is that of one market in which nothing waits."""
+        n_assets = len(self.assets)
+        if not self.waiting.size:
+            object.__setattr__(self, "waiting", np.full(n_assets, np.nan))
+        if not self.listed.size:
+            object.__setattr__(self, "listed", self.tradable)
+        if not self.asset_bars_per_year.size:
+            object.__setattr__(self, "asset_bars_per_year", np.full(n_assets, self.bars_per_year))
+
+    @property
+    def committed(self) -> FloatArray:
+        """(A,) ``weights``, as they will be where orders wait."""
+        return np.where(np.isnan(self.waiting), self.weights, self.waiting)
+
+    @property
+    def bars_per_session(self) -> FloatArray:
+        """(A,) bars of each asset per session: variance per session = variance per bar x these."""
+        return self.asset_bars_per_year / self.bars_per_year
 
 
 class Strategy(Protocol):
@@ -298,19 +334,22 @@ def _typed(value: object, annotation: Any, where: tuple[str, str]) -> object:  #
 def portfolio_variance(
     weights: FloatArray, returns: FloatArray, decay: float = 1.0, fewest_rows: int = 60
 ) -> float:
-    """Variance per bar of a portfolio, as if it had been held through past returns.
+    """Variance per session of a portfolio, as if it had been held through past returns.
 
-    ``sum_k decay**k p_k**2 / sum_k decay**k`` with k = 0 the newest row and ``p_k`` the sum of
-    ``weights * returns[k]``. It equals ``w' C w`` with C the EWMA covariance (mean zero) without
-    building C. A row in which some assets have no return counts by the weight that has one; rows
-    with less than half of the weight are left out.
+    ``sum_k decay**k p_k**2 / sum_k decay**k n_k`` with k = 0 the newest row and ``p_k`` the sum of
+    ``weights * returns[k]``. With one calendar (``n_k`` = 1) it equals ``w' C w`` with C the EWMA
+    covariance (mean zero) without building C. Sessions in which some assets are closed are merged
+    into the next in which all have a bar (``risk.common_bars``), ``n_k`` is how many. A row
+    without the returns of assets that are not listed counts by the weight that has one; rows with
+    less than half of the weight are left out.
 
     Parameters
     ----------
     weights
         (A,)
     returns
-        (n, A), oldest first; NaN where missing.
+        (n, A) simple returns, ``np.expm1(view.log_returns[-n:])``, oldest first; NaN where
+        missing. Those of the assets add up to the portfolio's; log returns do not.
     decay
         Weight of a row relative to the next newer one; 1 weighs all the same.
     fewest_rows
@@ -323,17 +362,19 @@ def portfolio_variance(
     >>> portfolio_variance(np.array([0.5, 0.5]), np.array([[0.02, 0.04], [0.01, np.nan]]), 1.0, 2)
     0.0005
     """
-    gross = np.abs(weights).sum()
+    size = np.abs(weights)
+    gross = size.sum()
     if gross == 0.0:
         return 0.0
+    returns, closed, sessions = common_bars(returns, fewest_rows, size)
     present = np.isfinite(returns)
-    share = present @ np.abs(weights) / gross
+    share = (present | closed) @ size / gross  # what is closed earns nothing, and keeps its weight
     usable = share >= 0.5
     if np.count_nonzero(usable) < fewest_rows:
         return np.nan
     earned = (np.where(present, returns, 0.0) @ weights)[usable] / share[usable]
-    ages = np.arange(earned.size - 1, -1, -1)
-    return float(np.average(earned**2, weights=decay**ages))
+    counts = decay ** np.arange(earned.size - 1, -1, -1)
+    return float((earned**2 * counts).sum() / (counts * sessions[usable]).sum())
 
 
 def moments_per_bar(
@@ -376,12 +417,16 @@ def calibration_trust(forecast: ForecastView, tolerance: float) -> float:
 def with_fixed_holdings(
     view: View, wanted: FloatArray, movable: NDArray[np.bool_], max_leverage: float
 ) -> FloatArray:
-    """Keep the present weight of what is not ``movable``, and shrink the rest to fit beside it.
+    """Keep the weight of what is not ``movable``, and shrink the rest to fit beside it.
+
+    The weight kept is the present one, or that of an order that waits.
 
     The movable part of ``wanted`` is scaled down, never up, so that all absolute weights together
     stay within ``max_leverage`` (or the fixed part alone, if that is already larger).
     """
-    room = max(0.0, max_leverage - float(np.abs(view.weights[~movable]).sum()))
+    kept = view.committed
+    taken = np.maximum(np.abs(view.weights), np.abs(kept))[~movable]
+    room = max(0.0, max_leverage - float(taken.sum()))
     gross = float(np.abs(wanted[movable]).sum())
     scale = min(1.0, room / gross) if gross > 0.0 else 1.0
-    return np.where(movable, scale * wanted, view.weights)
+    return np.where(movable, scale * wanted, kept)

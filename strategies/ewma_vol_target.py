@@ -14,6 +14,8 @@ from fingru.strategy import View, portfolio_variance, with_fixed_holdings
 class EwmaVolTarget:
     """Hold everything equally, scaled so that the EWMA volatility meets a target.
 
+    The volatility is that of the portfolio's simple returns.
+
     Parameters
     ----------
     volatility
@@ -36,13 +38,15 @@ class EwmaVolTarget:
 
     def target_weights(self, view: View) -> NDArray[np.float64] | None:
         """Equal weights times target over volatility, at most ``max_leverage``."""
-        alive = view.tradable | (view.weights != 0.0)
+        held = view.committed
+        alive = view.listed | (held != 0.0)
         equal = alive / max(alive.sum(), 1)
-        variance = portfolio_variance(equal, view.log_returns[-self.lookback :], self.decay)
+        past = np.expm1(view.log_returns[-self.lookback :])
+        variance = portfolio_variance(equal, past, self.decay)
         annual = np.sqrt(variance * view.bars_per_year)
         if not annual > 0.0:
             return None  # too little history
         scale = min(self.volatility / annual, self.max_leverage)
         targets = with_fixed_holdings(view, scale * equal, view.tradable, self.max_leverage)
-        small = np.abs(targets - view.weights).sum() < self.no_trade_band
+        small = np.abs(targets - held).sum() < self.no_trade_band
         return None if small else targets

@@ -80,24 +80,25 @@ class RiskAware:
         """
         if view.forecast is None:
             return None
-        edge, variance = self._edge_and_variance(view.forecast, view.bars_per_year)
+        held = view.committed
+        edge, variance = self._edge_and_variance(view.forecast, view.asset_bars_per_year)
         known = view.tradable & np.isfinite(edge) & (variance > 0.0)
         if not known.any():
             return None
-        wanted = np.where(known, self.kelly * edge / variance, view.weights)
+        wanted = np.where(known, self.kelly * edge / variance, held)
         wanted = with_fixed_holdings(view, wanted, known, self.max_leverage)
         cap = max(self.max_weight, 2.0 / len(wanted))
         wanted = np.where(known, np.clip(wanted, -cap, cap), wanted)
-        risk = Risk.of(variance, self._correlation.of(view.log_returns))
+        risk = Risk.of(variance * view.bars_per_session, self._correlation.of(view.log_returns))
         share = self._allowed_share(view, wanted, risk)
         if np.isnan(share):
             return None  # too little history to know the risk
         wanted = with_fixed_holdings(view, share * wanted, known, self.max_leverage)
-        speed = self.speed if view.weights.any() else 1.0
-        targets = view.weights + speed * (wanted - view.weights)
+        speed = self.speed if held.any() else 1.0
+        targets = held + speed * (wanted - held)
         limit = self._allowed_share(view, targets, risk)
         targets = with_fixed_holdings(view, limit * targets, known, self.max_leverage)
-        near = np.abs(wanted - view.weights).sum() < self.no_trade_band
+        near = np.abs(wanted - held).sum() < self.no_trade_band
         return None if near and limit == 1.0 else targets
 
     def _allowed_share(self, view: View, weights: FloatArray, risk: Risk) -> float:
@@ -108,7 +109,7 @@ class RiskAware:
         return float(allowed / annual) if not annual <= allowed else 1.0
 
     def _edge_and_variance(
-        self, forecast: ForecastView, bars_per_year: float
+        self, forecast: ForecastView, bars_per_year: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Shrunken mean of the simple return per bar, and variance per bar; (A,) each."""
         mean, variance, doubt = moments_per_bar(forecast, self.horizon)

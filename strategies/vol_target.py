@@ -62,17 +62,18 @@ class VolTarget:
         if view.forecast is None:
             return None
         _, variance, _ = moments_per_bar(view.forecast, self.horizon)
+        held = view.committed
         known = view.tradable & np.isfinite(variance)
-        alive = known | (view.weights != 0.0)
+        alive = (view.listed & np.isfinite(variance)) | (held != 0.0)
         equal = alive / max(alive.sum(), 1)
-        risk = Risk.of(variance, self._correlation.of(view.log_returns))
+        risk = Risk.of(variance * view.bars_per_session, self._correlation.of(view.log_returns))
         annual = np.sqrt(risk.variance(equal) * view.bars_per_year)
         if not annual > 0.0:
             return None
         target = self.volatility * calibration_trust(view.forecast, self.tolerance)
         scale = min(target / annual, self.max_leverage)
         wanted = with_fixed_holdings(view, scale * equal, known, self.max_leverage)
-        if np.abs(wanted - view.weights).sum() < self.no_trade_band:
+        if np.abs(wanted - held).sum() < self.no_trade_band:
             return None
-        speed = self.speed if view.weights.any() else 1.0
-        return view.weights + speed * (wanted - view.weights)
+        speed = self.speed if held.any() else 1.0
+        return held + speed * (wanted - held)

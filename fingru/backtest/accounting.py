@@ -25,8 +25,8 @@ CodeArray = NDArray[np.int8]
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2
 """When a decision is filled, relative to the close it was made at."""
 
-FILLED, NO_BAR, NO_PRICE, NO_VOLUME = 0, 1, 2, 3
-"""Why an order was not filled."""
+FILLED, NO_BAR, NO_PRICE, NO_VOLUME, DELISTED = 0, 1, 2, 3, 4
+"""Why an order was not filled; the last is a waiting one that lapsed."""
 
 COMMISSION, SPREAD, SLIPPAGE, IMPACT = 0, 1, 2, 3
 """Columns of ``Book.cost_parts``."""
@@ -128,8 +128,13 @@ class Book(NamedTuple):
         (N + 1, 4) commission (fixed fees with it), spread, slippage and impact; they add up to
         ``cost``.
     unfilled
-        Why an order was not filled: ``NO_BAR``, ``NO_PRICE``, ``NO_VOLUME``; ``FILLED`` where
-        there was no order or it was filled.
+        Why an order was not filled when it was due: ``NO_BAR``, ``NO_PRICE``, ``NO_VOLUME``, or,
+        where it had waited and lapsed, ``DELISTED``; ``FILLED`` where nothing was due or it was
+        filled.
+    waits, waiting
+        Where an order that found no market waits, and the value that the holding is to have by
+        it. It is filled in the first session that can, unless a newer decision takes its place
+        or the asset is delisted before.
     peak
         Largest equity so far, or since the last pause ended.
     pause_left
@@ -149,6 +154,8 @@ class Book(NamedTuple):
     borrow: FloatArray
     cost_parts: FloatArray
     unfilled: CodeArray
+    waits: BoolArray
+    waiting: FloatArray
     peak: FloatArray
     pause_left: IntArray
 
@@ -170,6 +177,8 @@ def open_book(n_periods: int, n_assets: int, initial_equity: float) -> Book:
         borrow,
         cost_parts=np.zeros((n_periods + 1, 4)),
         unfilled=np.zeros((n_periods + 1, n_assets), dtype=np.int8),
+        waits=np.zeros((n_periods + 1, n_assets), dtype=np.bool_),
+        waiting=np.zeros((n_periods + 1, n_assets)),
         peak=peak,
         pause_left=np.zeros(n_periods + 1, dtype=np.int64),
     )  # fmt: skip
@@ -191,13 +200,20 @@ def _earn(row: int, start: FloatArray, end: FloatArray, market: Market, book: Bo
 def _trade(
     row: int, target: FloatArray, filled_in: int, market: Market, rules: Rules, book: Book
 ) -> None:
-    """Bring holdings to ``target`` times the equity before costs; pay costs from cash."""
+    """Bring holdings to ``target`` times the equity before costs; pay costs from cash.
+
+    An order that finds no market waits with the value it wanted here and now, so that all orders
+    of one decision together spend no more than it did. Of an asset without any bar so far, or a
+    delisted one, nothing can be expected: its order lapses.
+    """
     equity = book.cash[row] + book.holdings[row].sum()
     if equity <= 0.0:
         return
     # Rows are taken out of the books, and sums kept apart, for speed alone.
     holdings, traded, cost_by_asset = book.holdings[row], book.traded[row], book.cost_by_asset[row]
     unfilled, fill, has_bar = book.unfilled[row], market.fill[filled_in], market.has_bar[filled_in]
+    waited, waits, waiting = book.waits[row - 1], book.waits[row], book.waiting[row]
+    ordered = book.waiting[row - 1]
     commission_rate, fee = rules.commission, rules.fee
     spread_rate, slippage_rate = rules.spread, rules.slippage
     pushes = market.impact.shape[0] > 0
@@ -205,16 +221,22 @@ def _trade(
     smallest = max(max(rules.no_trade_band, _ROUNDING) * equity, rules.minimum_trade)
     cash, paid, commission, spread, slippage, impact = book.cash[row], 0.0, 0.0, 0.0, 0.0, 0.0
     for a in range(target.size):
-        if np.isnan(target[a]):
+        new = not np.isnan(target[a])
+        if not (new or waited[a]):
             continue
-        wanted = target[a] * equity
+        wanted = target[a] * equity if new else ordered[a]
         value = wanted - holdings[a]
         size = abs(value)
-        if value == 0.0 or (size < smallest and target[a] != 0.0):
+        if value == 0.0 or (size < smallest and wanted != 0.0):
             continue
         if np.isnan(fill[a]) or (pushes and np.isnan(push[a])):
-            missing = NO_PRICE if has_bar[a] else NO_BAR
-            unfilled[a] = missing if np.isnan(fill[a]) else NO_VOLUME
+            if market.delisted[row, a] or np.isnan(market.mark[filled_in, a]):
+                unfilled[a] = NO_BAR if new else DELISTED
+                continue
+            if new:
+                missing = NO_PRICE if has_bar[a] else NO_BAR
+                unfilled[a] = missing if np.isnan(fill[a]) else NO_VOLUME
+            waits[a], waiting[a] = True, wanted
             continue
         fixed = size * commission_rate[a] + fee[a]
         crossed, slipped, pushed = size * spread_rate[a], size * slippage_rate[a], 0.0
@@ -267,6 +289,7 @@ def _strike_balance(row: int, rules: Rules, book: Book) -> None:
     if equity <= 0.0:
         book.forgiven[row] = -equity
         book.holdings[row] = 0.0
+        book.waits[row], book.waiting[row] = False, 0.0
         book.cash[row] = 0.0
         equity = 0.0
     book.equity[row] = equity
@@ -283,9 +306,9 @@ def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, b
 
     Interest is earned on the cash held at the previous close, and the fee for short holdings
     paid on their value then (after a ``SAME_CLOSE`` fill).
-    An order for an asset that cannot be filled in the session lapses and its holding is carried
-    at the last price. An account ruined at the close stays at zero. While the drawdown limit
-    keeps the account in cash, all targets are zero.
+    An order for an asset that cannot be filled in the session waits for the asset's next bar, and
+    its holding is carried at the last price. An account ruined at the close stays at zero. While
+    the drawdown limit keeps the account in cash, all targets are zero.
 
     Parameters
     ----------
@@ -293,7 +316,7 @@ def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, b
         Session to book, 1..N; row - 1 must have been booked.
     target
         (A,) weights of the equity at the fill before costs, decided at row - 1; NaN leaves a
-        holding untouched.
+        holding, and an order that waits, untouched.
     market, rules, book
         Prices, rates, and the books to be written.
     """

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.errors import FingruError, StrategyError
+from fingru.errors import StrategyError
+from fingru.market.sessions import session_name
 from fingru.strategy import Strategy, View
 
 FloatArray = NDArray[np.float64]
@@ -31,14 +32,15 @@ def decide(strategy: Strategy, view: View, name: str, max_leverage: float) -> Fl
     """
     try:
         returned = strategy.target_weights(view)
-    except FingruError:
+    except StrategyError:
         raise
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         own_file = frames[min(1, len(frames) - 1)].filename  # frame 0 is the call above
         where = [frame for frame in frames if frame.filename == own_file][-1]
         raise StrategyError(
-            f"strategy {name} failed on {view.date.date()} with {type(error).__name__}: {error}",
+            f"strategy {name} failed on {session_name(view.date)} with "
+            f"{type(error).__name__}: {error}",
             f"see {where.filename}, line {where.lineno}",
         ) from error
     if returned is None:
@@ -55,7 +57,7 @@ def _as_array(returned: object, view: View, name: str) -> FloatArray:
     if isinstance(returned, pd.Series):
         if not returned.index.is_unique:
             raise StrategyError(
-                f"strategy {name} gave an asset two weights on {view.date.date()}",
+                f"strategy {name} gave an asset two weights on {session_name(view.date)}",
                 "return each asset once",
             )
         returned = returned.to_dict()
@@ -65,13 +67,14 @@ def _as_array(returned: object, view: View, name: str) -> FloatArray:
         weights = np.asarray(returned, dtype=np.float64)
     except (TypeError, ValueError):
         raise StrategyError(
-            f"strategy {name} returned {type(returned).__name__} on {view.date.date()}, "
+            f"strategy {name} returned {type(returned).__name__} on {session_name(view.date)}, "
             "which is not an array of numbers",
             "return an array in the order of view.assets, a Series or dict by asset, or None",
         ) from None
     if weights.shape != (len(view.assets),):
         raise StrategyError(
-            f"strategy {name} returned weights of shape {weights.shape} on {view.date.date()}, "
+            f"strategy {name} returned weights of shape {weights.shape} on "
+            f"{session_name(view.date)}, "
             f"not ({len(view.assets)},)",
             "return one weight per asset in the order of view.assets",
         )
@@ -82,7 +85,7 @@ def _from_mapping(weights: Mapping[object, object], view: View, name: str) -> li
     unknown = [asset for asset in weights if asset not in view.assets]
     if unknown:
         raise StrategyError(
-            f"strategy {name} gave a weight to {unknown[0]!r} on {view.date.date()}, "
+            f"strategy {name} gave a weight to {unknown[0]!r} on {session_name(view.date)}, "
             "which is not in the data",
             f"assets are {', '.join(view.assets[:30])}",
         )
@@ -94,11 +97,11 @@ def _refuse(weights: FloatArray, view: View, name: str, max_leverage: float) -> 
     if bad.size:
         raise StrategyError(
             f"strategy {name} returned {weights[bad[0]]} for {view.assets[bad[0]]} "
-            f"on {view.date.date()}",
+            f"on {session_name(view.date)}",
             "return 0 for no position, or None to leave the holdings untouched",
         )
     raise StrategyError(
         f"strategy {name} wants {np.abs(weights).sum():.4g} of absolute weights on "
-        f"{view.date.date()}, over the {max_leverage:g} allowed",
+        f"{session_name(view.date)}, over the {max_leverage:g} allowed",
         "scale them down, raise simulation.max_leverage, or set simulation.over_leverage to scale",
     )

@@ -120,20 +120,24 @@ def trades_frame(ledger: Ledger) -> pd.DataFrame:
 
 
 def unfilled_frame(ledger: Ledger) -> pd.DataFrame:
-    """List every order that could not be filled: when, which, how much was wanted, and why.
+    """List every order that could not be filled when it was due: when, which, how much, and why.
 
-    ``weight`` is the target weight; ``reason`` is ``no_bar`` (halted or not listed), ``no_price``
-    (a bar without an open) or ``no_volume`` (no known liquidity for the market impact).
+    ``weight`` is the target weight; ``reason`` is ``no_bar`` (closed, halted or not listed),
+    ``no_price`` (a bar without an open) or ``no_volume`` (no known liquidity for the market
+    impact); such an order waits for the asset's next bar. ``delisted`` is the end of one that
+    waited in vain.
     """
-    row, asset = np.nonzero(ledger.book.unfilled)
+    book = ledger.book
+    row, asset = np.nonzero(book.unfilled)
+    waited = book.waiting[row - 1, asset] / book.equity[row - 1]
+    decided = ledger.targets[row - 1, asset]
+    reasons = ("no_bar", "no_price", "no_volume", "delisted")
     return pd.DataFrame(
         {
             "date": ledger.dates[ledger.filled_in(row)],
             "asset": ledger.names(asset),
-            "weight": ledger.targets[row - 1, asset],
-            "reason": _texts(
-                ("no_bar", "no_price", "no_volume"), ledger.book.unfilled[row, asset] - 1
-            ),
+            "weight": np.where(np.isnan(decided), waited, decided),
+            "reason": _texts(reasons, book.unfilled[row, asset] - 1),
         }
     )
 

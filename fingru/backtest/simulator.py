@@ -1,7 +1,9 @@
 """The simulated broker: a strategy or a matrix of weights in, equity and trades out.
 
 A decision made at the close of session t is filled at the open of session t + 1 where the prices
-have opens, else at its close. The strategy sees arrays that hold nothing after t.
+have opens, else at its close; for an asset whose market is closed then, in the first session in
+which it is not, unless the strategy has decided anew. The strategy sees arrays that hold nothing
+after t.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from fingru.backtest.views import ViewFactory
 from fingru.errors import ConfigError, StrategyError
 from fingru.forecast.forecast import Forecast
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 from fingru.strategy import Strategy
 
 __all__ = ["Simulation", "SimulationSettings", "simulate", "simulate_weights"]
@@ -75,7 +78,8 @@ class Simulation:
         into cash).
     unfilled
         date (session in which it should have been filled), asset, weight (wanted), reason
-        (``no_bar``, ``no_price``, ``no_volume``): orders that lapsed, their holdings carried.
+        (``no_bar``, ``no_price``, ``no_volume``): orders that had to wait for a later bar;
+        ``delisted``: one that waited until its asset was delisted, and lapsed.
     costs
         date, commission, spread, slippage, impact, borrow, interest: per period, fractions of the
         equity at its start; the first four add up to ``cost`` of ``equity``.
@@ -160,10 +164,11 @@ def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to w
     asked = np.full((len(rows) - 1, prices.n_assets), np.nan)
     targets = asked.copy()
     most = accepted_leverage(settings)
-    views = ViewFactory(prices, forecast, first_row)
+    views = ViewFactory(prices, forecast, first_row, settings.delisted_after_days)
     with threadpool_limits(1, "blas"):  # small products every session wait for threads otherwise
         for i in range(len(rows) - 1):
-            view = views.at(rows[i], _weights(book, i))
+            waiting = np.where(book.waits[i], _over_equity(book, i, book.waiting), np.nan)
+            view = views.at(rows[i], _over_equity(book, i, book.holdings), waiting)
             decision = decide(strategy, view, name, most)
             if decision is not None:
                 asked[i], targets[i] = decision, within_limits(decision, settings)
@@ -174,7 +179,7 @@ def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to w
 
 def simulate_weights(
     prices: Prices,
-    target_weights: FloatArray,
+    target_weights: FloatArray | pd.DataFrame,
     *,
     name: str = "weights",
     settings: SimulationSettings | None = None,
@@ -188,23 +193,20 @@ def simulate_weights(
     target_weights
         (T, A); row t is the decision at the close of t. A row of NaN only leaves the holdings
         untouched; a row with some NaN is refused. Rows outside ``first_row``..``last_row - 1``
-        are not read.
+        are not read. An array is in the order of ``prices``; a DataFrame is aligned by its
+        labels, which must be exactly the sessions and assets of ``prices``, in any order.
     prices, name, settings, first_row, last_row
         As in ``simulate``.
 
     Raises
     ------
     StrategyError
-        For a wrong shape, a partly missing row, or too much leverage, naming the date.
+        For a wrong shape, labels that are not those of the prices, a partly missing row, or too
+        much leverage, naming what and when.
     """
     settings = settings or SimulationSettings()
     rows = _period_rows(prices, first_row, last_row)
-    given = np.asarray(target_weights, dtype=np.float64)
-    if given.shape != prices.close.shape:
-        raise StrategyError(
-            f"{name}: target weights have shape {given.shape}, not {prices.close.shape}",
-            "give one row per session and one column per asset",
-        )
+    given = _as_matrix(prices, target_weights, name)
     asked = given[rows.start : rows.stop - 1]
     _check_matrix(prices, asked, name, accepted_leverage(settings), rows)
     targets = np.array(within_limits(asked, settings), order="C")
@@ -226,11 +228,57 @@ def _period_rows(prices: Prices, first_row: int, last_row: int | None) -> range:
     return range(first_row, last + 1)
 
 
-def _weights(book: Book, i: int) -> FloatArray:
+def _over_equity(book: Book, i: int, values: FloatArray) -> FloatArray:
+    """Row i of values in money, as weights; without equity there are neither."""
     equity = book.equity[i]
-    holdings = book.holdings[i]
-    weights: FloatArray = holdings / equity if equity > 0.0 else np.zeros_like(holdings)
+    weights: FloatArray = values[i] / equity if equity > 0.0 else np.zeros_like(values[i])
     return weights
+
+
+def _as_matrix(prices: Prices, weights: FloatArray | pd.DataFrame, name: str) -> FloatArray:
+    """Target weights in the order of the prices, (T, A)."""
+    if isinstance(weights, pd.DataFrame):
+        weights = _aligned(prices, weights, name)
+    try:
+        given = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise StrategyError(
+            f"{name}: target weights are not all numbers", "give numbers, or NaN for no decision"
+        ) from None
+    if given.shape != prices.close.shape:
+        raise StrategyError(
+            f"{name}: target weights have shape {given.shape}, not {prices.close.shape}",
+            "give one row per session and one column per asset",
+        )
+    return given
+
+
+def _aligned(prices: Prices, weights: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows and columns in the order of the prices, whose labels they must be."""
+    index, zone = weights.index, prices.index.tz
+    if zone is not None and isinstance(index, pd.DatetimeIndex):
+        index = index.tz_localize(zone) if index.tz is None else index.tz_convert(zone)
+    kinds = (
+        ("asset", weights.columns, pd.Index(prices.assets, dtype=object)),
+        ("session", index, prices.index),
+    )
+    for kind, labels, wanted in kinds:
+        wrong = {
+            "twice": labels[labels.duplicated()],
+            "which is not in the prices": labels[~labels.isin(wanted)],
+            "which is missing": wanted[~wanted.isin(labels)],
+        }
+        for why, found in wrong.items():
+            if len(found):
+                label = found[0]
+                shown = session_name(label) if isinstance(label, pd.Timestamp) else repr(label)
+                raise StrategyError(
+                    f"{name}: the labels of the target weights are not those of the prices: "
+                    f"{kind} {shown}, {why}",
+                    "give each session and each asset of the prices once, or an array in their "
+                    "order",
+                )
+    return weights.set_axis(index).reindex(index=prices.index, columns=list(prices.assets))
 
 
 def _check_matrix(
@@ -243,13 +291,13 @@ def _check_matrix(
     if bad.any():
         row = rows[int(np.argmax(bad))]
         raise StrategyError(
-            f"{name}: some target weights on {prices.index[row].date()} are not numbers",
+            f"{name}: some target weights on {session_name(prices.index[row])} are not numbers",
             "use 0 for no position, or NaN in the whole row to leave the holdings untouched",
         )
     if over.any():
         at = int(np.argmax(over))
         raise StrategyError(
-            f"{name}: target weights on {prices.index[rows[at]].date()} add up to "
+            f"{name}: target weights on {session_name(prices.index[rows[at]])} add up to "
             f"{gross[at]:.4g} in absolute value, over the {max_leverage:g} allowed",
             "scale them down or raise simulation.max_leverage",
         )
@@ -283,7 +331,7 @@ def _notes(name: str, ledger: Ledger) -> Iterator[str]:
     book, dates = ledger.book, ledger.dates
     ruined = np.flatnonzero(book.equity <= 0.0)
     if ruined.size:
-        yield f"{name} lost all its equity on {dates[ruined[0]].date()} and stays at zero"
+        yield f"{name} lost all its equity on {session_name(dates[ruined[0]])} and stays at zero"
     if ledger.rules.timing == SAME_CLOSE:
         yield (
             f"{name} was filled at the close it decided on (same_close), which is not possible "
@@ -293,12 +341,23 @@ def _notes(name: str, ledger: Ledger) -> Iterator[str]:
     if stopped.size:
         yield (
             f"the drawdown limit closed all positions of {name} after "
-            f"{dates[stopped[0] - 1].date()} and kept it in cash for {stopped.size} sessions"
+            f"{session_name(dates[stopped[0] - 1])} and kept it in cash for {stopped.size} "
+            "sessions"
         )
-    rows, assets = np.nonzero(book.unfilled)
-    if rows.size:
-        first = f"{ledger.prices.assets[assets[0]]} on {dates[ledger.filled_in(rows)[0]].date()}"
-        yield (
-            f"{rows.size} orders of {name} could not be filled and the holdings were carried "
-            f"(the first: {first})"
-        )
+    yield from _unfilled_notes(name, ledger)
+
+
+def _unfilled_notes(name: str, ledger: Ledger) -> Iterator[str]:
+    """Say which orders waited for a market, and which never found one."""
+    missed, waits = ledger.book.unfilled > 0, ledger.book.waits
+    sentences = {
+        "found the market closed and waited for the asset's next bar": missed & waits,
+        "lapsed, because the asset was not listed any more or not yet": missed & ~waits,
+    }
+    for sentence, which in sentences.items():
+        rows, assets = np.nonzero(which)
+        if rows.size:
+            asset = ledger.prices.assets[assets[0]]
+            when = session_name(ledger.dates[ledger.filled_in(rows)[0]])
+            plural = "orders" if rows.size > 1 else "order"
+            yield f"{rows.size} {plural} of {name} {sentence} (the first: {asset} on {when})"

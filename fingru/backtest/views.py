@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
+from fingru.market.calendars import OwnCalendars
 from fingru.market.prices import Prices
 from fingru.strategy import ForecastView, View
 
@@ -31,9 +34,17 @@ class ViewFactory:
         On the same sessions and assets, or None.
     first_row
         First session to be shown.
+    delisted_after_days
+        An asset without a bar for longer is not listed any more.
     """
 
-    def __init__(self, prices: Prices, forecast: Forecast | None, first_row: int) -> None:
+    def __init__(
+        self,
+        prices: Prices,
+        forecast: Forecast | None,
+        first_row: int,
+        delisted_after_days: int = 30,
+    ) -> None:
         if forecast is not None and forecast.mean.shape[:2] != prices.close.shape:
             raise DataError(
                 f"forecast {forecast.model!r} is on {forecast.mean.shape[:2]} sessions and "
@@ -45,39 +56,72 @@ class ViewFactory:
         self._seen = first_row
         self._close, self._shown_close = _hidden(prices.close, first_row)
         self._returns, self._shown_returns = _hidden(prices.log_returns, first_row)
+        self._calendars = OwnCalendars(prices)
+        self._stamps = prices.index.as_unit("ns").asi8
+        self._patience = pd.Timedelta(days=delisted_after_days).value
+        self._last_bar = np.full(prices.n_assets, -1)
+        self._note_bars(0, first_row)
 
-    def at(self, row: int, weights: FloatArray) -> View:
-        """Show session ``row``, which must not be before the one shown last."""
+    def at(self, row: int, weights: FloatArray, waiting: FloatArray | None = None) -> View:
+        """Show session ``row``, which must not be before the one shown last.
+
+        Parameters
+        ----------
+        row
+            The session.
+        weights, waiting
+            (A,) what is held, and what is to be held by orders that wait, NaN where none does.
+        """
         news = slice(self._seen, row + 1)
         self._close[news] = self._prices.close[news]
         self._returns[news] = self._prices.log_returns[news]
+        self._note_bars(self._seen, row + 1)
         self._seen = row
+        tradable = _read_only(self._prices.has_bar[row])
+        silence = self._stamps[row] - self._stamps[self._last_bar]
+        listed = (self._last_bar >= 0) & (silence <= self._patience)
+        origins = np.where(listed, self._last_bar, row)
+        bars_per_year, own = self._calendars.at(row)
         return View(
             date=self._prices.index[row],
             assets=self._prices.assets,
             close=self._shown_close[: row + 1],
             log_returns=self._shown_returns[: row + 1],
-            forecast=forecast_view(self._forecast, row),
+            forecast=forecast_view(self._forecast, row, origins),
             weights=_read_only(weights),
-            tradable=_read_only(self._prices.has_bar[row]),
-            bars_per_year=self._prices.bars_per_year,
+            tradable=tradable,
+            bars_per_year=bars_per_year,
+            waiting=_read_only(np.full_like(weights, np.nan) if waiting is None else waiting),
+            listed=_read_only(listed),
+            asset_bars_per_year=own,
         )
 
+    def _note_bars(self, first: int, end: int) -> None:
+        """Remember each asset's latest bar among these rows."""
+        has_bar = self._prices.has_bar[first:end]
+        seen = has_bar.any(axis=0)
+        latest = end - 1 - np.argmax(has_bar[::-1], axis=0) if len(has_bar) else self._last_bar
+        self._last_bar = np.where(seen, latest, self._last_bar)
 
-def forecast_view(forecast: Forecast | None, row: int) -> ForecastView | None:
-    """Copy the forecasts with origin ``row``; None if no asset has one."""
-    if forecast is None or np.isnan(forecast.variance[row]).all():
+
+def forecast_view(
+    forecast: Forecast | None, row: int, origins: NDArray[np.intp] | None = None
+) -> ForecastView | None:
+    """Copy the forecasts with origin ``row``; None if no asset has one.
+
+    ``origins``, (A,), are the rows of assets whose latest forecast is an older one, because their
+    market is closed.
+    """
+    if forecast is None:
         return None
-    df, epistemic = forecast.df, forecast.epistemic_variance
-    return ForecastView(
-        horizons=forecast.horizons,
-        mean=_read_only(forecast.mean[row]),
-        variance=_read_only(forecast.variance[row]),
-        df=None if df is None else _read_only(df[row]),
-        skew=None if forecast.skew is None else _read_only(forecast.skew[row]),
-        epistemic_variance=None if epistemic is None else _read_only(epistemic[row]),
-        scale=None if forecast.scale is None else _read_only(forecast.scale[row]),
-    )
+    rows: Any = row
+    if origins is not None and (origins != row).any():
+        rows = origins, np.arange(len(origins))
+    if np.isnan(forecast.variance[rows]).all():
+        return None
+    shown = {field.name for field in fields(ForecastView)}
+    parts = {n: _read_only(v[rows]) for n, v in forecast.parts().items() if n in shown}
+    return ForecastView(horizons=forecast.horizons, **parts)
 
 
 def _hidden(values: FloatArray, known_rows: int) -> tuple[FloatArray, FloatArray]:

@@ -97,7 +97,8 @@ def as_loaded(prices: Prices) -> Prices:
     stamps = Stamps(index.tz_localize(None), offset)
     table = RawTable(prices.source, stamps, prices.assets, {**raw, "adj_close": prices.close})
     reading = Reading((table,), prices.findings, prices.bars_per_year)
-    return build_panel(reading, prices.source).require()
+    loaded = build_panel(reading, prices.source).require()
+    return replace(loaded, bars_per_year_observed=prices.bars_per_year_observed)
 
 
 def _scaled(

@@ -72,7 +72,7 @@ def load_prices(  # noqa: PLR0913 (all but the source by keyword)
         raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
     prices = read_panel(source, assets, cache_dir, timezone).require()
     if bars_per_year is not None:
-        prices = replace(prices, bars_per_year=float(bars_per_year))
+        prices = replace(prices, bars_per_year=float(bars_per_year), bars_per_year_observed=False)
     return cut(prices, start, end, wanted=assets)
 
 

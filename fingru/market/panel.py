@@ -98,7 +98,12 @@ def build_panel(
         return Panel(None, (*refusals, *findings), n_rows)
     findings += reading.findings
     per_year = reading.bars_per_year or bars_per_year(prices.index)
-    prices = replace(prices, bars_per_year=per_year, findings=tuple(findings))
+    prices = replace(
+        prices,
+        bars_per_year=per_year,
+        bars_per_year_observed=not reading.bars_per_year,
+        findings=tuple(findings),
+    )
     return Panel(prices, tuple(findings), n_rows)
 
 

@@ -50,6 +50,8 @@ class Prices:
     findings
         What reading them found that the bars alone do not show: sorted dates, an assumed time
         zone, survivor bias. ``warnings`` is the whole list.
+    bars_per_year_observed
+        Whether ``bars_per_year`` was counted on these sessions instead of set by someone.
     """
 
     index: pd.DatetimeIndex
@@ -62,6 +64,7 @@ class Prices:
     low: FloatArray | None = None
     volume: FloatArray | None = None
     findings: tuple[Finding, ...] = field(default=())
+    bars_per_year_observed: bool = False
 
     def __post_init__(self) -> None:
         shape = (len(self.index), len(self.assets))

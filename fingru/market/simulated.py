@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def simulate_market(settings: SimulationSettings, seed: int) -> SimulatedMarket:
     variance, mean, returns = _recursion(settings, shocks)
     day_variance = np.vstack([variance[:1], variance[:-1]]) * mixing
     kept = slice(_BURN_IN, None)
-    fields = _bars(returns[kept], day_variance[kept], streams[2], streams[3])
+    fields: dict[str, Any] = _bars(returns[kept], day_variance[kept], streams[2], streams[3])
     level = _unconditional_variance(settings)
     prices = Prices(
         index=pd.bdate_range(settings.start, periods=settings.sessions).as_unit("us"),

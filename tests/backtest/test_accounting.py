@@ -51,6 +51,7 @@ class ShareCounter:
     def __init__(self, prices, broker):
         self.prices, self.broker = prices, broker
         self.shares, self.last, self.seen, self.cash = {}, {}, {}, 1.0
+        self.waiting = {}
         self.remember(0)
 
     def bars(self, table, t):
@@ -63,22 +64,34 @@ class ShareCounter:
     def worth(self, price):
         return self.cash + sum(n * price.get(a, self.last[a]) for a, n in self.shares.items())
 
-    def fill(self, target, price):
-        equity = self.worth(price)
-        if equity <= 0 or np.isnan(target).all():
+    def fill(self, target, price, t):
+        """Carry out a new decision, or what still waits of older ones."""
+        equity, orders, self.waiting = self.worth(price), self.waiting, {}
+        if equity <= 0:
             return
-        for a, at in price.items():
-            value = target[a] * equity - self.shares.get(a, 0.0) * at
-            if target[a] != 0 and abs(value) < self.broker.no_trade_band * equity:
+        if not np.isnan(target).any():
+            orders = {a: weight * equity for a, weight in enumerate(target)}
+        for a, money in orders.items():
+            if a not in price and (a not in self.last or self.is_delisted(a, t)):
+                continue
+            at = price.get(a, self.last.get(a))
+            value = money - self.shares.get(a, 0.0) * at
+            if money != 0 and abs(value) < self.broker.no_trade_band * equity:
+                continue
+            if a not in price:
+                self.waiting[a] = money
                 continue
             self.last.setdefault(a, at)
-            self.shares[a] = target[a] * equity / at
+            self.shares[a] = money / at
             self.cash -= value + abs(value) * self.broker.cost_bps / 1e4
+
+    def is_delisted(self, a, t):
+        silence = (self.prices.index[t] - self.seen.get(a, self.prices.index[t])).days
+        return not self.prices.has_bar[t, a] and silence > self.broker.delisted_after_days
 
     def delist(self, t):
         for a in list(self.shares):
-            silence = (self.prices.index[t] - self.seen.get(a, self.prices.index[t])).days
-            if not self.prices.has_bar[t, a] and silence > self.broker.delisted_after_days:
+            if self.is_delisted(a, t):
                 self.cash += self.shares.pop(a) * self.last[a]
 
 
@@ -89,14 +102,14 @@ def equity_by_shares(prices, weights, broker):
     rate = (1 + broker.cash_rate) ** (1 / prices.bars_per_year) - 1
     for t in range(1, prices.n_sessions):
         if same:
-            counter.fill(weights[t - 1], counter.bars(prices.close, t - 1))
+            counter.fill(weights[t - 1], counter.bars(prices.close, t - 1), t)
         counter.cash += counter.cash * rate
         counter.delist(t)
         if not same and prices.open is not None:
-            counter.fill(weights[t - 1], counter.bars(prices.open, t))
+            counter.fill(weights[t - 1], counter.bars(prices.open, t), t)
         counter.remember(t)
         if not same and prices.open is None:
-            counter.fill(weights[t - 1], counter.bars(prices.close, t))
+            counter.fill(weights[t - 1], counter.bars(prices.close, t), t)
         path.append(max(counter.worth({}), 0.0))
         if path[-1] == 0.0:
             break

@@ -84,7 +84,14 @@ def test_view_ends_at_the_present_and_hides_the_rest_of_its_memory(prices_small,
 def test_view_arrays_cannot_be_written(prices_small):
     variance = np.ones((600, 3, 1))
     forecast = Forecast(
-        "m", prices_small.index, prices_small.assets, (1,), variance, variance, variance, variance
+        "m",
+        prices_small.index,
+        prices_small.assets,
+        (1,),
+        variance,
+        variance,
+        5 * variance,
+        variance,
     )
     view = ViewFactory(prices_small, forecast, 10).at(10, np.zeros(3))
     shown = [view.close, view.log_returns, view.weights, view.tradable]

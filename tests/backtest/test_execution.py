@@ -49,10 +49,10 @@ def test_halts_and_missing_opens_are_listed_as_unfilled(toy, scripted):
         "weight": [0.2, 0.0],
         "reason": ["no_bar", "no_price"],
     }
-    # both orders lapsed: what was held is carried to the end
-    assert run.book.holdings[-1].tolist() == [0.5, 0.5]
+    # the third decision took the place of B's order; A is sold at its next open
+    assert run.book.holdings[-1].tolist() == [0.0, 0.5]
     assert run.notes == (
-        "2 orders of s could not be filled and the holdings were carried "
+        "2 orders of s found the market closed and waited for the asset's next bar "
         f"(the first: B on {prices.index[2].date()})",
     )
 

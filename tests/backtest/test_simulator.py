@@ -98,9 +98,9 @@ def test_simulate_halted_asset_is_not_filled_and_carried_at_its_last_price(toy, 
     run = simulate(
         toy(closes), scripted([1.0, 0.0], None, [0.0, 0.0], None), name="s", settings=FREE
     )
-    # the sale decided at 120 meets no bar and lapses: the fall to 90 is suffered
+    # the sale decided at 120 meets no bar and waits for the next: the fall to 90 is suffered
     assert run.equity.equity.to_numpy() == pytest.approx([1, 1.2, 1.2, 0.9, 0.9], rel=1e-15)
-    assert len(run.trades) == 1
+    assert run.trades.price.tolist() == [100, 90]
 
 
 def test_simulate_missing_open_means_no_fill_but_the_day_is_earned(toy, scripted):
@@ -109,7 +109,7 @@ def test_simulate_missing_open_means_no_fill_but_the_day_is_earned(toy, scripted
         toy([100, 100, 110, 110], opens), scripted([1.0], [0.0]), name="s", settings=FREE
     )
     assert run.equity.equity.to_numpy() == pytest.approx([1, 1.1, 1.1], rel=1e-15)
-    assert len(run.trades) == 1
+    assert run.trades.price.tolist() == [100, 110]
 
 
 def test_simulate_delisted_asset_turns_into_cash_at_its_last_price(toy, scripted):
@@ -242,3 +242,45 @@ def test_simulate_weights_refuses_shape_gaps_and_leverage(toy):
     with pytest.raises(StrategyError, match=r"2024-01-03 add up to 3.5 .* over the 3 allowed"):
         simulate_weights(prices, heavy)
     simulate_weights(prices, np.vstack([np.zeros((3, 2)), heavy[2:3]]))  # last row is not read
+
+
+def test_simulate_weights_aligns_a_table_by_its_labels(toy):
+    prices = toy([[100, 100], [100, 100], [110, 90], [121, 45]])
+    table = pd.DataFrame(
+        {"B": [0.3, 0.0, 0.1, 0.0], "A": [0.7, 0.2, 0.4, 0.0]}, index=prices.index
+    )
+    expected = simulate_weights(prices, table[["A", "B"]].to_numpy())
+    for given in (table, table.iloc[::-1], table[["A", "B"]]):
+        run = simulate_weights(prices, given)
+        pd.testing.assert_frame_equal(run.equity, expected.equity, check_exact=True)
+        pd.testing.assert_frame_equal(run.trades, expected.trades, check_exact=True)
+    # 0.7 of A and 0.3 of B bought at 100: A gains a tenth, B loses one
+    free = simulate_weights(prices, table, settings=FREE, last_row=2)
+    assert free.equity.equity.iloc[-1] == pytest.approx(1 + 0.07 - 0.03, rel=1e-14)
+
+
+def test_simulate_weights_aligns_stamps_of_any_zone(toy):
+    index = pd.date_range("2024-01-01 10:00", periods=4, freq="h", tz="UTC")
+    prices = toy([[100, 100]] * 4, index=index)
+    table = pd.DataFrame(0.25, index=index.tz_convert("Asia/Tokyo"), columns=["B", "A"])
+    bought = simulate_weights(prices, table, settings=FREE).trades
+    assert bought.asset.tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.rename(columns={"B": "X"}), "asset 'X', which is not in the prices"),
+        (lambda t: t[["A"]], "asset 'B', which is missing"),
+        (lambda t: t[["A", "B", "B"]], "asset 'B', twice"),
+        (lambda t: t.iloc[1:], "session 2024-01-01, which is missing"),
+        (lambda t: t.shift(freq="7D"), "session 2024-01-08, which is not in the prices"),
+        (lambda t: t.reset_index(drop=True), "session 0, which is not in the prices"),
+        (lambda t: t.astype(str).replace("0.0", "x"), "not all numbers"),
+    ],
+)
+def test_simulate_weights_refuses_labels_that_are_not_those_of_the_prices(toy, change, message):
+    prices = toy([[100, 100]] * 4)
+    table = pd.DataFrame(0.0, index=prices.index, columns=["A", "B"])
+    with pytest.raises(StrategyError, match=message):
+        simulate_weights(prices, change(table))

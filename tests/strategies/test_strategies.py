@@ -169,7 +169,7 @@ def test_equal_weight_shares_what_a_halted_holding_leaves():
 
 def test_ewma_vol_target_of_constant_size_returns_is_target_over_volatility():
     # +-2 % every bar: variance 4e-4 a bar, 0.0004 * 252 = 0.1008 a year
-    returns = 0.02 * np.tile([[1.0], [-1.0]], (100, 1))
+    returns = np.log1p(0.02 * np.tile([[1.0], [-1.0]], (100, 1)))
     weights = decide("ewma_vol_target", view_of(returns))
     assert weights == pytest.approx([0.15 / np.sqrt(0.1008)], rel=1e-12)
     assert decide("ewma_vol_target", view_of(returns), volatility=0.9) == pytest.approx([1.0])
@@ -177,7 +177,7 @@ def test_ewma_vol_target_of_constant_size_returns_is_target_over_volatility():
 
 
 def test_ewma_vol_target_leaves_small_changes():
-    returns = 0.02 * np.tile([[1.0], [-1.0]], (100, 1))
+    returns = np.log1p(0.02 * np.tile([[1.0], [-1.0]], (100, 1)))
     target = 0.15 / np.sqrt(0.1008)
     assert decide("ewma_vol_target", view_of(returns, [target + 0.04])) is None
     assert decide("ewma_vol_target", view_of(returns, [target + 0.06])) is not None
