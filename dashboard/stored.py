@@ -32,10 +32,14 @@ from fingru.report.catalogue import is_missing
 from fingru.report.html import render_html
 from fingru.report.table import Table
 from fingru.report.tables import evidence_tables, profit_tables, table_of
+from fingru.store.database import Database, open_database
+from fingru.store.home import has_database
+from fingru.store.ledger import count_entries
 from fingru.store.listing import list_runs
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.verify import explaining_changes
+from fingru.trials import with_todays_trials
 
 SPARK_POINTS = 60
 _DRAWERS: dict[str, Callable[..., go.Figure]] = {
@@ -77,10 +81,19 @@ def listed() -> list[dict[str, Any]]:
 
 
 def stamp_of(run_id: str) -> str:
-    """Changes whenever a file of the run does (those of its models aside)."""
-    folder = runs_root() / run_id
+    """Changes whenever a file of the run does (its models aside), or a trial is added."""
+    folder, database = runs_root() / run_id, ledger()
     looks = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.is_file()]
-    return f"{folder}:{sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)}"
+    files = sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)
+    return f"{folder}:{files}:{0 if database is None else count_entries(database)}"
+
+
+def ledger() -> Database | None:
+    """The database of the runs, if there is one that can be read."""
+    try:
+        return open_database(runs_root()) if has_database(runs_root(), None) else None
+    except StoreError:  # a damaged ledger hides no run
+        return None
 
 
 def load(run_id: str) -> BacktestResult:
@@ -92,7 +105,7 @@ def load(run_id: str) -> BacktestResult:
 def _load(run_id: str, stamp: str) -> BacktestResult:  # noqa: ARG001 - part of the cache key
     run = RunDirectory(runs_root() / run_id)
     with explaining_changes(run):
-        return loading.load_result(run)
+        return with_todays_trials(loading.load_result(run), ledger())
 
 
 def draw(run_id: str, name: str, /, **options: object) -> go.Figure:
@@ -127,9 +140,8 @@ def evidence(run_id: str) -> dict[str, Table]:
 
 
 def report_page(run_id: str) -> str:
-    """The stored ``report.html``, or one made now if the run has none."""
-    run = RunDirectory(runs_root() / run_id)
-    return run.read_text("report.html") if run.report.is_file() else render_html(load(run_id))
+    """The report as of today: its luck counts the trials since, unlike the one stored."""
+    return render_html(load(run_id))
 
 
 def digest(run_id: str) -> dict[str, Any]:

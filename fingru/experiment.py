@@ -33,13 +33,14 @@ from fingru.record import (
     begun_baselines,
     enter_trial,
     first_manifest,
+    judged_on,
     open_directory,
     recording_failure,
 )
 from fingru.store.database import open_database
 from fingru.store.runs import RunDirectory
 from fingru.strategy import load_strategy
-from fingru.trials import overfitting
+from fingru.trials import count_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -339,22 +340,16 @@ def _strategy_metrics(job: Job, trade: _Trade) -> dict[str, Any]:
 
 
 def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -> dict[str, Any]:
-    """Enter this run in the trial ledger and say how often this data has been tried."""
+    """Enter this run in the trial ledger and say how often its test days have been tried."""
     if directory is None:
         return {"count": 1, "sharpe_variance": None, "counted": False}
     net = chosen.equity["net_return"].to_numpy()
     dates = pd.DatetimeIndex(chosen.equity["date"])
     made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
-    found = enter_trial(job.config, net, job.prices.bars_per_year, made_of, dates)
+    year, assets = job.prices.bars_per_year, job.prices.assets
+    enter_trial(job.config, net, year, made_of, dates, assets)
     database = open_database(job.config.store.runs, job.config.store.url)
-    return {
-        "count": found.count,
-        "independent": found.independent,
-        "sharpe_variance": found.sharpe_variance,
-        "overfitting": overfitting(database, job.prices.sha256),
-        "counted": True,
-        "data_sha256": job.prices.sha256,
-    }
+    return count_of(database, judged_on(job.prices.sha256, assets, dates), year)
 
 
 def _write(result: BacktestResult, directory: RunDirectory, clock: _Clock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,13 +23,13 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
 from fingru.store.database import open_database
-from fingru.store.ledger import Trial, record_trial
+from fingru.store.ledger import Trial, learn_assets, record_trial
 from fingru.store.returns import TrialReturns
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
-from fingru.trials import Deflation, deflation
+from fingru.trials import Deflation, Judged, deflation
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
@@ -197,8 +197,9 @@ def enter_trial(
     bars_per_year: float,
     made_of: TrialSource,
     dates: pd.DatetimeIndex | None = None,
+    assets: Sequence[str] | None = None,
 ) -> Deflation:
-    """Enter a judged configuration in the trial ledger and count what its data has seen.
+    """Enter a judged configuration in the trial ledger and count what its test days have seen.
 
     The Sharpe ratio is over the cash of the configuration, as in ``strategy_metrics``.
 
@@ -215,6 +216,8 @@ def enter_trial(
     dates
         (N,) bars of the returns, which are then kept for as long as the ledger; None counts the
         trial without them, as one that has nothing in common with any other.
+    assets
+        Symbols of the prices; None counts trials on the very same prices alone.
 
     Returns
     -------
@@ -241,5 +244,16 @@ def enter_trial(
             created_at=datetime.now(UTC),
         ),
         None if dates is None or not len(net) else TrialReturns(dates, net, bars_per_year),
+        assets,
     )
-    return deflation(database, data_sha256)
+    learn_assets(database, config.store.runs)
+    return deflation(database, judged_on(data_sha256, assets, dates))
+
+
+def judged_on(
+    data_sha256: str, assets: Sequence[str] | None, dates: pd.DatetimeIndex | None
+) -> Judged:
+    """What a trial was judged on: prices, symbols and test days."""
+    days = (None, None) if dates is None or not len(dates) else (dates[0], dates[-1])
+    first, last = (None if day is None else day.isoformat()[:10] for day in days)
+    return Judged(data_sha256, None if assets is None else frozenset(assets), first, last)

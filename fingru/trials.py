@@ -1,35 +1,99 @@
 """What the ledger of trials means for the best of them: how much of it may be luck.
 
-The store counts; the formulas are of ``fingru.backtest.statistics``. Nobody types a number of
-trials anywhere.
+The store counts; the formulas are of ``fingru.backtest``. Nobody types a number of trials
+anywhere.
+
+A trial counts for another if both were judged on overlapping test days with overlapping assets:
+choosing among results of the same days flatters the best of them. So prices with another hash (a
+bar appended, an asset left out, another start) do not begin a new count. Choosing by other days
+flatters nothing: tuning trials, judged on inner splits that end before the first test day, are
+told beside the count but not in it. They count as soon as a backtest begins so early that its test
+days overlap theirs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from fingru.backtest.effective_trials import effective_trials, expected_maximum
+from fingru.backtest.metrics import sharpe_ratio
+from fingru.backtest.result import BacktestResult
 from fingru.backtest.statistics import (
     deflated_sharpe_ratio,
+    effective_returns,
     expected_maximum_sharpe,
+    minimum_backtest_length,
     probability_of_backtest_overfitting,
     skewness_and_kurtosis,
 )
+from fingru.backtest.summary import probability_above
 from fingru.store.database import Database
 from fingru.store.ledger import (
     LedgerEntry,
+    Trial,
     latest_entries,
     ledger_entries,
-    trial_returns,
+    returns_in_common,
 )
-from fingru.store.returns import independent_trials, on_all_bars
+from fingru.store.returns import TrialReturns, correlations, on_all_bars
 
 FEWEST_BARS = 64
 """Common bars below which no probability of overfitting is told: 8 blocks of 8."""
+
+FEWEST_TRIALS = 8
+"""Configurations below which it is not told: of two or three it is noise (.5 to .66 without skill,
+whatever they are)."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a trial was judged on.
+
+    Parameters
+    ----------
+    data_sha256
+        Hash of the prices.
+    assets
+        Symbols; None where nobody kept them.
+    first, last
+        First and last test day, ``2020-12-31``; None where they were not kept.
+    """
+
+    data_sha256: str
+    assets: frozenset[str] | None = None
+    first: str | None = None
+    last: str | None = None
+
+    @classmethod
+    def of(cls, entry: LedgerEntry) -> Judged:
+        """What an entry of the ledger was judged on."""
+        assets = None if entry.assets is None else frozenset(entry.assets)
+        days = (None if day is None else day[:10] for day in (entry.first, entry.last))
+        return cls(entry.trial.data_sha256, assets, *days)
+
+    def shares_assets(self, other: Judged) -> bool:
+        """Whether an asset is in both; where the symbols are unknown, whether the prices are one.
+
+        Assets are told apart by their symbols alone: prices of two sources, or of two simulated
+        markets, under the same symbols count together.
+        """
+        if self.assets is None or other.assets is None:
+            return self.data_sha256 == other.data_sha256
+        return bool(self.assets & other.assets)
+
+    def shares_days(self, other: Judged) -> bool:
+        """Whether the test days overlap; unknown days may."""
+        ours, theirs = (self.first, self.last), (other.first, other.last)
+        if ours[0] is None or ours[1] is None or theirs[0] is None or theirs[1] is None:
+            return True
+        return ours[0] <= theirs[1] and theirs[0] <= ours[1]
 
 
 @dataclass(frozen=True)
@@ -39,17 +103,20 @@ class Deflation:
     Parameters
     ----------
     count
-        Different configurations tried. A configuration repeated, or resumed, is one trial.
+        Different configurations tried on overlapping test days with overlapping assets. A
+        configuration repeated on the same prices, or resumed, is one trial.
     recorded
         Entries of the ledger, repetitions included.
     independent
         Number of trials without anything in common that they are worth, by the correlation of
-        their returns (``independent_trials``); one without returns counts as one.
+        their returns (``effective_trials``); one without returns counts as one.
     observed_variance
         Variance (ddof 1) of their per-bar Sharpe ratios; None with fewer than two.
     sharpe_variance
         The same, but not less than what luck alone gives (``deflation``); None with fewer than
         two trials.
+    on_other_days
+        Configurations judged on the same assets, on other days: not in ``count``.
     """
 
     count: int
@@ -57,6 +124,7 @@ class Deflation:
     independent: float
     observed_variance: float | None
     sharpe_variance: float | None
+    on_other_days: int = 0
 
     @property
     def expected_maximum_sharpe(self) -> float:
@@ -64,71 +132,99 @@ class Deflation:
         return expected_maximum_sharpe(self.count, self.sharpe_variance or 0.0)
 
 
-def deflation(database: Database, data_sha256: str) -> Deflation:
-    """Count the trials on some data, for the deflated Sharpe ratio.
+def deflation(database: Database, judged: Judged) -> Deflation:
+    """Count the trials that a trial was chosen among, for the deflated Sharpe ratio.
 
     The published formula takes the variance of the trials' Sharpe ratios. Trials that share most
     of their returns (seeds, neighbouring settings, long-only books) differ less than luck moves
     all of them together, and a few that differ are drowned by many that do not: measured on
     markets without signal, the best of 50 trials correlated by 0.9 and more passed 0.95 in about
-    5 % of repeats, the whole level of the test. So the threshold is not let below that of the
-    independent trials they are worth, each with the variance 1 / n that the Sharpe ratio of n
-    returns has without skill:
+    5 % of repeats, the whole level of the test. So the threshold is not let below the expected
+    maximum of normal draws with the trials' own correlations, each with the variance 1 / e that
+    the Sharpe ratio of returns worth e independent ones has without skill:
 
-    ``V = max(observed variance, mean(1 / n) (E[K] / E[N])**2)``
+    ``V = max(observed variance, mean(1 / e) (M / E[N])**2)``
 
-    with N the count, K the independent trials and E[] the expected maximum of that many standard
-    normal draws, so that ``sqrt(V) E[N]`` is the larger of the two thresholds.
+    with N the count, E[N] the expected maximum of N independent draws
+    (``expected_maximum_sharpe``) and M that of the correlated ones (``expected_maximum``), so that
+    ``sqrt(V) E[N]`` is the larger of the two thresholds.
 
     Parameters
     ----------
     database
         The opened database.
-    data_sha256
-        Hash of the prices.
+    judged
+        What the trial in question was judged on.
 
     References
     ----------
     Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 1 and appendix A.3
     (number of independent trials); Lo (2002), "The statistics of Sharpe ratios", equation 9 with
-    a ratio of 0; Li and Ji (2005) for the number.
+    a ratio of 0.
     """
-    return _deflation(ledger_entries(database, data_sha256, with_returns=True))
+    return _deflation(*_related(database, judged))
 
 
-def _deflation(entries: list[LedgerEntry]) -> Deflation:
+def _related(database: Database, judged: Judged) -> tuple[list[LedgerEntry], int]:
+    """Entries that count for what was judged, with returns; how many configurations do not."""
+    with_assets = [e for e in ledger_entries(database) if Judged.of(e).shares_assets(judged)]
+    counted = [e.number for e in with_assets if Judged.of(e).shares_days(judged)]
+    related = ledger_entries(database, with_returns=True, numbers=counted)
+    return related, len(latest_entries(with_assets)) - len(latest_entries(related))
+
+
+def _deflation(entries: Sequence[LedgerEntry], on_other_days: int = 0) -> Deflation:
     latest = latest_entries(entries)
-    independent = _independent(latest)
+    common = _correlations(latest)
+    found = Deflation(
+        len(latest), len(entries), effective_trials(common), None, None, on_other_days
+    )
     if len(latest) < 2:
-        return Deflation(len(latest), len(entries), independent, None, None)
+        return found
     defined = [e.trial.sharpe_per_period for e in latest]
     sharpes = [sharpe for sharpe in defined if sharpe is not None]
     observed = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
-    luck = float(np.mean([1.0 / max(e.trial.periods, 1) for e in latest]))
-    share = expected_maximum_sharpe(independent) / expected_maximum_sharpe(len(latest))
-    floor = luck * share**2
-    return Deflation(len(latest), len(entries), independent, observed, max(observed or 0.0, floor))
+    luck = float(np.mean([1.0 / max(_worth(e), 1.0) for e in latest]))
+    floor = luck * (expected_maximum(common) / expected_maximum_sharpe(len(latest))) ** 2
+    variance = max(observed or 0.0, floor)
+    return replace(found, observed_variance=observed, sharpe_variance=variance)
 
 
-def _independent(latest: Sequence[LedgerEntry]) -> float:
+def _worth(entry: LedgerEntry) -> float:
+    """Independent returns that a trial's are worth; of one without returns, their number."""
+    if entry.returns is None:
+        return float(entry.trial.periods)
+    return effective_returns(entry.returns.net)
+
+
+def _correlations(latest: Sequence[LedgerEntry]) -> np.ndarray:
+    """Of all trials, those without returns last and unlike all others."""
     kept = [entry.returns for entry in latest if entry.returns is not None]
-    without = float(len(latest) - len(kept))
-    return without if not kept else without + independent_trials(on_all_bars(kept)[1])
+    every = np.eye(len(latest))
+    if kept:
+        every[: len(kept), : len(kept)] = correlations(on_all_bars(kept)[1])
+    return every
 
 
-def overfitting(database: Database, data_sha256: str) -> dict[str, Any]:
+def overfitting(database: Database, judged: Judged) -> dict[str, Any]:
     """Probability that the configuration that looks best is below the median out of sample.
 
-    Over all configurations on the bars that they have in common (``trial_returns``).
+    Over all configurations that count, on the bars that they have in common
+    (``returns_in_common``).
 
     Returns
     -------
     dict
-        ``pbo``, None with fewer than two configurations or ``FEWEST_BARS`` common bars;
-        ``pbo_trials``, ``pbo_bars``, ``pbo_first`` and ``pbo_last``: what it was computed of.
+        ``pbo``, None with fewer than ``FEWEST_TRIALS`` configurations or ``FEWEST_BARS`` common
+        bars; ``pbo_trials``, ``pbo_bars``, ``pbo_first`` and ``pbo_last``: what it was computed
+        of.
     """
-    dates, returns, labels = trial_returns(database, data_sha256)
-    enough = len(labels) > 1 and len(dates) >= FEWEST_BARS
+    return _overfitting(_related(database, judged)[0])
+
+
+def _overfitting(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
+    dates, returns, labels = returns_in_common(entries)
+    enough = len(labels) >= FEWEST_TRIALS and len(dates) >= FEWEST_BARS
     return {
         "pbo": float(probability_of_backtest_overfitting(returns)) if enough else None,
         "pbo_trials": len(labels),
@@ -138,31 +234,152 @@ def overfitting(database: Database, data_sha256: str) -> dict[str, Any]:
     }
 
 
+def count_of(database: Database, judged: Judged, bars_per_year: float) -> dict[str, Any]:
+    """The ledger's count as ``metrics.json`` keeps it: ``trials``.
+
+    Returns
+    -------
+    dict
+        ``count``, ``independent``, ``on_other_days`` and ``sharpe_variance`` (per bar) of
+        ``Deflation``; ``expected_maximum_sharpe`` (annual); ``overfitting``; ``counted``: True;
+        ``data_sha256``.
+    """
+    entries, elsewhere = _related(database, judged)
+    return _count_of(entries, elsewhere, judged, bars_per_year)
+
+
+def _count_of(
+    entries: Sequence[LedgerEntry], elsewhere: int, judged: Judged, bars_per_year: float
+) -> dict[str, Any]:
+    found = _deflation(entries, elsewhere)
+    return {
+        "count": found.count,
+        "independent": found.independent,
+        "on_other_days": found.on_other_days,
+        "sharpe_variance": found.sharpe_variance,
+        "expected_maximum_sharpe": found.expected_maximum_sharpe * bars_per_year**0.5,
+        "overfitting": _overfitting(entries),
+        "counted": True,
+        "data_sha256": judged.data_sha256,
+    }
+
+
+def with_todays_trials(result: BacktestResult, database: Database | None) -> BacktestResult:
+    """A stored run's result, its luck told by the trials of today; files stay as they are.
+
+    Every trial after a run makes its result more likely to be the best of many, so what it was
+    deflated by at its end is old as soon as another is tried.
+
+    Parameters
+    ----------
+    result
+        As stored.
+    database
+        The ledger; None leaves the result as it is.
+
+    Returns
+    -------
+    BacktestResult
+        With ``dsr`` and ``dsr_trials`` of the chosen strategy, ``trials`` and ``evidence.trials``
+        as of now; ``trials.at_run`` holds ``count`` and ``dsr`` of then. Benchmarks have no DSR.
+    """
+    stored = result.metrics.get("trials") or {}
+    own = result.equity[result.equity["strategy"] == result.strategy].sort_values("date")
+    if database is None or not stored.get("counted") or own.empty:
+        return result
+    year, entry = float(result.manifest["data"]["bars_per_year"]), _own_entry(result, own)
+    judged = Judged.of(entry)
+    entries, elsewhere = _related(database, judged)
+    told = {e.trial.run_or_study for e in entries if e.trial.kind == "backtest"}
+    if entry.trial.run_or_study not in told:  # a ledger that was lost, or of another store
+        entries = [*entries, entry]
+    today = _count_of(entries, elsewhere, judged, year)
+    dsr = None
+    if today["count"] > 1 and entry.returns is not None:
+        limit = today["expected_maximum_sharpe"] / year**0.5
+        value = probability_above(entry.returns.net, _cash_per_bar(result), limit)
+        dsr = float(value) if np.isfinite(value) else None
+    before = result.metrics.get("strategies", {})
+    strategies = {name: values | {"dsr": None} for name, values in before.items()}
+    if result.strategy in before:
+        strategies[result.strategy] |= {"dsr": dsr, "dsr_trials": today["count"]}
+    at_run = {"count": stored.get("count"), "dsr": before.get(result.strategy, {}).get("dsr")}
+    metrics = result.metrics | {"strategies": strategies, "trials": today | {"at_run": at_run}}
+    if metrics.get("evidence"):
+        luck = {
+            "count": today["count"],
+            "expected_maximum_sharpe": today["expected_maximum_sharpe"],
+            "minimum_backtest_years": minimum_backtest_length(today["count"]),
+        }
+        metrics["evidence"] = metrics["evidence"] | {"trials": luck}
+    return replace(result, metrics=metrics)
+
+
+def _cash_per_bar(result: BacktestResult) -> float:
+    rate = result.manifest.get("config", {}).get("simulation", {}).get("cash_rate", 0.0)
+    year = float(result.manifest["data"]["bars_per_year"])
+    return float((1.0 + float(rate)) ** (1.0 / year) - 1.0)
+
+
+def _own_entry(result: BacktestResult, own: pd.DataFrame) -> LedgerEntry:
+    """What the ledger would hold of a run."""
+    market, net = result.manifest["data"], own["net_return"].to_numpy(dtype=np.float64)
+    dates, year = pd.DatetimeIndex(own["date"]), float(market["bars_per_year"])
+    sharpe: float | None = sharpe_ratio(net, 1.0, _cash_per_bar(result))
+    sharpe = sharpe if sharpe is not None and np.isfinite(sharpe) else None
+    trial = Trial(
+        kind="backtest",
+        data_sha256=str(market["sha256"]),
+        run_or_study=str(result.manifest.get("run_id")),
+        config_sha256=str(result.manifest.get("run_id")),
+        sharpe_per_period=sharpe,
+        sharpe_annual=None if sharpe is None else sharpe * year**0.5,
+        periods=len(net),
+        created_at=datetime.now(UTC),
+    )
+    return LedgerEntry(
+        0,
+        trial,
+        dates[0].isoformat(),
+        dates[-1].isoformat(),
+        TrialReturns(dates, net, year),
+        tuple(map(str, market["assets"])),
+    )
+
+
 def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:
     """Everything the ledger can say of one data set.
 
     Returns
     -------
     dict
-        Counts (``configurations``, ``entries``, ``by_kind``), ``independent_trials``;
-        ``sharpe_variance`` of the trials, ``deflating_variance`` (see ``deflation``) and
-        ``expected_maximum_sharpe``, all annual; ``best``, the trial with the largest annual
-        Sharpe ratio (``trial_row`` and its ``dsr``); and what ``overfitting`` tells. None where
+        Of the trials on these very prices: ``configurations``, ``entries``, ``by_kind``, and
+        ``best``, the backtest with the largest annual Sharpe ratio (``trial_row`` and its
+        ``dsr``), or the best tuning trial where there is no backtest.
+        Of all trials that count for the best (``deflation``): ``counted``, ``on_other_days``,
+        ``independent_trials``; ``sharpe_variance``, ``deflating_variance`` and
+        ``expected_maximum_sharpe``, all annual; and what ``overfitting`` tells. None where
         undefined.
     """
     entries = ledger_entries(database, data_sha256, with_returns=True)
     latest = latest_entries(entries)
-    found = _deflation(entries)
     judged = [entry for entry in latest if entry.trial.sharpe_annual is not None]
+    # A search's trials are judged on days of their own; the result that is told is a backtest's.
+    judged = [entry for entry in judged if entry.trial.kind == "backtest"] or judged
     best = max(judged, key=lambda e: e.trial.sharpe_annual or 0.0, default=None)
+    subject = best or (latest[-1] if latest else None)
+    related, elsewhere = ([], 0) if subject is None else _related(database, Judged.of(subject))
+    found = _deflation(related, elsewhere)
     year = _bars_per_year(best)
     return {
-        "configurations": found.count,
-        "entries": found.recorded,
+        "configurations": len(latest),
+        "entries": len(entries),
         "by_kind": {
             kind: {"configurations": configurations, "entries": entered}
             for kind, configurations, entered in _by_kind(latest, entries)
         },
+        "counted": found.count,
+        "on_other_days": found.on_other_days,
         "independent_trials": found.independent,
         "sharpe_variance": _times(found.observed_variance, year),
         "deflating_variance": _times(found.sharpe_variance, year),
@@ -170,7 +387,7 @@ def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:
             found.expected_maximum_sharpe, None if year is None else year**0.5
         ),
         "best": None if best is None else trial_row(best) | {"dsr": best_dsr(best, found)},
-        **overfitting(database, data_sha256),
+        **_overfitting(related),
     }
 
 
@@ -191,17 +408,17 @@ def trial_row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def best_dsr(best: LedgerEntry, found: Deflation) -> float | None:
-    """Deflated Sharpe ratio of a trial, by what the whole ledger holds now.
+    """Deflated Sharpe ratio of a trial, by what the whole ledger holds now; None of one trial.
 
-    Skewness and kurtosis are those of its returns, or of a normal distribution where the ledger
-    has none. A run's own report deflates by the trials that were there when it ended; this by all.
+    Skewness, kurtosis and dependence are those of its returns; of a trial without returns those
+    of independent draws from a normal distribution.
     """
-    sharpe, n = best.trial.sharpe_per_period, best.trial.periods
-    if sharpe is None:
+    sharpe = best.trial.sharpe_per_period
+    if sharpe is None or found.count < 2:
         return None
     shape = (0.0, 3.0) if best.returns is None else skewness_and_kurtosis(best.returns.net)
     value = deflated_sharpe_ratio(
-        sharpe, n, shape[0], shape[1], found.count, found.sharpe_variance or 0.0
+        sharpe, _worth(best), shape[0], shape[1], found.count, found.sharpe_variance or 0.0
     )
     return value if np.isfinite(value) else None
 

@@ -126,7 +126,7 @@ def _columns() -> dict[str, Any]:
         "Log-score gain": number(
             format="%+.4f", help="Over the best baseline, nats per forecast, pooled."
         ),
-        "Trials": number(help="Configurations tried on this data up to this run."),
+        "Trials": number(help="Configurations tried on its test days up to this run."),
         "Period": st.column_config.TextColumn(help="First and last session of the data."),
     }
 

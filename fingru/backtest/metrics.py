@@ -134,7 +134,7 @@ def ulcer_index(returns: FloatArray) -> float:
     Examples
     --------
     >>> round(ulcer_index(np.array([0.10, -0.10, -0.10])), 6)
-    0.123423
+    0.123962
     """
     return float(np.sqrt(np.mean(drawdowns(returns) ** 2))) if returns.size else np.nan
 

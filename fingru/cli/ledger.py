@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from fingru.store.database import Database
 
 _MEANINGS = (
-    "tried: different configurations. independent: trials without anything in common that they\n"
-    "are worth. variance: of their annual Sharpe ratios. luck: Sharpe ratio that the best is\n"
-    "expected to show without skill. Sharpe, DSR: of the best trial. PBO: probability that the\n"
-    "best in sample is below the median out of sample."
+    "tried: different configurations on these prices. counted: on any prices that share test\n"
+    "days and assets with the best of them. independent: trials without anything in common that\n"
+    "those are worth. variance: of their annual Sharpe ratios. luck: Sharpe ratio that the best\n"
+    "is expected to show without skill. Sharpe, DSR: of the best trial (n/a of one). PBO:\n"
+    "probability that the best in sample is below the median out of sample (n/a of fewer than 8)."
 )
 
 
@@ -71,8 +72,8 @@ def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[s
 
 def _data_table(rows: list[dict[str, Any]]) -> Table:
     numbers = (
-        "tried", "entries", "backtests", "tuning", "independent", "last", "variance", "luck",
-        "Sharpe", "DSR", "PBO",
+        "tried", "entries", "backtests", "tuning", "counted", "independent", "last", "variance",
+        "luck", "Sharpe", "DSR", "PBO",
     )  # fmt: skip
     table = plain_table("Trials by data set", ("data",), numbers)
     table.caption = _MEANINGS if rows else None
@@ -83,11 +84,12 @@ def _data_table(rows: list[dict[str, Any]]) -> Table:
             str(row["configurations"]),
             str(row["entries"]),
             *(str(kinds.get(kind, {}).get("entries", 0)) for kind in ("backtest", "tuning")),
+            str(row["counted"]),
             f"{row['independent_trials']:.1f}",
             row["last"][:10],
             _number(row["sharpe_variance"], "{:.3f}"),
             _number(row["expected_maximum_sharpe"], "{:.2f}"),
-            _number(row["best_sharpe"], "{:.2f}"),
+            _number((row["best"] or {}).get("sharpe"), "{:.2f}"),
             _number((row["best"] or {}).get("dsr"), "{:.3f}"),
             _number(row["pbo"], "{:.2f}"),
         )
@@ -96,11 +98,11 @@ def _data_table(rows: list[dict[str, Any]]) -> Table:
 
 def _verdict(row: dict[str, Any]) -> str:
     best, sha = row["best"], row["data_sha256"][:12]
-    tries = f"{row['configurations']} configuration" + "s" * (row["configurations"] != 1)
+    tries = f"{row['counted']} configuration" + "s" * (row["counted"] != 1)
     dsr = _number(best["dsr"], "{:.3f}")
     return (
-        f"{sha}: the best of {tries} is {best['run_or_study']} with an annual Sharpe ratio of "
-        f"{best['sharpe']:.2f}; luck alone is expected to show "
+        f"{sha}: the best here, of {tries} on its test days, is {best['run_or_study']} with an "
+        f"annual Sharpe ratio of {best['sharpe']:.2f}; luck alone is expected to show "
         f"{row['expected_maximum_sharpe'] or 0.0:.2f} (deflated Sharpe ratio {dsr})"
     )
 

@@ -16,6 +16,7 @@ from fingru.cli.output import plain_table, print_json, print_tables, say
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from fingru.backtest.result import BacktestResult
     from fingru.store.runs import RunDirectory
 
 app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
@@ -43,8 +44,8 @@ def show(
     runs: opt.Runs = None,
     json: opt.Json = False,
 ) -> None:
-    """Tables of one run, as its backtest printed them."""
-    from fingru.report.loading import load_result, shown_manifest
+    """Tables of one run, as its backtest printed them; its luck by the trials of today."""
+    from fingru.report.loading import shown_manifest
     from fingru.report.terminal import render_tables
     from fingru.store.runs import RunDirectory
 
@@ -54,9 +55,10 @@ def show(
             manifest = shown_manifest(run)
             metrics = run.metrics if run.status == "done" else {}
             about = {"run_directory": str(run.path), "status": manifest["status"]}
-            print_json({**about, "manifest": manifest, **metrics})
+            today = {"trials_today": _trials_today(_loaded(run, config, runs))} if metrics else {}
+            print_json({**about, "manifest": manifest, **metrics, **today})
             return
-        print_tables(*render_tables(load_result(run)))
+        print_tables(*render_tables(_loaded(run, config, runs)))
     say(f"report: {run.report}")
 
 
@@ -83,7 +85,6 @@ def compare(
     """Metrics of several runs side by side, and the settings in which they differ."""
     from fingru.errors import StoreError
     from fingru.report.comparison import compare_runs
-    from fingru.report.loading import load_result
     from fingru.report.terminal import render_table
     from fingru.store.runs import RunDirectory
 
@@ -94,7 +95,7 @@ def compare(
     with ExitStack() as telling:
         for run in found:
             telling.enter_context(_telling_changes(run))
-        comparison = compare_runs([load_result(run) for run in found])
+        comparison = compare_runs([_loaded(run, config, runs) for run in found])
         if json:
             rows = {table.title: table.frame.to_dict(orient="records") for table in comparison}
             print_json(rows)
@@ -157,18 +158,37 @@ def report(
 ) -> None:
     """Write the self-contained HTML report of a run; opens offline."""
     from fingru.report.html import render_html
-    from fingru.report.loading import load_result
     from fingru.store.files import write_bytes_atomic
     from fingru.store.runs import RunDirectory
 
     run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
     with _telling_changes(run):
-        page = render_html(load_result(run))
+        page = render_html(_loaded(run, config, runs))
     if output is None:
         run.write_text("report.html", page)
     else:
         write_bytes_atomic(output, page.encode())
     typer.echo(str(output or run.report))
+
+
+def _loaded(run: RunDirectory, config: Path | None, runs: Path | None) -> BacktestResult:
+    """A stored run with the trials of today, or of its end if the ledger cannot be read."""
+    from fingru.errors import StoreError
+    from fingru.report.loading import load_result
+    from fingru.trials import with_todays_trials
+
+    result = load_result(run)
+    try:
+        return with_todays_trials(result, opt.existing_database(opt.store_of(config, runs)))
+    except StoreError as error:
+        say(f"the trials since this run cannot be counted: {error}")
+        return result
+
+
+def _trials_today(result: BacktestResult) -> dict[str, Any]:
+    """Counts, and the deflated Sharpe ratio by them; beside the numbers of the run's end."""
+    chosen = result.metrics.get("strategies", {}).get(result.strategy, {})
+    return {**(result.metrics.get("trials") or {}), "dsr": chosen.get("dsr")}
 
 
 def _runs_table(rows: list[dict[str, Any]]) -> Table:

@@ -59,7 +59,7 @@ def _money(results: Sequence[BacktestResult]) -> Table:
         Column("run", "Run", "text"),
         Column("strategy", "Strategy", "text"),
         *term_columns(STRATEGY_FIELDS),
-        Column("trials", "Trials", "count", "Configurations tried on this data until this run."),
+        Column("trials", "Trials", "count", "Configurations tried on its test days."),
     )
     frame = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
     spans = {(row["start"], row["end"]) for row in rows}

@@ -182,8 +182,8 @@ def _luck(found: Mapping[str, Any]) -> tuple[str, ...]:
     notes = []
     if trials["count"] > 1 and trials["expected_maximum_sharpe"] is not None:
         notes.append(
-            f"{trials['count']:,} configurations were tried on these prices: the best of as many "
-            f"without skill is expected to show a Sharpe ratio of "
+            f"{trials['count']:,} configurations were tried on these test days: the best of as "
+            f"many without skill is expected to show a Sharpe ratio of "
             f"{trials['expected_maximum_sharpe']:.2f}."
         )
     if paths is not None:

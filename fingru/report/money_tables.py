@@ -77,9 +77,22 @@ def trial_notes(result: BacktestResult) -> tuple[str, ...]:
     count = trial_count(result)
     if count is None:
         return ()
-    if count < 2:
-        return ("One trial on these test days: there is nothing to deflate, DSR is n/a.",)
-    return (f"DSR: deflated by {count:,} trials on these test days.",)
+    trials = result.metrics.get("trials") or {}
+    then, elsewhere = trials.get("at_run"), trials.get("on_other_days") or 0
+    now = "One trial on these test days: there is nothing to deflate, DSR is n/a."
+    if count > 1:
+        now = f"DSR: deflated by {count:,} trials on these test days with any of these assets"
+        now += ", counted today." if then else "."
+    notes = [now]
+    if then and then.get("count") not in (None, count):
+        was = write_value(then.get("dsr"), "probability")
+        notes.append(f"When the run ended they were {then['count']:,}, and the DSR {was}.")
+    if elsewhere:
+        notes.append(
+            f"{elsewhere:,} more on other days of these assets, such as tuning before the first "
+            "test day: choosing by other days does not flatter these, so the DSR leaves them out."
+        )
+    return tuple(notes)
 
 
 def _ruin_day(result: BacktestResult, name: str) -> str | None:

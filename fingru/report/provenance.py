@@ -43,7 +43,7 @@ def configuration(result: BacktestResult) -> dict[str, Any]:
 
 
 def trial_count(result: BacktestResult) -> int | None:
-    """How many configurations were tried on this data, as the ledger counted."""
+    """How many configurations were tried on the run's test days, as the ledger counted."""
     trials = result.metrics.get("trials", {})
     count = trials.get("count") if isinstance(trials, Mapping) else None
     return None if is_missing(count) else int(float(str(count)))

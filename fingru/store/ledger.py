@@ -8,14 +8,18 @@ and neither deleting a run nor anything else takes them away (the database refus
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, distinct, func, insert, inspect, select
+from sqlalchemy.dialects import postgresql
 
 from fingru.errors import StoreError
 from fingru.store import schema
@@ -23,6 +27,7 @@ from fingru.store.database import Database, reading, writing
 from fingru.store.journal import JOURNAL_FILE, append_entries, split_entry
 from fingru.store.returns import TrialReturns, largest_table, on_all_bars, pack, unpack
 from fingru.store.schema import trials, utc_text
+from fingru.store.strict_json import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -61,27 +66,12 @@ class Trial:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class TrialCount:
-    """What the ledger knows about one data set.
-
-    Parameters
-    ----------
-    count
-        Different configurations tried. A configuration repeated, or resumed, is one trial.
-    recorded
-        Entries, repetitions included.
-    sharpe_variance
-        Variance (ddof 1) over the configurations of their per-period Sharpe ratios, the last
-        entry of each; None for fewer than two.
-    """
-
-    count: int
-    recorded: int
-    sharpe_variance: float | None
-
-
-def record_trial(database: Database, trial: Trial, returns: TrialReturns | None = None) -> None:
+def record_trial(
+    database: Database,
+    trial: Trial,
+    returns: TrialReturns | None = None,
+    assets: Sequence[str] | None = None,
+) -> None:
     """Append a trial to the ledger, and its returns with it.
 
     Parameters
@@ -92,6 +82,8 @@ def record_trial(database: Database, trial: Trial, returns: TrialReturns | None 
         What was judged.
     returns
         What it was judged by; None counts the trial without them.
+    assets
+        Symbols of its prices, kept once for each hash of prices; None leaves them as they are.
 
     Raises
     ------
@@ -108,6 +100,8 @@ def record_trial(database: Database, trial: Trial, returns: TrialReturns | None 
         key = connection.execute(insert(trials).values(values)).inserted_primary_key
         if returns is not None and key is not None:
             connection.execute(insert(schema.trial_returns).values(_packed(key[0], returns)))
+        if assets is not None:
+            _keep_assets(connection, trial.data_sha256, assets)
     _keep_journal(database, key[0] if key is not None else 0)
 
 
@@ -130,6 +124,45 @@ def _keep_journal(database: Database, newest: int) -> None:
         logger.warning("the journal of the ledger is not kept: %s", error)
 
 
+def _keep_assets(connection: Connection, data_sha256: str, assets: Sequence[str]) -> None:
+    kept = schema.data_assets
+    known = select(kept.c.assets).where(kept.c.data_sha256 == data_sha256)
+    values = {"data_sha256": data_sha256, "assets": list(assets)}
+    if connection.dialect.name == "postgresql":  # where another writer may be faster
+        connection.execute(postgresql.insert(kept).values(values).on_conflict_do_nothing())
+    elif connection.execute(known).first() is None:
+        connection.execute(insert(kept).values(values))
+
+
+def learn_assets(database: Database, runs: Path) -> None:
+    """Find in the stored runs the symbols of prices that the ledger knows by their hash alone.
+
+    Trials of a fingru that did not keep them are so counted by what they have in common, too.
+
+    Parameters
+    ----------
+    database
+        The opened database.
+    runs
+        Folder of runs; manifests that cannot be read are passed over.
+    """
+    kept = schema.data_assets
+    with reading(database) as connection:
+        told = select(kept.c.data_sha256)
+        query = select(trials.c.data_sha256).where(trials.c.data_sha256.not_in(told)).distinct()
+        unknown = set(connection.execute(query).scalars())
+    found: dict[str, list[str]] = {}
+    for manifest in sorted(runs.glob("*/manifest.json")) if unknown else []:
+        with suppress(StoreError):
+            stored = read_json(manifest).get("data")
+            if isinstance(stored, dict) and stored.get("sha256") in unknown:
+                found[stored["sha256"]] = [str(a) for a in stored.get("assets") or []]
+    if found:
+        with writing(database) as connection:
+            for data_sha256, assets in found.items():
+                _keep_assets(connection, data_sha256, assets)
+
+
 def _packed(trial_id: int, returns: TrialReturns) -> dict[str, Any]:
     bars, net = pack(returns)
     return {
@@ -140,29 +173,6 @@ def _packed(trial_id: int, returns: TrialReturns) -> dict[str, Any]:
         "bars": bars,
         "net_returns": net,
     }
-
-
-def trials_for(database: Database, data_sha256: str) -> TrialCount:
-    """Count the trials on some data, for the deflated Sharpe ratio.
-
-    Parameters
-    ----------
-    database
-        The opened database.
-    data_sha256
-        Hash of the prices.
-    """
-    query = (
-        select(trials.c.config_sha256, trials.c.sharpe_per_period)
-        .where(trials.c.data_sha256 == data_sha256)
-        .order_by(trials.c.id)
-    )
-    with reading(database) as connection:
-        entries = connection.execute(query).all()
-    latest: dict[str, float | None] = {row.config_sha256: row.sharpe_per_period for row in entries}
-    sharpes = [sharpe for sharpe in latest.values() if sharpe is not None]
-    variance = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
-    return TrialCount(len(latest), len(entries), variance)
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,8 @@ class LedgerEntry:
     returns
         What it was judged by; None for trials of a fingru that did not keep them, or if they were
         not asked for.
+    assets
+        Symbols of its prices; None where nobody told them.
     """
 
     number: int
@@ -187,10 +199,15 @@ class LedgerEntry:
     first: str | None = None
     last: str | None = None
     returns: TrialReturns | None = None
+    assets: tuple[str, ...] | None = None
 
 
 def ledger_entries(
-    database: Database, data_sha256: str, *, with_returns: bool = False
+    database: Database,
+    data_sha256: str | None = None,
+    *,
+    with_returns: bool = False,
+    numbers: Sequence[int] | None = None,
 ) -> list[LedgerEntry]:
     """Every entry on some data, repetitions included, the oldest first.
 
@@ -199,46 +216,57 @@ def ledger_entries(
     database
         The opened database.
     data_sha256
-        Hash of the prices.
+        Hash of the prices; None takes the whole ledger.
     with_returns
         Read and unpack the returns too.
+    numbers
+        Only these entries.
     """
-    kept = schema.trial_returns
+    kept, symbols = schema.trial_returns, schema.data_assets
+    query = select(trials).order_by(trials.c.id)
+    if data_sha256 is not None:
+        query = query.where(trials.c.data_sha256 == data_sha256)
+    if numbers is not None:
+        query = query.where(trials.c.id.in_(numbers))
     with reading(database) as connection:
-        if not _keeps_returns(connection):
-            query = select(trials).where(trials.c.data_sha256 == data_sha256)
-            return [_entry(row) for row in connection.execute(query.order_by(trials.c.id))]
-        columns = [c for c in kept.c if with_returns or not c.name.startswith(("bars", "net"))]
-        query = (
-            select(trials, *columns)
-            .join(kept, kept.c.trial_id == trials.c.id, isouter=True)
-            .where(trials.c.data_sha256 == data_sha256)
-            .order_by(trials.c.id)
-        )
-        return [_entry(row) for row in connection.execute(query)]
+        present = inspect(connection)  # an older database that may only be read lacks tables
+        if present.has_table(kept.name):
+            columns = [c for c in kept.c if with_returns or not c.name.startswith(("bars", "net"))]
+            joined = query.add_columns(*columns)
+            query = joined.join(kept, kept.c.trial_id == trials.c.id, isouter=True)
+        assets: dict[str, list[str]] = {}
+        if present.has_table(symbols.name):
+            told = connection.execute(select(symbols.c.data_sha256, symbols.c.assets))
+            assets = {row.data_sha256: row.assets for row in told}
+        return [_entry(row, assets) for row in connection.execute(query)]
 
 
-def latest_entries(entries: list[LedgerEntry]) -> list[LedgerEntry]:
-    """Last entry of each configuration, in the order in which they were first tried."""
-    return list({entry.trial.config_sha256: entry for entry in entries}.values())
+def count_entries(database: Database) -> int:
+    """Entries of the whole ledger; grows with every trial and never falls."""
+    with reading(database) as connection:
+        return int(connection.execute(select(func.count()).select_from(trials)).scalar_one())
 
 
-def trial_returns(
-    database: Database, data_sha256: str, kind: Literal["backtest", "tuning"] | None = None
+def latest_entries(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """Last entry of each configuration on each data, in the order in which they were first tried.
+
+    The same configuration on other prices is another trial: it could have been chosen instead.
+    """
+    keyed = {(e.trial.config_sha256, e.trial.data_sha256): e for e in entries}
+    return list(keyed.values())
+
+
+def returns_in_common(
+    entries: Sequence[LedgerEntry],
 ) -> tuple[pd.DatetimeIndex, NDArray[np.float64], tuple[str, ...]]:
-    """Returns of all configurations tried on some data, on the bars that they have in common.
+    """Returns of all configurations among entries, on the bars that they have in common.
 
-    Also of runs that were deleted. Trials judged on other ranges than most (inner splits beside
-    backtests) are left out by the rule of ``returns.largest_table``.
+    Trials judged on other ranges than most are left out by the rule of ``returns.largest_table``.
 
     Parameters
     ----------
-    database
-        The opened database.
-    data_sha256
-        Hash of the prices.
-    kind
-        Only trials of this kind; None takes both.
+    entries
+        With their returns; those without are left out.
 
     Returns
     -------
@@ -249,12 +277,11 @@ def trial_returns(
     labels
         N texts, ``run or study:first eight letters of the configuration's hash``.
     """
-    found = [
+    present = [
         (f"{entry.trial.run_or_study}:{entry.trial.config_sha256[:8]}", entry.returns)
-        for entry in latest_entries(ledger_entries(database, data_sha256, with_returns=True))
-        if kind is None or entry.trial.kind == kind
+        for entry in latest_entries(entries)
+        if entry.returns is not None
     ]
-    present = [(label, returns) for label, returns in found if returns is not None]
     if not present:
         return pd.DatetimeIndex([]), np.empty((0, 0)), ()
     dates, values = on_all_bars([returns for _, returns in present])
@@ -262,12 +289,7 @@ def trial_returns(
     return dates[rows], values[np.ix_(rows, columns)], tuple(present[c][0] for c in columns)
 
 
-def _keeps_returns(connection: Connection) -> bool:
-    """Whether the table is there: an older database that may only be read has none."""
-    return bool(inspect(connection).has_table(schema.trial_returns.name))
-
-
-def _entry(row: Row[Any]) -> LedgerEntry:
+def _entry(row: Row[Any], assets: Mapping[str, list[str]]) -> LedgerEntry:
     values = dict(row._mapping)
     told = {field.name: values[field.name] for field in fields(Trial)}
     told["created_at"] = datetime.fromisoformat(told["created_at"])
@@ -275,8 +297,14 @@ def _entry(row: Row[Any]) -> LedgerEntry:
     returns = None
     if packed is not None:
         returns = unpack(packed, values["net_returns"], values["bars_per_year"])
+    symbols = assets.get(told["data_sha256"])
     return LedgerEntry(
-        values["id"], Trial(**told), values.get("first"), values.get("last"), returns
+        values["id"],
+        Trial(**told),
+        values.get("first"),
+        values.get("last"),
+        returns,
+        None if symbols is None else tuple(symbols),
     )
 
 

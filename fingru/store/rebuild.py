@@ -24,6 +24,7 @@ from fingru.store.database import Database, open_database, reading, writing
 from fingru.store.files import exclusive, storage_error
 from fingru.store.home import FILE_NAME, has_database
 from fingru.store.journal import JOURNAL_FILE, Entry, key_of, read_entries
+from fingru.store.ledger import learn_assets
 from fingru.store.registry import keep_standings, list_models
 from fingru.store.returns import TrialReturns, pack
 from fingru.store.runs import RunDirectory, run_ids
@@ -92,6 +93,7 @@ def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> R
     database = open_database(root, url)  # a new file begins with the journal
     from_journal = len(journal) if fresh else add_journal(database, root)
     from_runs = _add_trials(database, _of_runs(root), by_run=True)
+    learn_assets(database, root)
     standings = read_standings(models)
     lost = []
     if backup is not None and not journal:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_WHOLE = 1e-9
+_STILL = 1e-18
 
 
 @dataclass(frozen=True)
@@ -105,42 +105,29 @@ def largest_table(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp
     return inside[present[start : end + 1][:, columns].all(axis=1)], columns
 
 
-def independent_trials(values: FloatArray) -> float:
-    """Number of independent trials that correlated ones are worth, between 1 and N.
+def correlations(values: FloatArray) -> FloatArray:
+    """Correlations of trials by the bars that they have in common, (N, N).
 
-    ``sum(I(l >= 1) + l - floor(l))`` over the eigenvalues l of the correlation matrix of the
-    trials' mean returns: 1 for copies of one trial, N for trials that have nothing in common, and
-    the number of groups where trials of a group are alike. Two trials correlate by the bars that
-    both have: ``sum(z_i z_j)`` over them, each z of unit length over its own bars; a trial
-    without movement counts as one of its own.
+    ``sum(z_i z_j)`` over the bars that both have, each z of mean 0 and unit length over its own
+    bars; so trials of other bars have nothing in common. A trial that never moves is unlike all.
 
     Parameters
     ----------
     values
         (n, N) returns, NaN where a trial has no bar.
 
-    References
-    ----------
-    Li and Ji (2005), "Adjusting multiple testing in multilocus analyses using the eigenvalues of
-    a correlation matrix", Heredity 95, equation 5.
-
     Examples
     --------
     >>> one, other = np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, 1.0, -1.0, -1.0])
-    >>> independent_trials(np.stack([one, one, 2 * one, other], axis=1))
-    2.0
+    >>> correlations(np.stack([one, 2 * one, other], axis=1))[0].round(9).tolist()
+    [1.0, 1.0, 0.0]
     """
-    if values.shape[1] < 2:
-        return float(values.shape[1])
     present = np.isfinite(values)
     count = np.maximum(present.sum(axis=0), 1)
     centred = np.where(present, values - np.where(present, values, 0.0).sum(axis=0) / count, 0.0)
     length = np.sqrt(np.square(centred).sum(axis=0))
-    moving = length > _WHOLE**2
-    units = centred[:, moving] / length[moving]
-    eigenvalues = np.abs(np.linalg.eigvalsh(units.T @ units))
-    # What is whole up to rounding must not lose its fraction or gain one of almost 1.
-    whole = np.round(eigenvalues)
-    eigenvalues = np.where(np.abs(eigenvalues - whole) < _WHOLE * len(length), whole, eigenvalues)
-    parts: FloatArray = (eigenvalues >= 1.0) + eigenvalues - np.floor(eigenvalues)
-    return float(np.clip(parts.sum() + np.count_nonzero(~moving), 1.0, len(length)))
+    moving = length > _STILL
+    units = np.where(moving, centred / np.where(moving, length, 1.0), 0.0)
+    matrix: FloatArray = units.T @ units
+    np.fill_diagonal(matrix, 1.0)
+    return matrix

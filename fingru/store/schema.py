@@ -86,6 +86,13 @@ trial_returns = Table(
     Column("net_returns", LargeBinary, nullable=False),
 )
 
+data_assets = Table(
+    "data_assets",
+    metadata,
+    Column("data_sha256", String(64), primary_key=True),
+    Column("assets", JSON, nullable=False),  # symbols, which the hash of the prices decides
+)
+
 models = Table(
     "models",
     metadata,
@@ -155,7 +162,7 @@ def _no_replace(table: Table) -> DDL:
     )
 
 
-ADDED_TABLES = (trial_returns,)
+ADDED_TABLES = (trial_returns, data_assets)
 """Tables that databases of earlier fingru lack; opening one adds them."""
 
 ADDED_TRIGGERS = (_no_replace(trials), _no_replace(promotions))
@@ -163,6 +170,7 @@ ADDED_TRIGGERS = (_no_replace(trials), _no_replace(promotions))
 
 _append_only(trials)
 _append_only(trial_returns)
+_append_only(data_assets)
 _append_only(promotions)
 
 

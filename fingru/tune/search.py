@@ -178,7 +178,8 @@ class _Objective:
         data_sha256, study = self.labels
         made_of: TrialSource = ("tuning", data_sha256, study)
         dates = pd.DatetimeIndex(net.index)
-        enter_trial(changed, net.to_numpy(), self.past.bars_per_year, made_of, dates)
+        year, assets = self.past.bars_per_year, self.past.assets
+        enter_trial(changed, net.to_numpy(), year, made_of, dates, assets)
         return gain
 
 

@@ -17,19 +17,20 @@ BARS = 300
 
 @pytest.fixture
 def tried(tmp_path):
-    """Five backtests and a tuning trial on one data set, one backtest on another."""
+    """Eight backtests and a tuning trial on one data set, one backtest on another."""
     runs = tmp_path / "runs"
-    net = np.random.default_rng(1).normal(0.0, 0.01, (BARS, 7))
+    net = np.random.default_rng(1).normal(0.0, 0.01, (BARS, 10))
 
     def enter(number, kind, sha, start):
         config = make_config({"store": {"runs": str(runs)}, "seed": number})
         dates = pd.bdate_range(start, periods=BARS)
-        enter_trial(config, net[:, number], 252.0, (kind, sha, f"{kind}-{number}"), dates)
+        made_of = (kind, sha, f"{kind}-{number}")
+        enter_trial(config, net[:, number], 252.0, made_of, dates, (f"asset of {sha[0]}",))
 
-    for number in range(5):
+    for number in range(8):
         enter(number, "backtest", ONE, "2018-01-01")
-    enter(5, "tuning", ONE, "2010-01-01")
-    enter(6, "backtest", OTHER, "2018-01-01")
+    enter(8, "tuning", ONE, "2010-01-01")
+    enter(9, "backtest", OTHER, "2018-01-01")
     return runs, net
 
 
@@ -41,15 +42,16 @@ def test_json_tells_counts_variance_luck_best_and_overfitting(fingru, tried):
     runs, net = tried
     rows = ledger(fingru, runs, "--json").document["ledger"]
     row = next(row for row in rows if row["data_sha256"] == ONE)
-    assert (row["configurations"], row["entries"]) == (6, 6)
-    assert row["by_kind"]["backtest"] == {"configurations": 5, "entries": 5}
-    sharpes = net[:, :6].mean(axis=0) / net[:, :6].std(axis=0, ddof=1) * 252**0.5
+    assert (row["configurations"], row["entries"]) == (9, 9)
+    assert (row["counted"], row["on_other_days"]) == (8, 1)
+    assert row["by_kind"]["backtest"] == {"configurations": 8, "entries": 8}
+    sharpes = net[:, :8].mean(axis=0) / net[:, :8].std(axis=0, ddof=1) * 252**0.5
     assert row["sharpe_variance"] == pytest.approx(np.var(sharpes, ddof=1), rel=1e-9)
-    assert row["best_sharpe"] == row["best"]["sharpe"] == pytest.approx(sharpes.max(), rel=1e-9)
+    assert row["best"]["sharpe"] == pytest.approx(sharpes.max(), rel=1e-9)
     assert row["expected_maximum_sharpe"] > 0
     assert 0 < row["best"]["dsr"] < 1
     assert 0 <= row["pbo"] <= 1
-    assert (row["pbo_trials"], row["pbo_bars"]) == (5, BARS)
+    assert (row["pbo_trials"], row["pbo_bars"]) == (8, BARS)
     assert "trials" not in row
 
 
@@ -57,6 +59,7 @@ def test_one_data_set_is_picked_by_a_beginning_of_its_hash(fingru, tried):
     runs, _ = tried
     rows = ledger(fingru, runs, "--data-sha", "bb", "--json").document["ledger"]
     assert [row["data_sha256"] for row in rows] == [OTHER]
+    assert rows[0]["best"]["dsr"] is None
     assert rows[0]["pbo"] is None  # a single configuration has nothing to be overfitted among
     answer = ledger(fingru, runs, "--data-sha", "cc")
     assert answer.code == 2
@@ -68,11 +71,11 @@ def test_trials_are_told_one_by_one(fingru, tried):
     (row,) = ledger(fingru, runs, "--data-sha", "aa", "--trials", "--json").document["ledger"]
     told = [(t["number"], t["kind"], t["run_or_study"]) for t in row["trials"]]
     assert told == [
-        *((number + 1, "backtest", f"backtest-{number}") for number in range(5)),
-        (6, "tuning", "tuning-5"),
+        *((number + 1, "backtest", f"backtest-{number}") for number in range(8)),
+        (9, "tuning", "tuning-8"),
     ]
-    assert row["trials"][5]["first"] == "2010-01-01T00:00:00"
-    assert [t["periods"] for t in row["trials"]] == [BARS] * 6
+    assert row["trials"][8]["first"] == "2010-01-01T00:00:00"
+    assert [t["periods"] for t in row["trials"]] == [BARS] * 9
 
 
 def test_tables_show_what_the_json_says(fingru, tried):
@@ -85,9 +88,10 @@ def test_tables_show_what_the_json_says(fingru, tried):
             line for line in answer.out.splitlines()
             if line.split()[:1] == [row["data_sha256"][:12]]
         ]  # fmt: skip
-        assert f"{row['best_sharpe']:.2f}" in line.split()
-        assert f"{row['best']['dsr']:.3f}" in line.split()
-    for number in range(5):
+        assert f"{row['best']['sharpe']:.2f}" in line.split()
+        dsr = row["best"]["dsr"]
+        assert ("n/a" if dsr is None else f"{dsr:.3f}") in line.split()
+    for number in range(8):
         assert f"backtest-{number}" in answer.out
     assert "luck alone is expected to show" in answer.err
 

@@ -26,7 +26,7 @@ from fingru.record import enter_trial
 from fingru.store.database import open_database
 from fingru.store.ledger import summarise
 from fingru.store.listing import delete_run
-from fingru.trials import deflation, trial_summary
+from fingru.trials import Judged, deflation, trial_summary
 
 RUNS = 50
 REPEATS = 100
@@ -48,7 +48,7 @@ def null_market(seed) -> Prices:
         returns[t] = np.clip(np.sqrt(variance) * shocks[t], -0.5, 0.5)
     close = 100 * np.cumprod(1 + returns, axis=0)
     index = pd.bdate_range("2015-01-01", periods=SESSIONS)
-    assets = tuple(f"N{a}" for a in range(ASSETS))
+    assets = tuple(f"M{seed}N{a}" for a in range(ASSETS))  # each market has its own trials
     return Prices(index, assets, close, BARS_PER_YEAR, f"null market {seed}")
 
 
@@ -85,10 +85,19 @@ def best_of_50(family, repeat, config):
         equity = simulate_weights(prices, decided, **options).equity
         made_of = ("backtest", prices.sha256, f"{number}")
         dates, net = pd.DatetimeIndex(equity["date"]), equity["net_return"].to_numpy()
-        enter_trial(with_values(config, {"seed": number}), net, BARS_PER_YEAR, made_of, dates)
+        enter_trial(
+            with_values(config, {"seed": number}),
+            net,
+            BARS_PER_YEAR,
+            made_of,
+            dates,
+            prices.assets,
+        )
         equities.append(equity)
     database = open_database(config.store.runs)
-    summary, found = (of(database, prices.sha256) for of in (trial_summary, deflation))
+    summary = trial_summary(database, prices.sha256)
+    days = [day[:10] for day in (summary["best"]["first"], summary["best"]["last"])]
+    found = deflation(database, Judged(prices.sha256, frozenset(prices.assets), *days))
     assert summary["configurations"] == found.count == RUNS
     best = strategy_metrics(
         equities[int(summary["best"]["run_or_study"])],

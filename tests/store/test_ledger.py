@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import json
 import sqlite3
-import statistics
 import subprocess
 import sys
 import textwrap
@@ -19,12 +19,12 @@ from fingru.errors import StoreError
 from fingru.store.database import FILE_NAME, reading, writing
 from fingru.store.ledger import (
     Trial,
-    TrialCount,
+    latest_entries,
+    learn_assets,
     ledger_entries,
     record_trial,
+    returns_in_common,
     summarise,
-    trial_returns,
-    trials_for,
 )
 from fingru.store.listing import delete_run, list_runs
 from fingru.store.returns import TrialReturns
@@ -32,6 +32,17 @@ from fingru.store.schema import trial_returns as kept_returns
 from fingru.store.schema import trials
 
 SOME = "a" * 64
+
+
+def counted(database, sha=SOME):
+    """Different configurations and all entries on some prices."""
+    entries = ledger_entries(database, sha)
+    return len(latest_entries(entries)), len(entries)
+
+
+def common_returns(database, kind=None):
+    entries = ledger_entries(database, SOME, with_returns=True)
+    return returns_in_common([e for e in entries if kind is None or e.trial.kind == kind])
 
 
 @pytest.fixture
@@ -49,48 +60,65 @@ def trial(now):
 
 
 def test_an_empty_ledger_counts_nothing(database):
-    assert trials_for(database, SOME) == TrialCount(0, 0, None)
-
-
-def test_trials_are_counted_per_data_with_their_variance(database, trial):
-    sharpes = [0.05, -0.01, 0.08]
-    for number, sharpe in enumerate(sharpes):
-        record_trial(
-            database, replace(trial, config_sha256=f"c{number}", sharpe_per_period=sharpe)
-        )
-    record_trial(database, replace(trial, data_sha256="b" * 64, sharpe_per_period=9.0))
-    found = trials_for(database, SOME)
-    assert (found.count, found.recorded) == (3, 3)
-    assert found.sharpe_variance == pytest.approx(statistics.variance(sharpes), rel=1e-12)
+    assert counted(database) == (0, 0)
 
 
 def test_the_same_configuration_again_is_one_trial(database, trial):
     for _ in range(2):
         record_trial(database, trial)
-    assert trials_for(database, SOME) == TrialCount(1, 2, None)
+    assert counted(database) == (1, 2)
 
 
-def test_backtests_and_tuning_trials_count_together(database, trial):
+def test_the_same_configuration_on_other_prices_is_another_trial(database, trial):
+    for sha in (SOME, "b" * 64, SOME):
+        record_trial(database, replace(trial, data_sha256=sha))
+    assert counted(database) == (1, 2)
+    assert counted(database, None) == (2, 3)
+
+
+def test_backtests_and_tuning_trials_are_entered_together(database, trial):
     record_trial(database, trial)
     record_trial(database, replace(trial, kind="tuning", run_or_study="study", config_sha256="c2"))
-    assert trials_for(database, SOME).count == 2
+    assert counted(database) == (2, 2)
 
 
 @pytest.mark.parametrize("undefined", [None, float("nan"), float("inf")])
-def test_an_undefined_sharpe_is_a_trial_without_variance(database, trial, undefined):
+def test_an_undefined_sharpe_is_a_trial_without_one(database, trial, undefined):
+    other = replace(trial, sharpe_per_period=undefined, sharpe_annual=undefined)
+    record_trial(database, other)
+    (entry,) = ledger_entries(database, SOME)
+    assert (entry.trial.sharpe_per_period, entry.trial.sharpe_annual) == (None, None)
+
+
+def test_symbols_are_kept_once_for_each_hash_and_told_of_older_entries_too(database, trial):
+    record_trial(database, trial)  # as of a fingru that did not keep them
+    assert [entry.assets for entry in ledger_entries(database, SOME)] == [None]
+    for _ in range(2):
+        record_trial(database, trial, None, ("AAA", "B-1"))
+    assert {entry.assets for entry in ledger_entries(database, SOME)} == {("AAA", "B-1")}
+
+
+def test_symbols_of_older_entries_are_learnt_from_the_stored_runs(root, database, trial):
     record_trial(database, trial)
-    record_trial(
-        database,
-        replace(trial, config_sha256="c2", sharpe_per_period=undefined, sharpe_annual=undefined),
-    )
-    assert trials_for(database, SOME) == TrialCount(2, 2, None)
+    record_trial(database, replace(trial, data_sha256="b" * 64))
+    for name, text in (
+        ("old", json.dumps({"data": {"sha256": SOME, "assets": ["AAA", "BBB"]}})),
+        ("broken", '{"data": '),
+        ("empty", "null"),
+    ):
+        (root / name).mkdir(parents=True)
+        (root / name / "manifest.json").write_text(text)
+    learn_assets(database, root)
+    learn_assets(database, root)
+    found = {entry.trial.data_sha256: entry.assets for entry in ledger_entries(database)}
+    assert found == {SOME: ("AAA", "BBB"), "b" * 64: None}
 
 
 def test_deleting_a_run_keeps_its_trials(root, database, trial, finished):
     record_trial(database, trial)
     delete_run(root, "finished")
     list_runs(root)
-    assert trials_for(database, SOME).count == 1
+    assert counted(database) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +199,8 @@ def test_two_processes_that_write_at_once_lose_nothing(root):
     from fingru.store.database import open_database
 
     database = open_database(root)
-    assert trials_for(database, SOME).count == 30
-    assert trial_returns(database, SOME)[1].shape == (300, 30)
+    assert counted(database) == (30, 30)
+    assert common_returns(database)[1].shape == (300, 30)
 
 
 def test_the_summary_tells_each_data_set_with_its_best_sharpe(database, trial, now):
@@ -204,7 +232,7 @@ def test_returns_come_back_bit_by_bit_after_the_run_is_gone(root, database, tria
     given = returns_of([0.01, np.nextafter(0.0, -1.0), 1 / 3])
     record_trial(database, trial, given)
     delete_run(root, "finished")
-    dates, net, labels = trial_returns(database, SOME)
+    dates, net, labels = common_returns(database)
     assert dates.equals(given.dates.as_unit("us"))
     np.testing.assert_array_equal(net[:, 0], given.net)
     assert labels == ("finished:c1",)
@@ -216,7 +244,7 @@ def test_returns_are_put_side_by_side_on_common_bars(database, trial):
     record_trial(database, trial, returns_of([1.0, 2.0, 3.0, 4.0]))
     late = returns_of([20.0, 30.0, 40.0, 50.0], start="2020-01-02")
     record_trial(database, replace(trial, config_sha256="c2"), late)
-    dates, net, labels = trial_returns(database, SOME)
+    dates, net, labels = common_returns(database)
     assert list(dates) == list(pd.bdate_range("2020-01-02", periods=3))
     np.testing.assert_array_equal(net, [[2.0, 20.0], [3.0, 30.0], [4.0, 40.0]])
     assert labels == ("finished:c1", "finished:c2")
@@ -225,22 +253,22 @@ def test_returns_are_put_side_by_side_on_common_bars(database, trial):
 def test_the_last_entry_of_a_configuration_gives_its_returns(database, trial):
     record_trial(database, trial, returns_of([1.0, 2.0]))
     record_trial(database, trial, returns_of([3.0, 4.0]))
-    np.testing.assert_array_equal(trial_returns(database, SOME)[1], [[3.0], [4.0]])
+    np.testing.assert_array_equal(common_returns(database)[1], [[3.0], [4.0]])
 
 
 def test_returns_can_be_asked_for_by_kind(database, trial):
     record_trial(database, trial, returns_of([1.0, 2.0]))
     tuned = replace(trial, kind="tuning", run_or_study="study", config_sha256="c2")
     record_trial(database, tuned, returns_of([5.0, 6.0], start="2010-01-04"))
-    assert trial_returns(database, SOME, "tuning")[2] == ("study:c2",)
-    assert trial_returns(database, SOME, "backtest")[2] == ("finished:c1",)
+    assert common_returns(database, "tuning")[2] == ("study:c2",)
+    assert common_returns(database, "backtest")[2] == ("finished:c1",)
 
 
 def test_a_trial_without_returns_is_counted_and_left_out_of_them(database, trial):
     record_trial(database, trial)
-    dates, net, labels = trial_returns(database, SOME)
+    dates, net, labels = common_returns(database)
     assert (len(dates), net.shape, labels) == (0, (0, 0), ())
-    assert trials_for(database, SOME).count == 1
+    assert counted(database) == (1, 1)
 
 
 def test_a_trial_whose_returns_cannot_be_stored_is_not_there_either(database, trial):
@@ -248,4 +276,4 @@ def test_a_trial_whose_returns_cannot_be_stored_is_not_there_either(database, tr
     without_unit = replace(returns_of([0.1, 0.2]), bars_per_year=None)
     with pytest.raises(StoreError, match="NOT NULL"):
         record_trial(database, trial, without_unit)
-    assert trials_for(database, SOME) == TrialCount(0, 0, None)
+    assert counted(database) == (0, 0)

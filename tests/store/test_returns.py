@@ -6,7 +6,7 @@ import pytest
 
 from fingru.store.returns import (
     TrialReturns,
-    independent_trials,
+    correlations,
     largest_table,
     on_all_bars,
     pack,
@@ -99,35 +99,25 @@ def noise():
     return np.random.default_rng(3).normal(size=(4000, 6))
 
 
-def test_copies_are_one_trial(noise):
-    one = noise[:, :1]
-    assert independent_trials(one * np.array([1.0, 2.0, 0.5])) == 1.0
-    assert independent_trials(np.hstack([one, -one])) == 1.0  # and so is its opposite
-
-
-def test_trials_without_anything_in_common_all_count(noise):
-    whitened = np.linalg.qr(noise - noise.mean(axis=0))[0]
-    assert independent_trials(whitened) == pytest.approx(6.0, abs=1e-9)
-    assert 5.0 < independent_trials(noise) <= 6.0
-
-
-def test_groups_of_copies_count_once_each(noise):
-    whitened = np.linalg.qr(noise - noise.mean(axis=0))[0]
-    grouped = np.repeat(whitened[:, :3], [50, 5, 1], axis=1)
-    assert independent_trials(grouped) == pytest.approx(3.0, abs=1e-9)
+def test_correlations_are_those_of_numpy(noise):
+    mixed = noise @ np.random.default_rng(1).normal(size=(6, 6))
+    expected = np.corrcoef(mixed, rowvar=False)
+    np.testing.assert_allclose(correlations(mixed), expected, atol=1e-12)
 
 
 def test_trials_of_other_bars_have_nothing_in_common(noise):
     values = np.full((4000, 2), NAN)
     values[:2000, 0], values[2000:, 1] = noise[:2000, 0], noise[:2000, 0]
-    assert independent_trials(values) == 2.0
+    np.testing.assert_array_equal(correlations(values), np.eye(2))
 
 
-@pytest.mark.parametrize(("trials", "number"), [(0, 0.0), (1, 1.0)])
-def test_few_trials_are_what_they_are(trials, number):
-    assert independent_trials(np.ones((5, trials))) == number
+def test_correlations_over_some_common_bars_are_those_of_a_whole(noise):
+    values = np.where(np.arange(4000)[:, None] < [4000, 2000, 3000], noise[:, :1], NAN)
+    found = correlations(values)
+    assert np.linalg.eigvalsh(found).min() > -1e-12
+    assert found[0, 1] == pytest.approx(0.5**0.5, abs=0.03)
 
 
-def test_a_trial_that_never_moves_counts_as_one(noise):
-    still = np.zeros((4000, 1))
-    assert independent_trials(np.hstack([noise[:, :1], noise[:, :1], still])) == 2.0
+def test_a_trial_that_never_moves_is_unlike_all_others(noise):
+    found = correlations(np.hstack([noise[:, :1], np.zeros((4000, 1)), noise[:, :1]]))
+    np.testing.assert_allclose(found, [[1, 0, 1], [0, 1, 0], [1, 0, 1]], atol=1e-12)

@@ -20,7 +20,7 @@ from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, StoreError
 from fingru.leakcheck import perturb_after
 from fingru.store.database import open_database
-from fingru.store.ledger import trials_for
+from fingru.store.ledger import latest_entries, ledger_entries
 from fingru.tune import search as searching
 from fingru.tune.search import SearchPlan, inner_folds, search
 from fingru.tune.space import DEFAULT_KEYS, SPACE, check_keys, present_values, settings_of, suggest
@@ -137,7 +137,8 @@ def test_trials_cut_short_leave_no_trace(prices, quick, tmp_path, monkeypatch, l
     assert resumed.settings == one.settings
     assert (resumed.default_value, resumed.best_value) == (one.default_value, one.best_value)
     counts = [
-        trials_for(open_database(tmp_path / name), prices.sha256).count for name in ("one", "two")
+        len(latest_entries(ledger_entries(open_database(tmp_path / name), prices.sha256)))
+        for name in ("one", "two")
     ]
     assert counts[0] == counts[1]
 
@@ -230,8 +231,9 @@ def test_present_settings_that_cannot_work_are_the_users_to_mend(prices, quick, 
 
 def test_every_trial_is_counted_on_the_data_of_the_backtest(prices, quick):
     search(prices, quick, PLAN)
-    counted = trials_for(open_database(quick.store.runs), prices.sha256)
-    assert (counted.count, counted.recorded) == (3, 3)
+    entries = ledger_entries(open_database(quick.store.runs), prices.sha256)
+    assert len(entries) == 3
+    assert {entry.assets for entry in entries} == {prices.assets}
 
 
 def test_a_name_of_another_search_is_refused(prices, quick):
