@@ -33,14 +33,13 @@ from fingru.record import (
     begun_baselines,
     enter_trial,
     first_manifest,
-    judged_on,
     open_directory,
     recording_failure,
 )
 from fingru.store.database import open_database
 from fingru.store.runs import RunDirectory
 from fingru.strategy import load_strategy
-from fingru.trials import count_of
+from fingru.trials import count_of, judged_on
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -29,7 +29,7 @@ from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
-from fingru.trials import Deflation, Judged, deflation
+from fingru.trials import Deflation, deflation, judged_on
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
@@ -248,12 +248,3 @@ def enter_trial(
     )
     learn_assets(database, config.store.runs)
     return deflation(database, judged_on(data_sha256, assets, dates))
-
-
-def judged_on(
-    data_sha256: str, assets: Sequence[str] | None, dates: pd.DatetimeIndex | None
-) -> Judged:
-    """What a trial was judged on: prices, symbols and test days."""
-    days = (None, None) if dates is None or not len(dates) else (dates[0], dates[-1])
-    first, last = (None if day is None else day.isoformat()[:10] for day in days)
-    return Judged(data_sha256, None if assets is None else frozenset(assets), first, last)

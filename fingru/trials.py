@@ -16,14 +16,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fingru.backtest.effective_trials import effective_trials, expected_maximum
-from fingru.backtest.metrics import sharpe_ratio
 from fingru.backtest.result import BacktestResult
 from fingru.backtest.statistics import (
     deflated_sharpe_ratio,
@@ -37,12 +35,11 @@ from fingru.backtest.summary import probability_above
 from fingru.store.database import Database
 from fingru.store.ledger import (
     LedgerEntry,
-    Trial,
     latest_entries,
     ledger_entries,
     returns_in_common,
 )
-from fingru.store.returns import TrialReturns, correlations, on_all_bars
+from fingru.store.returns import correlations, on_all_bars
 
 FEWEST_BARS = 64
 """Common bars below which no probability of overfitting is told: 8 blocks of 8."""
@@ -94,6 +91,15 @@ class Judged:
         if ours[0] is None or ours[1] is None or theirs[0] is None or theirs[1] is None:
             return True
         return ours[0] <= theirs[1] and theirs[0] <= ours[1]
+
+
+def judged_on(
+    data_sha256: str, assets: Sequence[str] | None, dates: pd.DatetimeIndex | None
+) -> Judged:
+    """What a trial was judged on: prices, symbols and test days."""
+    days = (None, None) if dates is None or not len(dates) else (dates[0], dates[-1])
+    first, last = (None if day is None else day.isoformat()[:10] for day in days)
+    return Judged(data_sha256, None if assets is None else frozenset(assets), first, last)
 
 
 @dataclass(frozen=True)
@@ -275,7 +281,7 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
     result
         As stored.
     database
-        The ledger; None leaves the result as it is.
+        The ledger; None, or one without this run, leaves the result as it is.
 
     Returns
     -------
@@ -287,17 +293,18 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
     own = result.equity[result.equity["strategy"] == result.strategy].sort_values("date")
     if database is None or not stored.get("counted") or own.empty:
         return result
-    year, entry = float(result.manifest["data"]["bars_per_year"]), _own_entry(result, own)
-    judged = Judged.of(entry)
+    market, dates = result.manifest["data"], pd.DatetimeIndex(own["date"])
+    year, net = float(market["bars_per_year"]), own["net_return"].to_numpy(dtype=np.float64)
+    judged = judged_on(str(market["sha256"]), list(map(str, market["assets"])), dates)
     entries, elsewhere = _related(database, judged)
-    told = {e.trial.run_or_study for e in entries if e.trial.kind == "backtest"}
-    if entry.trial.run_or_study not in told:  # a ledger that was lost, or of another store
-        entries = [*entries, entry]
+    run_id = str(result.manifest.get("run_id"))
+    if not any(e.trial.run_or_study == run_id for e in entries if e.trial.kind == "backtest"):
+        return result  # a ledger that never saw the run knows less than the run itself
     today = _count_of(entries, elsewhere, judged, year)
     dsr = None
-    if today["count"] > 1 and entry.returns is not None:
+    if today["count"] > 1:
         limit = today["expected_maximum_sharpe"] / year**0.5
-        value = probability_above(entry.returns.net, _cash_per_bar(result), limit)
+        value = probability_above(net, _cash_per_bar(result), limit)
         dsr = float(value) if np.isfinite(value) else None
     before = result.metrics.get("strategies", {})
     strategies = {name: values | {"dsr": None} for name, values in before.items()}
@@ -319,32 +326,6 @@ def _cash_per_bar(result: BacktestResult) -> float:
     rate = result.manifest.get("config", {}).get("simulation", {}).get("cash_rate", 0.0)
     year = float(result.manifest["data"]["bars_per_year"])
     return float((1.0 + float(rate)) ** (1.0 / year) - 1.0)
-
-
-def _own_entry(result: BacktestResult, own: pd.DataFrame) -> LedgerEntry:
-    """What the ledger would hold of a run."""
-    market, net = result.manifest["data"], own["net_return"].to_numpy(dtype=np.float64)
-    dates, year = pd.DatetimeIndex(own["date"]), float(market["bars_per_year"])
-    sharpe: float | None = sharpe_ratio(net, 1.0, _cash_per_bar(result))
-    sharpe = sharpe if sharpe is not None and np.isfinite(sharpe) else None
-    trial = Trial(
-        kind="backtest",
-        data_sha256=str(market["sha256"]),
-        run_or_study=str(result.manifest.get("run_id")),
-        config_sha256=str(result.manifest.get("run_id")),
-        sharpe_per_period=sharpe,
-        sharpe_annual=None if sharpe is None else sharpe * year**0.5,
-        periods=len(net),
-        created_at=datetime.now(UTC),
-    )
-    return LedgerEntry(
-        0,
-        trial,
-        dates[0].isoformat(),
-        dates[-1].isoformat(),
-        TrialReturns(dates, net, year),
-        tuple(map(str, market["assets"])),
-    )
 
 
 def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:

@@ -312,11 +312,11 @@ def test_a_stored_run_is_shown_by_the_trials_of_today(enter, database, noise):
     assert with_todays_trials(stored, None) is stored
 
 
-def test_a_run_that_the_ledger_lost_still_counts_itself(enter, database, noise):
+def test_a_ledger_that_never_saw_the_run_changes_nothing(enter, database, noise):
+    """It knows less of its trials than the run did at its end."""
     from tests.report.conftest import make_result
 
     dates = pd.bdate_range("2015-01-01", periods=BARS)
     stored = result_of(make_result(60), "elsewhere", noise[:, 0], dates)
-    assert with_todays_trials(stored, database).metrics["trials"]["count"] == 1
     enter(noise[:, 1], 1)
-    assert with_todays_trials(stored, database).metrics["trials"]["count"] == 2
+    assert with_todays_trials(stored, database) is stored
