@@ -315,7 +315,13 @@ def test_usage_errors_exit_with_2(fingru, arguments):
 def test_the_installed_command_behaves_the_same(tmp_path, environment, arguments, said):
     command = [sys.executable, "-m", "fingru", *arguments]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")

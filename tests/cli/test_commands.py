@@ -64,7 +64,7 @@ def test_help_loads_nothing_heavy(environment, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.stderr == "[]\n"
     assert "--resume" in done.stdout
@@ -76,7 +76,9 @@ def test_import_and_configuration_load_no_torch(environment, tmp_path):
         "from fingru import Config, load_prices\n"
         "assert not {'torch', 'streamlit', 'plotly', 'numba', 'scipy', 'arch'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False, timeout=300
+    )
     assert done.returncode == 0
 
 

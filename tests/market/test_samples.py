@@ -52,7 +52,11 @@ def test_make_script_verifies_the_committed_file():
     pytest.importorskip("skfolio", reason="skfolio makes the sample")
     script = ROOT / "data" / "make_us_stocks.py"
     done = subprocess.run(
-        [sys.executable, str(script), "--verify"], capture_output=True, text=True, check=False
+        [sys.executable, str(script), "--verify"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "same prices")
 
@@ -75,7 +79,9 @@ def test_indices_need_no_import_of_arch():
         "print([m for m in ('arch', 'torch', 'streamlit', 'plotly', 'scipy', 'yfinance')"
         " if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     assert done.stdout.strip() == "[]"
 
 

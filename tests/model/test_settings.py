@@ -23,4 +23,4 @@ def test_context_shorter_than_burn_in_is_refused():
 
 def test_importing_settings_loads_no_torch():
     code = "import sys, fingru.model.settings; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 0

@@ -36,6 +36,6 @@ def test_kernels_of_one_thread_leave_those_of_another_alone():
     with kernels_on(5):
         other = threading.Thread(target=lambda: seen.append(kernel_threads()))
         other.start()
-        other.join()
+        other.join(timeout=60)
         assert kernel_threads() == 5
     assert seen == [available_cores()]

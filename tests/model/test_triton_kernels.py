@@ -36,7 +36,7 @@ def test_interpreted_kernels_equal_the_reference():
         cwd=INTERPRETED.parents[2],
         capture_output=True,
         text=True,
-        check=False,
+        check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
@@ -70,7 +70,9 @@ def test_weights_stay_in_registers(capability, units, tmp_path, monkeypatch):
         compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=warps)
         binary = tmp_path / "kernel.cubin"
         binary.write_bytes(compiled.asm["cubin"])
-        usage = subprocess.run([reader, "-res-usage", binary], capture_output=True, check=True)
+        usage = subprocess.run(
+            [reader, "-res-usage", binary], capture_output=True, check=True, timeout=300
+        )
         registers, stack = re.search(rb"REG:(\d+) STACK:(\d+)", usage.stdout).groups()
         assert int(registers) < 255
         assert int(stack) == 0  # nothing spilled
@@ -117,4 +119,4 @@ def test_training_on_the_cpu_does_not_import_the_kernels():
         "choose_layer('auto', torch.zeros(1), 8)\n"
         "assert not any(name.startswith('fingru.model.triton') for name in sys.modules)\n"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 0

@@ -70,7 +70,9 @@ def test_process_killed_before_the_rename_leaves_the_old_file(tmp_path):
         files.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         files.write_bytes_atomic(Path({str(path)!r}), b"new")
     """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=False, timeout=300
+    )
     assert ended.returncode == -9
     assert path.read_bytes() == b"old"
     leftovers = [p.name for p in tmp_path.iterdir() if p != path]

@@ -16,7 +16,7 @@ def test_this_process_is_alive():
 def test_a_process_that_has_ended_is_not_alive():
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     mark = {**this_process(), "pid": child.pid, "started": ""}
-    child.wait()
+    child.wait(timeout=60)
     assert not is_alive(mark)
 
 
@@ -28,7 +28,7 @@ def test_a_killed_process_that_nobody_collected_is_not_alive():
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, still in the table
     assert not is_alive(mark)
-    child.communicate()
+    child.communicate(timeout=60)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")  # noqa: PTH112

@@ -35,7 +35,9 @@ def start_and_kill(root, run_id):
         run.save_unit("fold_00", {{"mean": np.arange(3.0)}}, {{"loss": 0.5}})
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=False, timeout=300
+    )
     assert ended.returncode == -signal.SIGKILL
 
 

@@ -189,5 +189,7 @@ def test_importing_the_baselines_loads_no_heavy_package():
         "import sys, fingru.forecast.baselines;"
         "print({'scipy', 'arch', 'numba', 'torch', 'statsmodels'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     assert done.stdout.strip() == "set()"

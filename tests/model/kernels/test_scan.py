@@ -279,6 +279,7 @@ def test_second_process_finds_the_machine_code(tmp_path):
                 capture_output=True,
                 text=True,
                 check=True,
+                timeout=300,
             ).stdout.splitlines()
         )
         for _ in range(2)
