@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -35,8 +35,9 @@ from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
 from fingru.market.calendars import own_bars_per_year
 from fingru.market.prices import Prices
 from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
-from fingru.store.strict_json import read_json, to_json_bytes
+from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
 from fingru.strategy import load_strategy
+from fingru.trust import check_code, code_of, remember_code
 
 if TYPE_CHECKING:
     from fingru.model.fitted import FittedFold
@@ -156,7 +157,7 @@ def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
         If none or several fit.
     """
     if model_id is not None and (Path(model_id) / JOB_FILE).is_file():
-        return TrainedModel(Path(model_id), read_json(Path(model_id) / JOB_FILE))
+        return TrainedModel(Path(model_id), _read_job(Path(model_id) / JOB_FILE))
     known = sorted(path.parent.name for path in root.glob(f"[!.]*/{JOB_FILE}"))
     fitting = [name for name in known if model_id is None or name.startswith(model_id)]
     if not fitting:
@@ -171,7 +172,37 @@ def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
             "give more of the id",
         )
     name = model_id if model_id in fitting else fitting[-1]
-    return TrainedModel(root / str(name), read_json(root / str(name) / JOB_FILE))
+    return TrainedModel(root / str(name), _read_job(root / str(name) / JOB_FILE))
+
+
+_JOB_SHAPE: Shape = {
+    "config": dict, "origin": str, "warmup_bars": int, "data": dict, "code?": dict,
+}  # fmt: skip
+_DATA_SHAPE: Shape = {
+    "sha256": str, "assets": list, "first": str, "last": str, "sessions": int,
+    "bars_per_year?": (int, float), "bar_seconds?": (int, float),
+}  # fmt: skip
+
+
+def _read_job(path: Path) -> dict[str, Any]:
+    """Read what a model was made of, and refuse what is no such file."""
+    mend = "restore it from a copy, or train again"
+    job = read_json(path)
+    check_shape(job, _JOB_SHAPE, str(path), mend)
+    check_shape(job["data"], _DATA_SHAPE, str(path), mend)
+    for text in (job["origin"], job["data"]["first"], job["data"]["last"]):
+        if pd.isna(pd.to_datetime(text, errors="coerce")):
+            raise StoreError(f"{path} is damaged: {text!r} is no date", mend)
+    return job
+
+
+def check_own_code(model: TrainedModel, only: Sequence[str] = ()) -> None:
+    """Refuse a model that would run code which this user never named, or which has changed.
+
+    ``only`` are the sections of the configuration that will be used, both if empty.
+    """
+    code = model.job.get("code") or {}
+    check_code(model.job["config"], code, f"model {model.model_id}", only=only)
 
 
 def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
@@ -203,7 +234,11 @@ def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
 
 
 def predict(
-    model: TrainedModel, prices: Prices, holdings: Mapping[str, float] | None = None
+    model: TrainedModel,
+    prices: Prices,
+    holdings: Mapping[str, float] | None = None,
+    *,
+    trust_code: bool = False,
 ) -> Prediction:
     """Forecast the next bars and say which weights the strategy wants.
 
@@ -215,12 +250,16 @@ def predict(
         History up to now: at least what features and warm-up of the state need.
     holdings
         Present weights by asset, what is missing is 0; decides what a no-trade band keeps.
+    trust_code
+        Run own code that the model names even if it was never named here, or has changed.
 
     Raises
     ------
     ModelError, ConfigError, StrategyError
-        If prices, holdings or strategy do not fit.
+        If prices, holdings or strategy do not fit, or own code is not known (``trust``).
     """
+    if not trust_code:
+        check_own_code(model)
     check_bars(model, prices)
     config = model.config
     problem = make_problem(prices, config)
@@ -422,6 +461,9 @@ def store_model(
     size = bar_size(prices.index)
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     path = config.store.models / name
+    plain = config.model_dump(mode="json")
+    code = code_of(plain)
+    remember_code(code)
     job = {
         "model_id": name,
         "created_at": now.isoformat(timespec="seconds"),
@@ -439,7 +481,8 @@ def store_model(
             "bar_seconds": None if size is None else size.seconds,
         },
         "scores": fitted.manifest["scores"],
-        "config": config.model_dump(mode="json"),
+        "config": plain,
+        "code": code,
     }
     fresh = path.with_name(f".{name}{TEMPORARY_SUFFIX}")
     try:

@@ -30,6 +30,7 @@ from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
 from fingru.trials import Deflation, deflation, judged_on
+from fingru.trust import code_of, remember_code
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
@@ -40,6 +41,9 @@ def first_manifest(job: Job) -> dict[str, Any]:
     prices, index = job.prices, job.prices.index
     name, _ = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
     features = job.problem.features
+    config = job.config.model_dump(mode="json")
+    code = code_of(config)
+    remember_code(code)
 
     def day(row: int) -> str:
         return index[row].isoformat() if index.tz is not None else str(index[row].date())
@@ -58,7 +62,8 @@ def first_manifest(job: Job) -> dict[str, Any]:
             "bars_per_year": prices.bars_per_year,
             "notes": list(prices.notes),
         },
-        "config": job.config.model_dump(mode="json"),
+        "config": config,
+        "code": code,
         "seed": job.config.seed,
         "strategy": name,
         "features": {

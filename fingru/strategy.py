@@ -137,6 +137,12 @@ def available_strategies() -> list[str]:
     return sorted(path.stem for path in bundled_path("strategies").glob("[!_]*.py"))
 
 
+def is_shipped(reference: str) -> bool:
+    """Whether a reference names a shipped strategy, or none at all; else it names own code."""
+    place, colon, wanted = reference.rpartition(":")
+    return not (reference.endswith(".py") or (colon and place and wanted.isidentifier()))
+
+
 def load_strategy(
     reference: str, settings: Mapping[str, Any] | None = None
 ) -> tuple[str, Strategy]:

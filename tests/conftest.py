@@ -28,9 +28,10 @@ def _only_loopback(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _own_store(monkeypatch):
-    """No test writes to the store of whoever runs the tests."""
+def _own_store(monkeypatch, tmp_path_factory):
+    """No test writes to the store, or trusts the code, of whoever runs the tests."""
     monkeypatch.delenv("FINGRU_STORE_URL", raising=False)
+    monkeypatch.setenv("FINGRU_STATE", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 def make_panel(n_sessions=600, n_assets=3, seed=0, *, ohlcv=False) -> Prices:

@@ -56,6 +56,7 @@ def backtest(
             rich_help_panel=opt.OUTPUT,
         ),
     ] = None,
+    trust_code: opt.TrustCode = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -80,6 +81,8 @@ def backtest(
         settings = opt.configuration(config, set_, flags)
     else:
         settings = _settings_of(resume, runs, config, set_, flags)
+        if not trust_code:
+            _check_code(settings.store.runs, resume)
     run, directory = _run(settings, resume, quiet)
     _show(run, directory, json=json, quiet=quiet)
     _refuse_leak(run.metrics["leak_check"])
@@ -114,6 +117,14 @@ def _settings_of(
         **({} if given is None else {"url": given}),
     }
     return make_config(stored)
+
+
+def _check_code(root: Path, run_id: str) -> None:
+    from fingru.store.runs import RunDirectory
+    from fingru.trust import check_code
+
+    run = RunDirectory.open(root, run_id)
+    check_code(run.config, run.manifest.get("code") or {}, f"run {run.run_id}")
 
 
 def _run(settings: Config, resume: str | None, quiet: bool) -> tuple[Run, RunDirectory]:

@@ -91,6 +91,7 @@ def predict(
     config: opt.ConfigFile = None,
     runs: opt.Runs = None,
     models: opt.Models = None,
+    trust_code: opt.TrustCode = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -105,7 +106,7 @@ def predict(
     if data is not None:
         changes["data.source"] = data
     prices = opt.prices_of(with_values(trained.config, changes), quiet)
-    prediction = predict_now(trained, prices, weights)
+    prediction = predict_now(trained, prices, weights, trust_code=trust_code)
     for note in prediction.notes:
         say(f"warning: {note}")
     if json:

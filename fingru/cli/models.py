@@ -212,11 +212,14 @@ def promote(
     runs: opt.Runs = None,
 ) -> None:
     """Make a registered model the champion, whatever the gate said."""
-    from fingru.store.registry import Decision
+    from fingru.model.checkpoint import check_model
+    from fingru.store.registry import Decision, find_model
     from fingru.store.registry import promote as crown
 
-    decision = Decision("user", reason, datetime.now(UTC))
-    say(f"champion: {crown(_database(config, runs), model, decision).id}")
+    database = _database(config, runs)
+    chosen = find_model(database, model)
+    check_model(Path(chosen.path))  # a damaged model must not become champion
+    say(f"champion: {crown(database, chosen.id, Decision('user', reason, datetime.now(UTC))).id}")
 
 
 @app.command()

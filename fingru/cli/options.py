@@ -141,6 +141,15 @@ Device = Annotated[
         rich_help_panel=SETTINGS,
     ),
 ]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run own code that is stored there by name, even if it was never named in a command "
+        "here or has changed since.",
+        rich_help_panel=SETTINGS,
+    ),
+]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, or a beginning of it.")]
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model's id, or a beginning of it.")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from fingru.model.training import HistoryRow
 
 WEIGHTS_FILE, MANIFEST_FILE = "model.safetensors", "manifest.json"
 FORMAT = 3
+_WEIGHTS_HASH, _OWN_HASH = "weights_sha256", "manifest_sha256"
 State = dict[str, NDArray[Any]]
 """A finished fold as flat arrays, ready for any array store."""
 
@@ -92,14 +94,22 @@ def from_state(
 def save_model(folder: Path, fitted: FittedFold) -> None:
     """Write ``model.safetensors`` and ``manifest.json`` of a fitted fold into ``folder``.
 
+    The manifest holds the SHA-256 of the weights, and one of itself.
+
     Raises
     ------
     OSError
         If a file cannot be written, as on a full disk; no part of that file is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"format": FORMAT, **fitted.manifest, "standardiser": "standardiser.mean, .std"}
     _write_arrays(folder / WEIGHTS_FILE, _arrays(fitted))
+    manifest = {
+        "format": FORMAT,
+        **fitted.manifest,
+        "standardiser": "standardiser.mean, .std",
+        _WEIGHTS_HASH: _sha256_of(folder / WEIGHTS_FILE),
+    }
+    manifest[_OWN_HASH] = _sha256(manifest)
     text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
     _write(folder / MANIFEST_FILE, text.encode())
 
@@ -112,23 +122,71 @@ def load_model(folder: Path, features: FeatureSet | None = None) -> FittedFold:
     ModelError
         If a file is missing, damaged, of another format, or fitted to other features.
     """
+    manifest = check_model(folder)
+    try:
+        fitted = _fitted(_read_arrays(folder / WEIGHTS_FILE), manifest)
+        check_weights(fitted, str(folder))
+        if features is not None:
+            check_fits(fitted, features)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            f"{folder / MANIFEST_FILE} is damaged ({type(error).__name__}: {error})",
+            "restore it from a copy, or fit the model again",
+        ) from error
+    return fitted
+
+
+def check_model(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a stored model, and compare it and the weights with their hashes.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, of another format, or is not what was stored.
+    """
     path = folder / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path} cannot be read ({error})", "choose a folder written by fingru train"
         ) from error
-    if manifest.get("format") != FORMAT:
+    if not isinstance(manifest, dict) or "format" not in manifest:
+        raise ModelError(f"{path} is no manifest of a model", "restore it, or fit the model again")
+    if manifest["format"] != FORMAT:
         raise ModelError(
-            f"{path} has model format {manifest.get('format')}, this fingru reads {FORMAT}",
+            f"{path} has model format {manifest['format']}, this fingru reads {FORMAT}",
             "fit the model again, or use the fingru version that wrote it",
         )
-    fitted = _fitted(_read_arrays(folder / WEIGHTS_FILE), manifest)
-    check_weights(fitted, str(folder))
-    if features is not None:
-        check_fits(fitted, features)
-    return fitted
+    own = manifest.pop(_OWN_HASH, None)
+    weights = manifest.get(_WEIGHTS_HASH)
+    if own is None and weights is None:  # of a fingru that kept no hashes
+        return manifest
+    for file, kept, found in (
+        (MANIFEST_FILE, own, _sha256(manifest)),
+        (WEIGHTS_FILE, weights, _sha256_of(folder / WEIGHTS_FILE)),
+    ):
+        if kept != found:
+            raise ModelError(
+                f"{folder / file} is not what was stored: its hash is another one",
+                "restore it from a copy, or fit the model again",
+            )
+    return manifest
+
+
+def _sha256(manifest: Mapping[str, Any]) -> str:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _sha256_of(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror})", "restore it, or fit the model again"
+        ) from error
 
 
 def _arrays(fitted: FittedFold) -> State:

@@ -21,6 +21,7 @@ from fingru.job import make_gru, make_problem, walk_gru
 from fingru.live import (
     TrainedModel,
     check_bars,
+    check_own_code,
     fit_folds,
     forecast_since,
     open_model,
@@ -131,6 +132,7 @@ def _compare(
             f"not {horizon}",
             "retrain with one of those first, or promote another model by hand",
         )
+    check_own_code(current, ["features"])
     folds = fit_folds(prices, config, origin, prices.n_sessions - 2)
     fold = folds[-1]
     problem = make_problem(prices, config, progress)

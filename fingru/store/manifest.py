@@ -33,6 +33,7 @@ _SHAPE: dict[str, type | tuple[type, ...]] = {
     "created_at?": str,
     "data?": dict,
     "config?": dict,
+    "code?": dict,
     "strategy?": str,
     "timing?": dict,
 }

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fingru.errors import ModelError
 from fingru.model.checkpoint import (
@@ -37,8 +39,11 @@ def folder(fitted, tmp_path):
 
 
 def edit_manifest(folder, **changes):
+    """Change the manifest as a fingru that kept no hashes would have written it."""
     path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    hashes = ("weights_sha256", "manifest_sha256")
+    manifest = {k: v for k, v in json.loads(path.read_text()).items() if k not in hashes}
+    path.write_text(json.dumps({**manifest, **changes}))
 
 
 def test_saved_model_forecasts_the_same_bytes(folder, fitted, problem):
@@ -111,14 +116,14 @@ def test_missing_folder_is_refused(tmp_path):
 
 def test_pickled_weights_are_never_opened(folder):
     (folder / "model.safetensors").write_bytes(pickle.dumps({"weights.x": np.zeros(3)}))
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="not what was stored"):
         load_model(folder)
 
 
 def test_truncated_weights_are_refused(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="not what was stored"):
         load_model(folder)
 
 
@@ -140,3 +145,59 @@ def test_state_round_trip_keeps_weights_and_history(fitted, tmp_path):
 def test_state_of_other_data_is_refused(fitted):
     with pytest.raises(ModelError, match="fold 0 was made with other data_sha256"):
         from_state(to_state(fitted, []), {**fitted.manifest, "data_sha256": "0"})
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "manifest.json"])
+def test_one_flipped_bit_is_refused_by_name(folder, name):
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    content[content.index(b'"seed": 1') + 8 if name == "manifest.json" else -5] ^= 2
+    path.write_bytes(bytes(content))
+    with pytest.raises(ModelError, match=rf"{name} is not what was stored"):
+        load_model(folder)
+
+
+def test_a_model_of_an_earlier_fingru_has_no_hashes_and_loads(folder):
+    edit_manifest(folder)
+    assert load_model(folder).members == 2
+
+
+def test_hashes_of_one_file_alone_are_not_enough(folder):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["manifest_sha256"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"manifest\.json is not what was stored"):
+        load_model(folder)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.just(0.5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(data=st.data())
+def test_no_manifest_breaks_loading_in_another_way_than_by_a_refusal(folder, problem, data):
+    path = folder / "manifest.json"
+    whole = path.read_text()
+    manifest = json.loads(whole)
+    key = data.draw(st.sampled_from(sorted(manifest)))
+    value = data.draw(JSON)
+    edit_manifest(folder, **{key: value})
+    try:
+        load_model(folder, problem.features)
+    except ModelError:
+        pass
+    finally:
+        path.write_text(whole)
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "{}", "[]", "5", "[" * 10_000])
+def test_a_manifest_that_is_none_is_refused(folder, content):
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(ModelError, match=r"manifest\.json"):
+        load_model(folder)

@@ -1,0 +1,155 @@
+"""Which own code a stored run or model may bring to execution.
+
+A run's manifest and a model's job name the strategy and the features they were made with, and own
+ones are files of Python. Such a folder may come from somebody else, so its word alone runs
+nothing: code runs when this user named it on this machine before, in a command or a program, and
+it is still what was stored; or when the user asks for it by ``--trust-code``. What was named is
+remembered by the hash of its source in ``trusted-code`` in the user's own folder
+(``FINGRU_STATE``, else ``XDG_STATE_HOME``, else ``~/.local/state``), which no received folder can
+reach. Files that the code itself imports are not hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from fingru.errors import StrategyError
+from fingru.strategy import is_shipped
+
+logger = logging.getLogger(__name__)
+
+Code = dict[str, dict[str, str]]
+"""``path`` and ``sha256`` of the source by reference, as a configuration writes it."""
+
+
+def code_of(config: Mapping[str, Any]) -> Code:
+    """Own code that a configuration, given as plain values, names: its strategy and features.
+
+    Nothing is imported.
+    """
+    return {reference: _source(reference) for reference in _references(config)}
+
+
+def remember_code(code: Code) -> None:
+    """Remember code that the user has named, so that what it made may run it again."""
+    named = {source["sha256"]: source["path"] for source in code.values()}
+    lines = [f"{sha} {named[sha]}" for sha in named if sha and sha not in _remembered()]
+    if not lines:
+        return
+    try:
+        file = _state_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write("".join(line + "\n" for line in lines))
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # such as a service without a home
+        logger.info("own code is not remembered: %s", error)
+
+
+def check_code(
+    config: Mapping[str, Any], stored: Mapping[str, Any], where: str, *, only: Sequence[str] = ()
+) -> None:
+    """Refuse code that a stored configuration names and this user never did, or that has changed.
+
+    Parameters
+    ----------
+    config
+        The stored configuration, as plain values.
+    stored
+        What the run or model says of its code (``code_of``); {} if it is of an earlier fingru.
+    where
+        The run or model, for the message.
+    only
+        Sections that matter, of ``strategy`` and ``features``; both if empty.
+
+    Raises
+    ------
+    StrategyError
+        Names the file and what to do.
+    """
+    known = _remembered()
+    for reference in _references(config, only):
+        found = _source(reference)
+        kept = stored.get(reference)
+        if kept is not None and (
+            not isinstance(kept, dict) or kept.get("sha256") != found["sha256"]
+        ):
+            raise StrategyError(
+                f"{where} was made with {reference}, and {found['path']} is not what it was then",
+                "restore the file, or give --trust-code to run it as it is now",
+            )
+        if found["sha256"] not in known:
+            raise StrategyError(
+                f"{where} would run {found['path']}, code that was never named in a command here",
+                "read it first; if you trust it, give --trust-code",
+            )
+
+
+def _references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[str]:
+    sections = {name: config.get(name) or {} for name in only or ("strategy", "features")}
+    strategy = (sections.get("strategy") or {}).get("name")
+    columns = (sections.get("features") or {}).get("columns") or []
+    own = [column for column in columns if isinstance(column, str) and ":" in column]
+    if isinstance(strategy, str) and not is_shipped(strategy):
+        own.insert(0, strategy)
+    return list(dict.fromkeys(own))
+
+
+def _source(reference: str) -> dict[str, str]:
+    """Path and hash of what a reference would run; the hash is empty if that is nowhere."""
+    place, colon, wanted = reference.rpartition(":")
+    if not colon or not wanted.isidentifier():  # a drive letter is no file:Class
+        place = reference
+    files = [Path(place).expanduser()] if place.endswith(".py") else _files_of_module(place)
+    digest = hashlib.sha256()
+    try:
+        for file in files:
+            digest.update(file.read_bytes())
+    except OSError:
+        return {"path": os.path.realpath(files[-1]), "sha256": ""}
+    path = os.path.realpath(files[-1]) if files else place
+    return {"path": path, "sha256": digest.hexdigest() if files else ""}
+
+
+def _files_of_module(name: str) -> list[Path]:
+    """Files that importing a module runs, packages first, found without running any."""
+    first, *rest = name.split(".")
+    spec = PathFinder.find_spec(first, [str(Path.cwd())])
+    with suppress(ImportError, ValueError):
+        spec = spec or importlib.util.find_spec(first)
+    files, full = [], first
+    for part in [*rest, None]:
+        if spec is None:
+            return []
+        if spec.origin is not None and Path(spec.origin).is_file():
+            files.append(Path(spec.origin))
+        if part is not None:
+            full = f"{full}.{part}"
+            spec = PathFinder.find_spec(full, spec.submodule_search_locations or [])
+    return files
+
+
+def _state_file() -> Path:
+    own = os.environ.get("FINGRU_STATE")
+    if own:
+        return Path(own) / "trusted-code"
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path("~/.local/state").expanduser()) / "fingru/trusted-code"
+
+
+def _remembered() -> set[str]:
+    try:
+        text = _state_file().read_text(encoding="utf-8", errors="replace")
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return set()
+    return {line.partition(" ")[0] for line in text.splitlines() if line}
