@@ -16,7 +16,7 @@ import pandas as pd
 
 from fingru.backtest.attribution import Attribution, attribute
 from fingru.backtest.evidence import Terms, evidence
-from fingru.backtest.result import BacktestResult
+from fingru.backtest.result import BacktestResult, no_training
 from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import REFERENCE, strategy_metrics
 from fingru.config import Config
@@ -24,7 +24,16 @@ from fingru.errors import FingruError, LeakFoundError
 from fingru.forecast.evaluation import common_rows, score_forecasts
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
-from fingru.job import Job, load_strategies, make_gru, preflight, prepare, simulate_all, walk_gru
+from fingru.job import (
+    Job,
+    chosen_forecast,
+    load_strategies,
+    make_gru,
+    preflight,
+    prepare,
+    simulate_all,
+    walk_gru,
+)
 from fingru.leakcheck import Watch, leak_check, watched
 from fingru.market.prices import Prices
 from fingru.record import (
@@ -176,6 +185,11 @@ def _work(
     progress: Progress,
 ) -> BacktestResult:
     clock, _ = told
+    if not job.has_model:
+        clock.stages |= {"train_s": 0.0, "forecast_s": 0.0, "bar_steps": 0}
+        trade = _trade(job, {}, directory, told, progress)
+        with clock.stage("metrics_s"):
+            return _result(job, None, {}, trade)
     with begun_baselines(directory, job) as finish_baselines:
         gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
         forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
@@ -189,7 +203,7 @@ def _work(
             with clock.stage("baselines_s"):  # what is still missing of them
                 forecasts.update({found.model: found for found in finish_baselines(progress)})
 
-        waits = job.config.strategy.forecast not in forecasts
+        waits = job.config.forecast_for_strategy not in (None, *forecasts)
         if waits:
             wait_for_baselines()
         trade = _trade(job, forecasts, directory, told, progress)
@@ -243,9 +257,27 @@ def _trade(
         "leak_check": leak,
         "attribution": profit.summary,
         "evidence": weighed,
-        "notes": [note for simulation in simulations.values() for note in simulation.notes],
+        "notes": [
+            *(note for simulation in simulations.values() for note in simulation.notes),
+            *(_late_starts(simulations) if not job.has_model else ()),
+        ],
     }
     return _Trade(simulations, profit, metrics)
+
+
+def _late_starts(simulations: Mapping[str, Simulation]) -> Iterator[str]:
+    """Say which strategies were in cash at first, as those are that measure risk before they act.
+
+    With a model, the sessions before the first fold are history enough.
+    """
+    for name, simulation in simulations.items():
+        traded = simulation.book.traded.any(axis=1)
+        periods = len(simulation.equity)
+        if not traded.any():
+            yield f"{name} held nothing but cash throughout: does it need a forecast?"
+        elif (first := int(traded.argmax())) > 1:
+            day = simulation.equity["date"].iloc[first - 1].date()
+            yield f"{name} was in cash for the first {first - 1} of {periods} bars, until {day}"
 
 
 def _leak_check(job: Job, watch: Watch, progress: Progress) -> dict[str, Any]:
@@ -265,7 +297,7 @@ def _attribute(job: Job, forecasts: Mapping[str, Forecast], chosen: Simulation) 
     return attribute(
         job.prices,
         lambda: load_strategy(config.strategy.name, config.strategy.parameters)[1],
-        forecasts[config.strategy.forecast],
+        chosen_forecast(config, forecasts),
         chosen,
         settings=config.simulation,
         folds=job.folds,
@@ -290,19 +322,19 @@ def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:
 
 
 def _result(
-    job: Job, gru: GRUForecaster, forecasts: dict[str, Forecast], trade: _Trade
+    job: Job, gru: GRUForecaster | None, forecasts: dict[str, Forecast], trade: _Trade
 ) -> BacktestResult:
-    """Judge everything; takes the forecasts out, of which a wide panel cannot hold two forms."""
-    names = dict.fromkeys(["gru", *job.config.baselines.names])
-    tables = [forecasts.pop(name).to_frame(job.problem.labels) for name in names]
-    table = pd.concat(tables, ignore_index=True)
-    del tables
+    """Judge everything; takes the forecasts out, of which a wide panel cannot hold two forms.
+
+    Without a model the tables of forecasts and training have their columns and no rows.
+    """
+    table = _forecast_table(job, forecasts)
     metrics = {
         "strategies": _strategy_metrics(job, trade),
         "forecasts": score_forecasts(common_rows(table), job.prices),
         "diagnostics": [
             {"fold": fold.manifest["fold"], "members": fold.manifest.get("diagnostics", [])}
-            for fold in gru.fitted
+            for fold in (() if gru is None else gru.fitted)
         ],
         **trade.metrics,
     }
@@ -314,7 +346,7 @@ def _result(
         weights=trade.chosen.weights,
         trades=trade.chosen.trades,
         equity=pd.concat(simulated, ignore_index=True),
-        training=gru.history,
+        training=no_training() if gru is None else gru.history,
         attribution=trade.attribution.parts,
     )
 
@@ -336,6 +368,15 @@ def _strategy_metrics(job: Job, trade: _Trade) -> dict[str, Any]:
         )
         for name, simulation in trade.simulations.items()
     }
+
+
+def _forecast_table(job: Job, forecasts: dict[str, Forecast]) -> pd.DataFrame:
+    labels = job.problem.labels
+    if not forecasts:
+        return Forecast.empty(labels, job.prices.index, job.prices.assets).to_frame(labels)
+    names = dict.fromkeys(["gru", *job.config.baselines.names])
+    tables = [forecasts.pop(name).to_frame(labels) for name in names]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -> dict[str, Any]:

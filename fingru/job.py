@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from fingru.backtest.schedule import make_folds
+from fingru.backtest.schedule import make_folds, single_range
 from fingru.backtest.simulator import Simulation, simulate
 from fingru.config import Config
-from fingru.errors import DataError
+from fingru.errors import ConfigError, DataError, StrategyError
 from fingru.features import build_features
+from fingru.features.feature_set import FeatureSet
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
@@ -23,6 +24,7 @@ from fingru.strategy import Strategy, load_strategy
 if TYPE_CHECKING:
     from fingru.model.checkpoint import FoldCheckpoints
     from fingru.model.forecaster import GRUForecaster
+    from fingru.model.settings import TrainingSettings
 
 BENCHMARKS = ("buy_and_hold", "equal_weight", "ewma_vol_target")
 """Strategies that stand beside the chosen one in every run."""
@@ -44,11 +46,25 @@ class Job:
         """The price panel."""
         return self.problem.prices
 
+    @property
+    def has_model(self) -> bool:
+        """Whether anything is forecast."""
+        return self.config.model.kind != "none"
+
 
 def prepare(prices: Prices, config: Config, progress: Progress = silent) -> Job:
-    """Build features, labels and folds, refusing what cannot work before anything is trained."""
+    """Build features, labels and folds, refusing what cannot work before anything is trained.
+
+    Without a model there are no features, and one range from the first session on.
+    """
     started = perf_counter()
+    if config.model.kind == "none":
+        folds = single_range(prices.index, config.walk_forward)
+        nothing = FeatureSet.empty(prices.index, prices.assets)
+        problem = ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
+        return Job(config, problem, folds, perf_counter() - started)
     folds = make_folds(prices.index, config.walk_forward, config.horizons)
+    _refuse_padding(prices, config.training)
     problem = make_problem(prices, config, progress)
     return Job(config, problem, folds, perf_counter() - started)
 
@@ -61,6 +77,10 @@ def make_problem(prices: Prices, config: Config, progress: Progress = silent) ->
     DataError
         If no asset has enough bars for a single valid feature row.
     """
+    if config.model.kind == "none":
+        raise ConfigError(
+            "this needs a model, and model.kind is none", "leave it unset, or set model.kind=gru"
+        )
     progress("features", 0, 1)
     features = build_features(prices, config.features)
     if not features.valid.any():
@@ -103,8 +123,16 @@ def walk_gru(
 
 
 def load_strategies(config: Config) -> dict[str, Strategy]:
-    """Load the chosen strategy, first, and the benchmarks, by name."""
+    """Load the chosen strategy, first, and the benchmarks, by name.
+
+    Raises
+    ------
+    StrategyError
+        If one cannot be loaded, or the chosen one needs a forecast where there is none.
+    """
     name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
+    if config.forecast_for_strategy is None and getattr(strategy, "needs_forecast", False):
+        raise _forecast_is_missing(name, config)
     strategies = {name: strategy}
     for benchmark in BENCHMARKS:
         if benchmark not in strategies:
@@ -115,17 +143,37 @@ def load_strategies(config: Config) -> dict[str, Strategy]:
 def preflight(job: Job) -> None:
     """Let the chosen strategy decide a few sessions on EWMA forecasts, before any training.
 
-    Its answers are thrown away; what is refused here would be refused after the training.
+    Its answers are thrown away; what is refused here would be refused after the training. A
+    strategy that is given no forecast decides without one here too.
     """
     first = job.folds[0]
     last = min(first.test_first + _PREFLIGHT_SESSIONS, first.test_last)
     trial = Fold(0, first.origin, first.train_first, first.test_first, last)
-    forecast = make_baseline("ewma", job.config.baselines).walk_forward(job.problem, [trial])
     chosen = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
-    simulate_strategy(replace(job, folds=[trial]), chosen, forecast)
+    if job.config.forecast_for_strategy is not None:
+        ewma = make_baseline("ewma", job.config.baselines)
+        forecast = ewma.walk_forward(job.problem, [trial])
+        simulate_strategy(replace(job, folds=[trial]), chosen, forecast)
+        return
+    try:
+        simulate_strategy(replace(job, folds=[trial]), chosen, None)
+    except StrategyError as error:
+        if "'NoneType' object" in error.problem:  # what is asked of a forecast that is not there
+            raise _forecast_is_missing(chosen[0], job.config) from error
+        raise
 
 
-def simulate_strategy(job: Job, named: tuple[str, Strategy], forecast: Forecast) -> Simulation:
+def _forecast_is_missing(name: str, config: Config) -> StrategyError:
+    key = "model.kind" if config.model.kind == "none" else "strategy.forecast"
+    return StrategyError(
+        f"strategy {name} needs a forecast, and there is none with {key} = none",
+        f"choose one that needs none, such as {', '.join(BENCHMARKS)}, or set {key} to gru",
+    )
+
+
+def simulate_strategy(
+    job: Job, named: tuple[str, Strategy], forecast: Forecast | None
+) -> Simulation:
     """Simulate one strategy, given with its name, over all test ranges.
 
     Known at: weights decided at t use forecasts with origin t and prices up to t.
@@ -142,19 +190,35 @@ def simulate_strategy(job: Job, named: tuple[str, Strategy], forecast: Forecast)
     )
 
 
+def chosen_forecast(config: Config, forecasts: Mapping[str, Forecast]) -> Forecast | None:
+    """What the strategies are given, of everything that was forecast; None: no forecast."""
+    name = config.forecast_for_strategy
+    return None if name is None else forecasts[name]
+
+
 def simulate_all(
     job: Job, forecasts: Mapping[str, Forecast], progress: Progress = silent
 ) -> dict[str, Simulation]:
     """Simulate the chosen strategy, first, and the benchmarks over all test ranges.
 
-    Each is given the forecasts of ``strategy.forecast``.
+    Each is given the forecasts of ``strategy.forecast``, or none.
 
     Known at: weights decided at t use forecasts with origin t and prices up to t.
     """
     strategies, simulations = load_strategies(job.config), {}
-    forecast = forecasts[job.config.strategy.forecast]
+    forecast = chosen_forecast(job.config, forecasts)
     for done, named in enumerate(strategies.items()):
         progress("strategies", done, len(strategies), named[0])
         simulations[named[0]] = simulate_strategy(job, named, forecast)
     progress("strategies", len(strategies), len(strategies))
     return simulations
+
+
+def _refuse_padding(prices: Prices, training: TrainingSettings) -> None:
+    """Refuse sequences that are longer than the history; the default is padded instead."""
+    if training.sequence_bars > max(prices.n_sessions, type(training)().sequence_bars):
+        raise ConfigError(
+            f"training.sequence_bars {training.sequence_bars} is longer than the "
+            f"{prices.n_sessions} sessions of {prices.source}",
+            f"set it to {prices.n_sessions} or less",
+        )

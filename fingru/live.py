@@ -361,14 +361,18 @@ def _other_years(model: TrainedModel, prices: Prices) -> Iterator[str]:
         )
 
 
-def _traded_on(model: TrainedModel, problem: ForecastProblem, forecast: Forecast) -> Forecast:
-    """Forecasts that the strategy decides on: the model's, or those of the baseline it names.
+def _traded_on(
+    model: TrainedModel, problem: ForecastProblem, forecast: Forecast
+) -> Forecast | None:
+    """Forecasts that the strategy decides on: the model's, a baseline's, or none.
 
     Known at: the last session, the baseline fitted at the model's origin as in the backtest.
     """
     config = model.config
     if config.strategy.forecast == forecast.model:
         return forecast
+    if config.forecast_for_strategy is None:
+        return None
     baseline = make_baseline(config.strategy.forecast, config.baselines)
     row = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
     last = problem.prices.n_sessions - 1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fingru import __version__
 from fingru.backtest.metrics import sharpe_ratio
-from fingru.config import Config
+from fingru.config import Config, make_config
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.forecast.baselines import BaselineWalk
 from fingru.forecast.forecast import Forecast
@@ -65,6 +65,7 @@ def first_manifest(job: Job) -> dict[str, Any]:
         "config": config,
         "code": code,
         "seed": job.config.seed,
+        "model": job.config.model.kind,
         "strategy": name,
         "features": {
             "names": list(features.names),
@@ -98,8 +99,9 @@ def open_directory(job: Job, resume: str | None) -> RunDirectory:
             f"run {directory.run_id} was made of other prices than {job.prices.source} holds now",
             "start a new run without --resume",
         )
-    ours = job.config.model_dump(mode="json", exclude={"store"})
-    if {key: value for key, value in stored["config"].items() if key != "store"} != ours:
+    # Through the settings of today: what a later version added has its default there.
+    theirs = make_config(stored["config"]).model_dump(mode="json", exclude={"store"})
+    if theirs != job.config.model_dump(mode="json", exclude={"store"}):
         raise ConfigError(
             f"run {directory.run_id} was started with another configuration",
             "resume it without other settings, or start a new run",
@@ -196,6 +198,12 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
     )
 
 
+def _indecisive(config: Config) -> set[str]:
+    """Sections that change nothing in what a run finds."""
+    of_models = {"features", "training", "recalibration", "baselines", "horizons"}
+    return {"store", "data", "device"} | (of_models if config.model.kind == "none" else set())
+
+
 def enter_trial(
     config: Config,
     net_returns: NDArray[np.float64],
@@ -233,7 +241,7 @@ def enter_trial(
     net = np.asarray(net_returns, dtype=np.float64)
     cash = (1.0 + config.simulation.cash_rate) ** (1.0 / bars_per_year) - 1.0
     per_bar = sharpe_ratio(net, 1.0, cash)
-    decisive = config.model_dump(mode="json", exclude={"store", "data", "device"})
+    decisive = config.model_dump(mode="json", exclude=_indecisive(config))
     database = open_database(config.store.runs, config.store.url)
     record_trial(
         database,

@@ -122,7 +122,11 @@ class View:
 
 
 class Strategy(Protocol):
-    """Decides target weights at the close of every session."""
+    """Decides target weights at the close of every session.
+
+    A class that cannot decide without ``view.forecast`` says ``needs_forecast = True``; it is then
+    refused in a run without forecasts instead of staying in cash.
+    """
 
     def target_weights(self, view: View) -> FloatArray | pd.Series | dict[str, float] | None:
         """Target weights of the assets; None keeps the present holdings untouched.

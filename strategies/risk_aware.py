@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,8 @@ class RiskAware:
         While recalibration has to change the width of the forecasts by more than this factor, in
         either direction and for the middle asset, the volatility limit is cut by the excess.
     """
+
+    needs_forecast: ClassVar[bool] = True
 
     volatility: float = 0.15
     horizon: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class VolTarget:
         While recalibration has to change the width of the forecasts by more than this factor, the
         target is cut by the excess.
     """
+
+    needs_forecast: ClassVar[bool] = True
 
     volatility: float = 0.15
     horizon: int | None = None

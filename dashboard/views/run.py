@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import screen, stored
 from fingru.report.provenance import reproduce_command
+from fingru.report.selection import has_forecasts
 
 TABS = (
     "Summary", "Returns & risk", "Profit & luck", "Forecast quality", "Trades & costs", "Folds",
@@ -97,6 +98,9 @@ def _profit(run_id: str) -> None:
 
 
 def _forecasts(run_id: str) -> None:
+    if not has_forecasts(stored.load(run_id)):
+        st.info("This run has no forecasts: its strategy decides from prices alone.")
+        return
     screen.show_table(stored.table(run_id, "forecasts"), "forecasts")
     screen.show_table(stored.table(run_id, "forecast_errors"), "forecast_errors")
     screen.show_figure(stored.draw(run_id, "score_gains"), "score_gains")
@@ -148,6 +152,9 @@ def _trades(run_id: str) -> None:
 
 
 def _folds(run_id: str) -> None:
+    if not has_forecasts(stored.load(run_id)):
+        st.info("Nothing was fitted in this run, so there are no folds.")
+        return
     screen.show_figure(stored.draw(run_id, "folds"), "folds")
     screen.show_figure(stored.draw(run_id, "losses"), "losses")
     screen.show_table(stored.table(run_id, "folds"), "fold_table")

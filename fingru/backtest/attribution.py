@@ -59,7 +59,7 @@ class Attribution:
 def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
     prices: Prices,
     make_strategy: Callable[[], Strategy],
-    forecast: Forecast,
+    forecast: Forecast | None,
     simulation: Simulation,
     *,
     settings: SimulationSettings,
@@ -71,7 +71,8 @@ def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
     With r(mean, variance) the return of a bar without costs, 0 a head of long-run moments and 1
     the model's: ``market = r(0, 0)``, ``variance_timing = r(0, 1) - r(0, 0)``,
     ``mean_alpha = r(1, 0) - r(0, 0)``, ``interaction = r(1, 1) - r(0, 1) - mean_alpha`` and
-    ``cost = r(1, 1) - net``. Interest on cash is part of the market.
+    ``cost = r(1, 1) - net``. Interest on cash is part of the market. Without a forecast there are
+    no heads, and everything before costs is the market part.
 
     Parameters
     ----------
@@ -98,10 +99,10 @@ def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
             f"the folds {rows.stop - rows.start}",
             "attribute a simulation over all test ranges of these folds",
         )
-    replays, notes = _replays(
-        prices, make_strategy, simulation.name,
-        (forecast, long_run_forecast(prices, forecast, folds, mean_per_bar)), settings, folds,
-    )  # fmt: skip
+    heads = None
+    if forecast is not None:
+        heads = forecast, long_run_forecast(prices, forecast, folds, mean_per_bar)
+    replays, notes = _replays(prices, make_strategy, simulation.name, heads, settings, folds)
     market = equal_weight_returns(prices)
     net = _returns(simulation)
     parts = _parts(prices.index[rows], net, replays, simulation)
@@ -131,17 +132,19 @@ def _replays(
     prices: Prices,
     make_strategy: Callable[[], Strategy],
     name: str,
-    heads: tuple[Forecast, Forecast],
+    heads: tuple[Forecast, Forecast] | None,
     settings: SimulationSettings,
     folds: Sequence[Fold],
 ) -> tuple[dict[str, FloatArray] | None, list[str]]:
-    model, constant = heads
-    told = {
-        "full": model,
-        "mean": mix_heads(model, constant),
-        "variance": mix_heads(constant, model),
-        "none": constant,
-    }
+    told: dict[str, Forecast | None] = {"none": None}
+    if heads is not None:
+        model, constant = heads
+        told = {
+            "full": model,
+            "mean": mix_heads(model, constant),
+            "variance": mix_heads(constant, model),
+            "none": constant,
+        }
     found, notes = {}, []
     for key, forecast in told.items():
         try:
@@ -153,8 +156,11 @@ def _replays(
         except FingruError as error:  # the run is finished but for this, and stands without it
             return None, [f"no parts by head: {name} cannot use long-run forecasts ({error})"]
         found[key] = _returns(replay)
-        if key == "none" and not replay.book.traded.any():
+        if key == "none" and heads is not None and not replay.book.traded.any():
             notes.append(f"{name} holds nothing on long-run forecasts: its market part is cash")
+    if heads is None:
+        note = f"{name} is given no forecast: all it earns before costs is its market part"
+        return dict.fromkeys(("full", "mean", "variance", "none"), found["none"]), [note]
     return found, notes
 
 

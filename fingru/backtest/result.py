@@ -48,3 +48,10 @@ class BacktestResult:
     def strategy(self) -> str:
         """Name of the chosen strategy."""
         return str(self.manifest["strategy"])
+
+
+def no_training() -> pd.DataFrame:
+    """Table of a run in which nothing was trained: the columns of ``training``, no rows."""
+    kinds = {"fold": "int64", "member": "int64", "step": "int64",
+             "train_loss": "float64", "validation_loss": "float64", "best": "bool"}  # fmt: skip
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})

@@ -15,7 +15,7 @@ from fingru.backtest.settings import WalkForwardSettings
 from fingru.errors import ConfigError
 from fingru.forecast.forecaster import Fold
 
-__all__ = ["WalkForwardSettings", "folds_between", "make_folds"]
+__all__ = ["WalkForwardSettings", "folds_between", "make_folds", "single_range"]
 
 _PERIOD_START = {"year": "YS", "quarter": "QS", "month": "MS"}
 _DEFAULT_SHARE = 0.3
@@ -84,6 +84,31 @@ def make_folds(
         rows = [origin, *(_row_before(index, start) for start in starts)]
         origins = sorted({row for row in rows if row <= last_origin})
     return folds_between(origins, last_origin, settings)
+
+
+def single_range(index: pd.DatetimeIndex, settings: WalkForwardSettings) -> list[Fold]:
+    """Give the one range of a walk-forward in which nothing is fitted.
+
+    From the first session, or the last one before ``first_refit``, to the last decision that can
+    still be filled and judged.
+
+    Raises
+    ------
+    ConfigError
+        If that leaves no decision.
+
+    Known at: the first row of the range.
+    """
+    first, last = 0, len(index) - 2
+    if settings.first_refit is not None:
+        first = max(_row_before(index, _at_midnight(index, settings.first_refit)), 0)
+    if first > last:
+        raise ConfigError(
+            f"no session is left to trade on: the decision of {index[first]} would be the first, "
+            f"and the last session is {index[-1]}",
+            "give more sessions, or an earlier first_refit",
+        )
+    return [Fold(number=0, origin=first, train_first=0, test_first=first, test_last=last)]
 
 
 def folds_between(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fingru.cli import complete
 from fingru.cli import options as opt
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def backtest(
     end: opt.End = None,
     seed: opt.Seed = None,
     runs: opt.Runs = None,
+    model: opt.ModelKind = None,
     strategy: opt.Strategy = None,
     refit: Annotated[
         str | None,
@@ -52,7 +54,8 @@ def backtest(
         typer.Option(
             "--resume",
             metavar="ID",
-            help="Go on with an interrupted or failed run.",
+            help="Resume an interrupted or failed run.",
+            autocompletion=complete.run_ids,
             rich_help_panel=opt.OUTPUT,
         ),
     ] = None,
@@ -69,6 +72,7 @@ def backtest(
         **opt.data_flags(data, assets, start, end),
         "seed": seed,
         "store.runs": None if runs is None else str(runs),
+        "model.kind": model,
         "strategy.name": strategy,
         "walk_forward.refit": int(refit) if refit is not None and refit.isdigit() else refit,
         "walk_forward.first_refit": first_refit,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fingru.cli import complete
 from fingru.cli import options as opt
 
 app = typer.Typer(help="Look at prices before trusting them.", no_args_is_help=True)
@@ -21,7 +22,9 @@ def check(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="What --data takes elsewhere: a sample, file or folder."
+            metavar="SOURCE",
+            help="What --data takes elsewhere: a sample, file or folder.",
+            autocompletion=complete.sources,
         ),
     ],
     assets: opt.Assets = None,

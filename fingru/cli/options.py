@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fingru.cli import complete
 from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change one setting, such as model.hidden=32; may be repeated.",
+        help="Change one setting, such as model.hidden=32; may be repeated. "
+        "`fingru config show` lists them.",
+        autocompletion=complete.assignments,
         rich_help_panel=SETTINGS,
     ),
 ]
@@ -41,6 +44,7 @@ Data = Annotated[
         metavar="SOURCE",
         help="sample:us_stocks, sample:indices, sample:simulated, yahoo:SPY,QQQ, "
         "or a CSV or Parquet file or folder. [sample:us_stocks]",
+        autocompletion=complete.sources,
         rich_help_panel=DATA,
     ),
 ]
@@ -74,9 +78,7 @@ End = Annotated[
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--seed", metavar="N", help="Decides every random number. [0]", rich_help_panel=SETTINGS
-    ),
+    typer.Option("--seed", metavar="N", help="Random seed. [0]", rich_help_panel=SETTINGS),
 ]
 Runs = Annotated[
     Path | None,
@@ -102,12 +104,23 @@ Quiet = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ModelKind = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="KIND",
+        help="gru, or none: no forecasts, and the strategy trades from the first bar. [gru]",
+        autocompletion=complete.model_kinds,
+        rich_help_panel=SETTINGS,
+    ),
+]
 Strategy = Annotated[
     str | None,
     typer.Option(
         "--strategy",
         metavar="STRATEGY",
         help="A shipped strategy, FILE.py or module:Class. [risk_aware]",
+        autocompletion=complete.strategies,
         rich_help_panel=SETTINGS,
     ),
 ]
@@ -150,8 +163,18 @@ TrustCode = Annotated[
         rich_help_panel=SETTINGS,
     ),
 ]
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, or a beginning of it.")]
-ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model's id, or a beginning of it.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A run's id, or a beginning of it.", autocompletion=complete.run_ids
+    ),
+]
+ModelId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A model's id, or a beginning of it.", autocompletion=complete.model_ids
+    ),
+]
 
 
 def split(text: str | None) -> list[str] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fingru.cli import complete
 from fingru.cli import options as opt
 from fingru.cli.ledger import ledger
 from fingru.cli.output import plain_table, print_json, print_tables, say
@@ -76,7 +77,12 @@ def _telling_changes(run: RunDirectory) -> Iterator[None]:
 @app.command()
 def compare(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="ID ID ...", help="Ids, or beginnings of them.")
+        list[str],
+        typer.Argument(
+            metavar="ID ID ...",
+            help="Ids, or beginnings of them.",
+            autocompletion=complete.run_ids,
+        ),
     ],
     config: opt.ConfigFile = None,
     runs: opt.Runs = None,
@@ -130,7 +136,10 @@ def verify(
 @app.command()
 def delete(
     run_ids: Annotated[
-        list[str], typer.Argument(metavar="ID ...", help="Ids, or beginnings of them.")
+        list[str],
+        typer.Argument(
+            metavar="ID ...", help="Ids, or beginnings of them.", autocompletion=complete.run_ids
+        ),
     ],
     config: opt.ConfigFile = None,
     runs: opt.Runs = None,

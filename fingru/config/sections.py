@@ -44,7 +44,8 @@ class StrategySettings(Settings):
 
     name: str = Field(default="risk_aware", description="shipped name, FILE.py or module:Class")
     forecast: str = Field(
-        default="gru", description="model whose forecasts it is given: gru or one of the baselines"
+        default="gru",
+        description="model whose forecasts it is given: gru, one of the baselines, or none",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the strategy's class"
@@ -148,12 +149,20 @@ class Config(Settings):
             raise ValueError("must be ascending without repetition, such as 1,5,21")
         return horizons
 
+    @property
+    def forecast_for_strategy(self) -> str | None:
+        """Name of the model whose forecasts the strategy is given; None if it is given none."""
+        without = self.model.kind == "none" or self.strategy.forecast == "none"
+        return None if without else self.strategy.forecast
+
     @model_validator(mode="after")
     def _ranges_fit(self) -> Self:
-        if self.strategy.forecast not in ("gru", *self.baselines.names):
+        made = ("gru", *self.baselines.names) if self.model.kind == "gru" else ()
+        # gru is the default, which a run without a model need not change.
+        if self.strategy.forecast not in ("none", "gru", *made):
             raise ValueError(
                 f"strategy.forecast {self.strategy.forecast!r} is not forecast in this run: "
-                f"choose gru, {', '.join(self.baselines.names)}"
+                f"choose {', '.join([*made, 'none'])}"
             )
         start, end = self.data.start, self.data.end
         if start is not None and end is not None and start > end:

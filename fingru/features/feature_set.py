@@ -44,3 +44,19 @@ class FeatureSet:
     assets: tuple[str, ...]
     warmup_bars: int
     fingerprint: str
+
+    @classmethod
+    def empty(cls, index: pd.DatetimeIndex, assets: tuple[str, ...]) -> FeatureSet:
+        """No feature at no scale, for work in which nothing is forecast."""
+        shape = (len(assets), len(index))
+        return cls(
+            values=np.zeros((*shape, 0, 0), dtype=np.float32),
+            valid=np.zeros(shape, dtype=np.bool_),
+            reference_variance=np.full(shape, np.nan),
+            names=(),
+            scales=(),
+            index=index,
+            assets=assets,
+            warmup_bars=0,
+            fingerprint="",
+        )

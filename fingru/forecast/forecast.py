@@ -146,6 +146,12 @@ class Forecast:
         """
         return Forecast(model, self.index, self.assets, self.horizons, **parts)
 
+    @classmethod
+    def empty(cls, labels: Labels, index: pd.DatetimeIndex, assets: tuple[str, ...]) -> Forecast:
+        """No forecast of anything: NaN everywhere, and no row in ``to_frame``."""
+        nothing = np.full(labels.values.shape, np.nan)
+        return cls("none", index, assets, labels.horizons, nothing, nothing)
+
     def horizon_position(self, horizon: int) -> int:
         """Position of ``horizon`` on the last axis."""
         return self.horizons.index(horizon)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.backtest.schedule import make_folds
+from fingru.backtest.schedule import make_folds, single_range
 from fingru.config import Config, with_values
 from fingru.errors import DataError, LeakFoundError
 from fingru.forecast.baselines import forecast_baselines
@@ -19,6 +19,7 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
 from fingru.job import (
     Job,
+    chosen_forecast,
     load_strategies,
     make_gru,
     prepare,
@@ -151,6 +152,10 @@ def _short_config(config: Config, sample: Prices) -> tuple[Config, tuple[int, in
         for section, sizes in _SIZES.items()
         for key, size in sizes.items()
     }
+    if config.model.kind == "none":
+        small = with_values(config, {"walk_forward.first_refit": None})
+        (whole,) = single_range(sample.index, small.walk_forward)
+        return small, (whole.test_first, whole.test_last)
     first_guess = {"walk_forward.first_refit": None, "walk_forward.refit": 1}
     small = with_values(config, smaller | first_guess)
     folds = make_folds(sample.index, small.walk_forward, small.horizons)
@@ -199,6 +204,8 @@ def _comes_back(sample: Prices) -> bool:
 
 def _late_labels(job: Job, traces: list[Trace]) -> Iterator[tuple[int, str]]:
     """The first label of any fold that is known only after the fold's origin."""
+    if not job.has_model:
+        return
     (rows,) = (trace for trace in traces if trace.stage == "training rows")
     late = np.flatnonzero(rows.values[:, 3] > rows.rows)
     if late.size:
@@ -212,7 +219,7 @@ class _Decided:
 
     traces: list[Trace]
     job: Job
-    forecast: Forecast
+    forecast: Forecast | None
 
     def earned(self, cut: int | None = None) -> Trace:
         """What the chosen strategy earned if it decides otherwise from the row after ``cut`` on.
@@ -259,23 +266,32 @@ def _decide(prices: Prices, short: _Short) -> _Decided:
     """Run the whole pipeline and lay open what each stage decided and when, in its order."""
     panel = as_loaded(prices) if short.loads else prices
     config, watch = short.config, short.watch
+    traces: list[Trace] = [data_trace(panel)]
+    forecasts: dict[str, Forecast] = {}
     with imported_anew(config):
         with watch:
             job = prepare(panel, config)
-        gru = make_gru(config)
-        forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
-        for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
-            forecasts[forecast.model] = forecast
+        if job.has_model:
+            forecasts = _forecast(job, traces)
         with watch:
             simulations = simulate_all(job, forecasts)
     watch.end_round()
+    for name, simulation in simulations.items():
+        traces += money_traces(name, simulation.weights, simulation.equity, panel)
+    return _Decided(traces, job, chosen_forecast(config, forecasts))
+
+
+def _forecast(job: Job, traces: list[Trace]) -> dict[str, Forecast]:
+    """Forecast with every model, and add what each stage of it decided to the traces."""
+    config, gru = job.config, make_gru(job.config)
+    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
+    for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
+        forecasts[forecast.model] = forecast
     raw = network_forecast(gru, job)
-    traces = [data_trace(panel), *feature_traces(job), label_trace(job)]
+    traces += [*feature_traces(job), label_trace(job)]
     traces += [training_rows_trace(job), *training_traces(gru, job)]
     traces += [forecast_trace("the networks", raw, from_tensors=True)]
     traces += [calibrator_trace(raw, forecasts["gru"])]
     for name, forecast in forecasts.items():
         traces += [forecast_trace(name, forecast, from_tensors=name == "gru")]
-    for name, simulation in simulations.items():
-        traces += money_traces(name, simulation.weights, simulation.equity, panel)
-    return _Decided(traces, job, forecasts[config.strategy.forecast])
+    return forecasts

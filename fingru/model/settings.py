@@ -14,6 +14,11 @@ _MOST_BARS_OF_A_BATCH = 1_000_000
 class ModelSettings(Settings):
     """The architecture: what the network is, apart from the scales and features it is given."""
 
+    kind: Literal["gru", "none"] = Field(
+        default="gru",
+        description="Which model forecasts. none: no features, no training and no baselines; the "
+        "strategy is given no forecast and trades from the first bar on.",
+    )
     hidden: int = Field(
         default=24, ge=1, le=1024, description="Hidden units K of each scale's GRU."
     )

@@ -12,7 +12,7 @@ from fingru.backtest import metrics
 from fingru.backtest.schedule import folds_between
 from fingru.backtest.simulator import Simulation
 from fingru.config import Config, with_values
-from fingru.errors import DataError
+from fingru.errors import ConfigError, DataError
 from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
@@ -135,7 +135,12 @@ def _forecasts(
     problems: Iterator[ForecastProblem], folds: Sequence[Fold], config: Config
 ) -> Iterator[Forecast]:
     """What the strategy is given in each market."""
-    name = config.strategy.forecast
+    name = config.forecast_for_strategy
+    if name is None:
+        raise ConfigError(
+            "the null test asks what forecasts are worth, and strategy.forecast is none",
+            "name a model there, such as gru",
+        )
     if name != "gru":
         for problem in problems:
             yield make_baseline(name, config.baselines).walk_forward(problem, folds)

@@ -29,7 +29,14 @@ from fingru.report.provenance import (
     reproduce_command,
     warnings_of,
 )
-from fingru.report.selection import assets_of, forecasts_of, horizons_of, main_model, most_held
+from fingru.report.selection import (
+    assets_of,
+    forecasts_of,
+    has_forecasts,
+    horizons_of,
+    main_model,
+    most_held,
+)
 from fingru.report.tables import evidence_tables, profit_tables, tables
 from fingru.report.theme import describe
 
@@ -38,6 +45,11 @@ MOST_BANDS = 20_000
 
 MOST_ASSETS = 40
 """Assets with a band chart; the dashboard draws any of them."""
+
+_OF_FORECASTS = {
+    "coverage", "pit", "volatility", "score_gains", "folds", "losses", "gates", "asset_scores",
+}  # fmt: skip
+"""Figures and tables that say nothing in a run without forecasts."""
 
 _FOLLOWING = ("equity", "rolling", "costs")
 """Figures whose y axes follow a zoom of the x axis."""
@@ -56,6 +68,8 @@ def render_html(result: BacktestResult) -> str:
     """
     drawn = figures(result)
     drawn.pop("forecast_bands")
+    if not has_forecasts(result):
+        drawn = {key: figure for key, figure in drawn.items() if key not in _OF_FORECASTS}
     bands = _bands(result)
     body = _body(result, drawn, bands)
     run_id = str(result.manifest.get("run_id", "run"))
@@ -133,6 +147,9 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
     every = {**tables(result), **evidence_tables(result), **profit_tables(result)}
     made = {key: table_block(table) for key, table in every.items()}
     shown = {key: figure_block(key, figure) for key, figure in drawn.items()}
+    if not has_forecasts(result):
+        made |= dict.fromkeys(_OF_FORECASTS, "")
+        shown |= dict.fromkeys(_OF_FORECASTS, "")
     sections = {
         "Summary": headline_block(result) + made["strategies"] + made.get("differences", ""),
         "Equity and drawdown": shown["equity"] + made["drawdowns"],
@@ -161,6 +178,9 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
         + made["diagnostics"],
         "How it was made": _origin(result, made),
     }
+    if not has_forecasts(result):
+        for title in ("Forecasts", "Calibration", "Walk-forward"):
+            del sections[title]
     names = {title: title.lower().replace(" ", "-") for title in sections}
     links = "".join(f'<li><a href="#{i}">{escape(t)}</a></li>' for t, i in names.items())
     parts = [
@@ -180,11 +200,14 @@ def _body(result: BacktestResult, drawn: dict[str, go.Figure], bands: dict[str, 
 
 def _head(result: BacktestResult) -> str:
     data = result.manifest["data"]
+    what = "Walk-forward backtest: every forecast was made before the return it is judged by."
+    if not has_forecasts(result):
+        what = "Backtest without a model: every decision was made from the prices up to its close."
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings_of(result))
     return (
         f"<h1>{escape(label_of(result.strategy))} on {escape(str(data['source']))}</h1>"
-        '<p class="muted">Walk-forward backtest: every forecast was made before the return it is '
-        f"judged by.</p>{facts_block(header(result))}{warnings}"
+        f'<p class="muted">{what}</p>'
+        f"{facts_block(header(result))}{warnings}"
     )
 
 

@@ -15,6 +15,7 @@ from fingru.report.provenance import trial_count
 from fingru.report.selection import (
     asset_gains,
     best_baseline,
+    has_forecasts,
     horizons_of,
     main_model,
     pooled_score,
@@ -35,7 +36,7 @@ def facts_block(values: dict[str, str]) -> str:
 
 
 def headlines(result: BacktestResult) -> list[tuple[str, str, str, str]]:
-    """The eight numbers at the top: label, value, detail, meaning."""
+    """The numbers at the top: label, value, detail, meaning; six of money, two of forecasts."""
     stored = result.metrics.get("strategies", {})
     own = stored.get(result.strategy, {})
     others = [name for name in strategy_names(result)[1:] if name in stored]
@@ -51,7 +52,8 @@ def headlines(result: BacktestResult) -> list[tuple[str, str, str, str]]:
             other = write_value(stored[others[0]].get(field), term.kind)
             detail = f"{label_of(others[0])} {other}"
         rows.append((term.label, write_value(value, term.kind), detail, term.explanation))
-    return [*rows, _luck_headline(result, own), *_forecast_headlines(result)]
+    rows.append(_luck_headline(result, own))
+    return rows + (_forecast_headlines(result) if has_forecasts(result) else [])
 
 
 def _luck_headline(result: BacktestResult, own: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fingru.backtest.result import BacktestResult
 from fingru.report.catalogue import is_missing, label_of, write_value
-from fingru.report.selection import bars_per_year, main_model, strategy_names
+from fingru.report.selection import bars_per_year, has_forecasts, main_model, strategy_names
 from fingru.report.table import Column, Table, facts
 
 _SECONDS = {
@@ -85,7 +85,7 @@ def header(result: BacktestResult) -> dict[str, str]:
     fill = str(config.get("simulation.fill", "next_bar"))
     cash = config.get("simulation.cash_rate")
     facts = {
-        "Out of sample": period,
+        "Out of sample" if has_forecasts(result) else "Period": period,
         "Bars": f"{len(dates):,}, {bars_per_year(result):,.0f} a year",
         "Data": f"{data['source']}, {len(data['assets'])} assets",
         "Strategy": label_of(result.strategy),

@@ -63,6 +63,11 @@ def main_model(result: BacktestResult, names: list[str] | None = None) -> str:
     return "gru" if "gru" in names or not names else names[0]
 
 
+def has_forecasts(result: BacktestResult) -> bool:
+    """Whether anything was forecast; not in a run with ``model.kind = none``."""
+    return not result.forecasts.empty or bool(result.metrics.get("forecasts"))
+
+
 def horizons_of(result: BacktestResult) -> list[int]:
     """Forecast horizons in bars, ascending."""
     stored = {int(h) for of in result.metrics.get("forecasts", {}).values() for h in of}

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fingru.config import make_config
+from fingru.experiment import run_backtest
+from fingru.market import load_prices
 from fingru.report.catalogue import write_value
 
 pytest.importorskip("streamlit")
@@ -212,3 +215,20 @@ def test_dashboard_never_loads_torch(runs_folder):
         subprocess.run([sys.executable, "-c", script], env=environment, timeout=300).returncode
         == 0
     )
+
+
+def test_a_run_without_a_model_shows_what_it_has(opened, tmp_path):
+    prices = load_prices("sample:simulated?assets=2&sessions=80")
+    values = {"model": {"kind": "none"}, "strategy": {"name": "equal_weight"},
+              "leak_check": {"in_backtest": False},
+              "store": {"runs": str(tmp_path / "runs")}}  # fmt: skip
+    run_id = run_backtest(prices, make_config(values)).directory.run_id
+    for tab in TABS:
+        app = opened("run", root=tmp_path / "runs", run=run_id, tab=tab)
+        assert "Period" in words(app)
+        if tab == "Forecast quality":
+            assert "no forecasts" in words(app)
+        if tab == "Summary":
+            assert "Log-score gain" not in metrics(app)
+    assert "This run has no forecasts." in words(opened("forecasts", root=tmp_path / "runs"))
+    assert len(opened(root=tmp_path / "runs").dataframe[0].value) == 1

@@ -1,0 +1,93 @@
+"""What the shell offers when Tab is pressed: ids, keys, names; quick, silent, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import typer
+
+Completion = tuple[str, str]
+"""What is offered, and a word about it."""
+
+
+def _quietly(
+    offer: Callable[[typer.Context, str], Iterable[Completion]],
+) -> Callable[[typer.Context, str], list[Completion]]:
+    """Offer what begins with the text so far, and nothing where something is wrong."""
+
+    # Without functools.wraps: Typer looks at the names of the parameters.
+    def offered(ctx: typer.Context, incomplete: str) -> list[Completion]:
+        try:
+            return [item for item in offer(ctx, incomplete) if item[0].startswith(incomplete)]
+        except Exception:  # noqa: BLE001 - a message would end up in the command line being typed
+            return []
+
+    offered.__doc__ = offer.__doc__
+    return offered
+
+
+@_quietly
+def run_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """Runs in ``--runs``, the newest first."""
+    root = Path(ctx.params.get("runs") or "data/runs")
+    found = (path.parent.name for path in root.glob("*/manifest.json"))
+    return [(name, "") for name in sorted(found, reverse=True)]
+
+
+@_quietly
+def model_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """Models in ``--models``, the newest first."""
+    root = Path(ctx.params.get("models") or "data/models")
+    found = (path.parent.name for path in root.glob("*/job.json"))
+    return [(name, "") for name in sorted(found, reverse=True)]
+
+
+@_quietly
+def assignments(_ctx: typer.Context, incomplete: str) -> Iterable[Completion]:
+    """Settings as ``key=``; after the equals sign the words that a key takes."""
+    from fingru.config.catalogue import all_settings
+
+    key, separator, _ = incomplete.partition("=")
+    if not separator:
+        return [(f"{name}=", setting.help) for name, setting in all_settings().items()]
+    schema = all_settings()[key].schema
+    parts = [schema, *schema.get("anyOf", [])]
+    words = [str(word) for part in parts for word in part.get("enum", [])]
+    words += ["true", "false"] if schema.get("type") == "boolean" else []
+    return [(f"{key}={word}", "") for word in words]
+
+
+@_quietly
+def keys_and_sections(_ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """Settings and sections."""
+    from fingru.config.catalogue import all_settings, sections
+
+    return [*sections().items(), *((key, s.help) for key, s in all_settings().items())]
+
+
+@_quietly
+def sources(_ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """Bundled samples; where none fits, the shell offers files."""
+    return [
+        ("sample:us_stocks", "20 US large caps, daily closes 1990 to 2022"),
+        ("sample:indices", "S&P 500 and Nasdaq, daily, 1999 to 2018"),
+        ("sample:simulated", "a simulated market with known mean and variance"),
+    ]
+
+
+@_quietly
+def strategies(_ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """Shipped strategies; where none fits, the shell offers files."""
+    from fingru.bundled import bundled_path
+
+    names = sorted(path.stem for path in bundled_path("strategies").glob("[!_]*.py"))
+    return [(name, "") for name in names]
+
+
+@_quietly
+def model_kinds(_ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
+    """What ``model.kind`` takes."""
+    from fingru.config.catalogue import all_settings
+
+    return [(kind, "") for kind in all_settings()["model.kind"].schema["enum"]]
