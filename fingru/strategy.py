@@ -191,6 +191,45 @@ def load_strategy(
     return wanted or _name_of(place), _build(found, reference, settings or {})
 
 
+@dataclass(frozen=True)
+class StrategyNote:
+    """One shipped strategy.
+
+    Parameters
+    ----------
+    name
+        As ``--strategy`` takes it.
+    meaning
+        One line.
+    needs_forecast
+        Whether it cannot decide without a model.
+    parameters
+        Defaults by name, as ``strategy.parameters`` takes them.
+    """
+
+    name: str
+    meaning: str
+    needs_forecast: bool
+    parameters: dict[str, Any]
+
+
+def list_strategies() -> list[StrategyNote]:
+    """Every shipped strategy with its parameters."""
+    notes = []
+    for name in available_strategies():
+        found = _find_class(_import_file(_shipped_file(name)), name, "")
+        parameters = inspect.signature(found).parameters.values()
+        notes.append(
+            StrategyNote(
+                name=name,
+                meaning=(inspect.getdoc(found) or "").partition("\n")[0],
+                needs_forecast=bool(getattr(found, "needs_forecast", False)),
+                parameters={p.name: p.default for p in parameters},
+            )
+        )
+    return notes
+
+
 def _name_of(place: str) -> str:
     path = Path(place)
     called_like_shipped = path.suffix == ".py" and path.stem in available_strategies()

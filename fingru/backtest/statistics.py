@@ -99,7 +99,9 @@ def paired_draws(
     for i, ((rows,), _) in enumerate(blocks.bootstrap(repetitions)):
         drawn = both[:, rows]
         means = drawn.mean(axis=1)
-        ratios = means / drawn.std(axis=1, ddof=1)
+        deviations = drawn.std(axis=1, ddof=1)
+        # Of a strategy that was in cash at first, a resample may hold nothing else.
+        ratios = np.divide(means, deviations, out=np.zeros(2), where=deviations > NO_VOLATILITY)
         sharpe[i] = (ratios[0] - ratios[1]) * np.sqrt(bars_per_year)
         mean[i] = (means[0] - means[1]) * bars_per_year
     return PairedDraws(sharpe, mean)

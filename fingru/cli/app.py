@@ -18,6 +18,8 @@ import typer
 from fingru import __version__
 from fingru.cli import (
     backtest,
+    choices,
+    config,
     dashboard,
     data,
     leakcheck,
@@ -37,10 +39,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_JUDGE, _LOOK, _LIVE = "Judge", "Look at what is stored", "Use live"
+_JUDGE, _LOOK, _LIVE, _CHOOSE = "Evaluate", "Inspect runs", "Production", "Settings and choices"
 app.command(rich_help_panel=_JUDGE)(backtest.backtest)
 app.command(rich_help_panel=_JUDGE)(tune.tune)
 app.command(rich_help_panel=_JUDGE)(leakcheck.leakcheck)
@@ -54,6 +55,9 @@ app.command(rich_help_panel=_LIVE)(live.train)
 app.command(rich_help_panel=_LIVE)(live.predict)
 app.command(rich_help_panel=_LIVE)(models.retrain)
 app.add_typer(models.app, name="models", rich_help_panel=_LIVE)
+app.add_typer(config.app, name="config", rich_help_panel=_CHOOSE)
+app.command(rich_help_panel=_CHOOSE)(choices.features)
+app.command(rich_help_panel=_CHOOSE)(choices.strategies)
 
 
 @app.callback()

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from fingru.config import Config
     from fingru.store.database import Database
 
-app = typer.Typer(
-    help="The registry of trained models: which one speaks, and why.", no_args_is_help=True
-)
+app = typer.Typer(help="Manage the model registry.", no_args_is_help=True)
+
+_BASELINE_NEEDS = "closes; uses the same refits as the model"
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")]
 
 
 def retrain(
-    once: Annotated[bool, typer.Option("--once", help="Retrain now and leave.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Retrain once and exit.")] = False,
     schedule: Annotated[
         str | None,
         typer.Option(
@@ -103,7 +103,7 @@ def _only_next(
     schedule, zone = when
     if once == (schedule is not None):
         raise ConfigError(
-            "fingru retrain was not told when", "give --once or --schedule CRON, one of them"
+            "fingru retrain needs a time", "give exactly one of --once and --schedule CRON"
         )
     if wanted is None:
         return False
@@ -151,6 +151,34 @@ def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: boo
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # libraries: warnings
     logging.getLogger("fingru").setLevel(logging.WARNING if quiet else logging.INFO)
     run_schedule(*when, ["--config", str(file), *(["--quiet"] * quiet)])
+
+
+@app.command()
+def kinds(json: opt.Json = False) -> None:
+    """Kinds of forecasters: the model, none, and the baselines it is measured against."""
+    from fingru.forecast.settings import BASELINES
+
+    rows = [
+        {"kind": kind, "role": role, "meaning": meaning, "needs": needs}
+        for kind, role, meaning, needs in (
+            (
+                "gru",
+                "model",
+                "multi-scale GRU with heads for mean, variance, tails and skew; an ensemble",
+                "500 sessions before the first refit (walk_forward.min_train_bars)",
+            ),
+            ("none", "model", "no forecast: the strategy decides from prices alone", "nothing"),
+            *((k, "baseline", m, _BASELINE_NEEDS) for k, m in BASELINES.items()),
+        )
+    ]
+    if json:
+        print_json({"kinds": rows})
+        return
+    table = plain_table("Kinds of forecasters", ("kind", "role", "meaning", "needs"))
+    for row in rows:
+        table.add_row(*row.values())
+    table.caption = "A model is chosen with --model KIND, baselines with baselines.names."
+    print_tables(table)
 
 
 @app.command("list")

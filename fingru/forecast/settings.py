@@ -6,7 +6,16 @@ from pydantic import Field, field_validator
 
 from fingru.settings import MOST_BARS, Settings
 
-BASELINE_NAMES = ("constant", "ewma", "har", "garch", "gjr_garch_t", "gjr_garch_t_rolling")
+BASELINES = {
+    "constant": "mean and variance of all returns known at the refit, Gaussian",
+    "ewma": "exponentially weighted variance (RiskMetrics), mean zero, Student-t",
+    "har": "heterogeneous autoregression of squared returns over a day, a week and a month",
+    "garch": "GARCH(1,1), Student-t, fitted to each asset by maximum likelihood",
+    "gjr_garch_t": "GJR-GARCH(1,1), losses raise the variance more than gains do, Student-t",
+    "gjr_garch_t_rolling": "the same, fitted to the latest baselines.rolling_bars bars",
+}
+"""Every baseline and what it is, simplest first."""
+BASELINE_NAMES = tuple(BASELINES)
 """Every baseline, simplest first."""
 
 

@@ -205,3 +205,11 @@ def test_forecast_none_hides_the_model_from_the_strategy(prices, config, strateg
 def test_forecast_none_is_refused_for_a_strategy_that_needs_one(prices, config):
     with pytest.raises(StrategyError, match=r"strategy\.forecast = none"):
         run_backtest(prices, with_values(config, {"strategy.forecast": "none"}), store=False)
+
+
+def test_months_in_cash_leave_every_number_defined(alone):
+    # Resampling a strategy that was in cash for 60 of 79 bars draws histories of cash alone;
+    # dividing by their volatility of 0 is an error in these tests.
+    differences = run_backtest(panel(80), alone("equal_weight"), store=False).metrics["evidence"]
+    of_idle = differences["differences"]["ewma_vol_target"]
+    assert all(value is not None for value in of_idle.values())

@@ -1,0 +1,95 @@
+"""``fingru features`` and ``fingru strategies``: what there is to choose from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fingru.cli import complete
+from fingru.cli import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fingru.features.listing import FeatureNote
+
+
+def features(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="Say which can be computed from these prices; what --data takes elsewhere.",
+            autocompletion=complete.sources,
+        ),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Also the columns of the ta package.")
+    ] = False,
+    json: opt.Json = False,
+) -> None:
+    """Feature columns: what they measure, what they need, and their warm-up.
+
+    `features.columns` takes these names, and functions of your own as FILE.py:FUNCTION.
+    """
+    from fingru.cli.output import print_json, print_tables
+    from fingru.features.listing import list_features
+    from fingru.market import load_prices
+
+    found = list_features(None if source is None else load_prices(source))
+    if json:
+        print_json({"source": source, "features": [vars(note) for note in found]})
+        return
+    shown = [note for note in found if all_ or not note.name.startswith("ta:")]
+    print_tables(_feature_table(shown, source))
+    if len(shown) < len(found):
+        print_tables(f"{len(found) - len(shown)} more of the ta package: --all shows them.")
+
+
+def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:
+    from fingru.cli.output import plain_table
+
+    checked = () if source is None else ("here",)
+    table = plain_table(
+        "Features" if source is None else f"Features from {source}",
+        ("feature", *checked, "needs", "meaning"),
+        ("warm-up",),
+    )
+    table.caption = (
+        "*: used by default. warm-up: bars of an asset before its first value at scale 1; "
+        "all columns together start after the longest one at every scale in use."
+    )
+    for note in notes:
+        here = {True: ("yes",), False: ("no",), None: ()}[note.available]
+        needs = ["close", *note.needs, *(["other assets"] if note.reads_market else [])]
+        name = note.name + ("*" if note.default else "")
+        table.add_row(name, *here, ", ".join(needs), note.meaning, f"{note.warmup_bars}")
+    return table
+
+
+def strategies(json: opt.Json = False) -> None:
+    """Shipped strategies: what they do, and their parameters with defaults.
+
+    A parameter is set with `--set strategy.parameters.NAME=VALUE`; your own strategy is given
+    as `--strategy FILE.py`.
+    """
+    from fingru.cli.output import print_json, print_tables
+    from fingru.strategy import list_strategies
+
+    found = list_strategies()
+    if json:
+        print_json({"strategies": [vars(note) for note in found]})
+        return
+    print_tables(_strategy_table([vars(note) for note in found]))
+
+
+def _strategy_table(notes: list[dict[str, Any]]) -> Table:
+    from fingru.cli.output import plain_table
+
+    table = plain_table("Strategies", ("strategy", "needs a forecast", "meaning", "parameters"))
+    for note in notes:
+        given = (f"{k}={'unset' if v is None else v}" for k, v in note["parameters"].items())
+        needs = "yes" if note["needs_forecast"] else "no"
+        table.add_row(note["name"], needs, note["meaning"], ", ".join(given) or "none")
+    return table
