@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fingru.errors import DataError
 from fingru.market.finding import Finding, Severity, first_few, note
@@ -17,7 +18,8 @@ from fingru.market.table import IntArray, RawTable
 
 _ENOUGH = 10
 _WEST, _EAST = -12, 14  # hours from UTC that zones reach
-_DAILY = pd.Timedelta(days=2)
+_DAILY = 2  # days between daily bars, at most half of them more
+_HOUR = 3_600_000_000  # microseconds
 _SETTING = (
     "name the exchange's zone, as in --set data.timezone=Asia/Riyadh (data check: --timezone)"
 )
@@ -58,13 +60,13 @@ def exchange_dates(
         return named, [note("dates", f"{table.origin}: bars dated by the calendar of {timezone}")]
     if not timed:
         return dates, list(_doubtful_weekdays(table, dates))
-    moved, symbols = dates.to_numpy(copy=True), []
+    moved, symbols = local.as_unit("us").asi8.copy(), []
     for symbol, rows in _rows_of_symbols(table):
-        hours = _hours_off(table, local[rows], rows)
+        hours = _hours_off(table, moved[rows], rows)
         if hours:
-            moved[rows] = (local[rows] + pd.Timedelta(hours=hours)).normalize()
+            moved[rows] += hours * _HOUR
             symbols.append(symbol)
-    found = pd.DatetimeIndex(moved)
+    found = pd.DatetimeIndex(moved.view("M8[us]")).normalize()
     if not symbols:
         return dates, list(_doubtful_weekdays(table, dates)) if (local == dates).all() else []
     row = int(np.flatnonzero(found != dates)[0])
@@ -88,29 +90,35 @@ def _rows_of_symbols(table: RawTable) -> Iterator[tuple[str, IntArray]]:
         yield table.symbols[code], order[starts[code] : starts[code + 1]]
 
 
-def _hours_off(table: RawTable, local: pd.DatetimeIndex, rows: IntArray) -> int:
+def _hours_off(table: RawTable, local: NDArray[np.int64], rows: IntArray) -> int:
     """Hours to add so that the bars of a symbol fall on weekdays; 0 to leave them."""
-    if len(local) < _ENOUGH or np.median(np.diff(np.unique(local))) > _DAILY.to_timedelta64():
+    now = local // (24 * _HOUR)
+    if len(local) < _ENOUGH or np.median(np.diff(np.unique(now))) > _DAILY:
         return 0
-    if (np.bincount(local.day_of_week, minlength=7) > 0.05 * len(local)).all():
+    if (np.bincount(_weekday(now), minlength=7) > 0.05 * len(now)).all():
         return 0  # a market that never closes
     offset = table.stamps.offset
     ahead = 0 if offset is None else round(offset[rows[0]] / pd.Timedelta(hours=1))
     shifts = sorted(range(_WEST - ahead, _EAST - ahead + 1), key=abs)
-    dated = [(local + pd.Timedelta(hours=h)).normalize() for h in shifts]
-    on_weekends = np.array([int(np.count_nonzero(d.day_of_week >= 5)) for d in dated])
-    fewest, now = int(on_weekends.min()), int(on_weekends[shifts.index(0)])
-    if fewest == now or fewest > 0.8 * now:
+    dated = [(local + h * _HOUR) // (24 * _HOUR) for h in shifts]
+    on_weekends = np.array([int(np.count_nonzero(_weekday(d) >= 5)) for d in dated])
+    fewest, at_present = int(on_weekends.min()), int(on_weekends[0])
+    if fewest == at_present or fewest > 0.8 * at_present:
         return 0
-    best = [k for k in range(len(shifts)) if on_weekends[k] == fewest]
-    if fewest > 0.2 * now or any(not dated[k].equals(dated[best[0]]) for k in best):
-        row = int(np.flatnonzero(local.day_of_week >= 5)[0])
+    best = np.flatnonzero(on_weekends == fewest)
+    if fewest > 0.2 * at_present or any((dated[k] != dated[best[0]]).any() for k in best):
+        row = int(rows[np.flatnonzero(_weekday(now) >= 5)[0]])
         raise DataError(
-            f"{table.origin} {table.row_name(int(rows[row]))}: the daily bar of {local[row]} is "
+            f"{table.origin} {table.row_name(row)}: the daily bar of {table.stamps.local[row]} is "
             "on a week-end, and which day its exchange means is not clear",
             _SETTING,
         )
-    return shifts[best[0]]
+    return shifts[int(best[0])]
+
+
+def _weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Day of the week, Monday 0, of days since Thursday 1970-01-01."""
+    return (days + 3) % 7
 
 
 def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[Finding]:

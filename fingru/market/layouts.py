@@ -118,7 +118,7 @@ def find_layout(
 
 def _lone_value(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
     """Take the one column of values as the close where no other can be: DATE, VALUE; ds, y."""
-    found = [i for i in meanings if key_of(names[i]) in {"value", "y"}]
+    found = [i for i in meanings if key_of(names[i]) == "value" or names[i].strip() == "y"]
     others = [i for i, m in meanings.items() if m.kind in {"field", "unknown"} and i not in found]
     return {found[0]: Meaning("field", "close")} if len(found) == 1 and not others else {}
 
