@@ -181,17 +181,16 @@ def _related(database: Database, judged: Judged) -> tuple[list[LedgerEntry], int
 
 def _deflation(entries: Sequence[LedgerEntry], on_other_days: int = 0) -> Deflation:
     latest = latest_entries(entries)
-    common = _correlations(latest)
-    found = Deflation(
-        len(latest), len(entries), effective_trials(common), None, None, on_other_days
-    )
+    maximum = expected_maximum(_correlations(latest))
+    independent = effective_trials(len(latest), maximum)
+    found = Deflation(len(latest), len(entries), independent, None, None, on_other_days)
     if len(latest) < 2:
         return found
     defined = [e.trial.sharpe_per_period for e in latest]
     sharpes = [sharpe for sharpe in defined if sharpe is not None]
     observed = float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else None
     luck = float(np.mean([1.0 / max(_worth(e), 1.0) for e in latest]))
-    floor = luck * (expected_maximum(common) / expected_maximum_sharpe(len(latest))) ** 2
+    floor = luck * (maximum / expected_maximum_sharpe(len(latest))) ** 2
     variance = max(observed or 0.0, floor)
     return replace(found, observed_variance=observed, sharpe_variance=variance)
 

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 FloatArray = NDArray[np.float64]
 
 _NUMBERS = 1 << 22
-_DRAWS = (4_096, 65_536)
+_DRAWS = (4_096, 16_384)
 _GRID = np.linspace(-9.0, 9.0, 2001)
 
 
@@ -18,7 +18,7 @@ def expected_maximum(correlation: FloatArray) -> float:
     """Expected largest of N standard normal draws with these correlations.
 
     ``E[(max(Z) - min(Z)) / 2]``, which is ``E[max(Z)]`` because -Z is distributed as Z, over
-    65,536 draws of a fixed seed (fewer of more than 64 trials, never below 4,096): exactly 0 for
+    16,384 draws of a fixed seed (fewer of more than 256 trials, never below 4,096): exactly 0 for
     copies of one trial, within 1 % for others.
 
     Parameters
@@ -47,33 +47,31 @@ def expected_maximum(correlation: FloatArray) -> float:
     return half_range if half_range > 1e-9 else 0.0
 
 
-def effective_trials(correlation: FloatArray) -> float:
+def effective_trials(trials: int, maximum: float) -> float:
     """Number of independent trials whose best is expected to be as lucky, between 1 and N.
 
-    K with ``E[max of K independent standard normal draws] = expected_maximum(correlation)``: 1 for
-    copies, the number of groups where trials of a group are alike, N for trials that have nothing
-    in common. Two trials correlated by .99 are worth 1.06, by .999999 1.0006. Numbers made of
-    eigenvalues alone count such a pair as 2 (Li and Ji, 2005), or lose what differs among many
-    copies (Galwey, 2009: 51 copies and 2 others are worth 1.6).
+    K with ``E[max of K independent standard normal draws] = maximum``: 1 for copies, the number
+    of groups where trials of a group are alike, N for trials that have nothing in common. Two
+    trials correlated by .99 are worth 1.06, by .999999 1.0006. Numbers made of eigenvalues alone
+    count such a pair as 2 (Li and Ji, 2005), or lose what differs among many copies (Galwey,
+    2009: 51 copies and 2 others are worth 1.6).
 
     Parameters
     ----------
-    correlation
-        As in ``expected_maximum``.
+    trials
+        N, the number of them.
+    maximum
+        Their ``expected_maximum``.
 
     References
     ----------
     Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", appendix A.3: the number of
     independent trials stands for the expected maximum of the correlated ones.
     """
-    trials = float(len(correlation))
-    if trials < 2.0:
-        return trials
-    wanted = expected_maximum(correlation)
-    if wanted >= _maximum_of_independent(trials):
-        return trials
-    gap = lambda k: _maximum_of_independent(k) - wanted  # noqa: E731 - of one line
-    return float(brentq(gap, 1.0, trials)) if wanted > 0.0 else 1.0
+    if trials < 2 or maximum >= _maximum_of_independent(trials):
+        return float(trials)
+    gap = lambda k: _maximum_of_independent(k) - maximum  # noqa: E731 - of one line
+    return float(brentq(gap, 1.0, float(trials))) if maximum > 0.0 else 1.0
 
 
 def _maximum_of_independent(trials: float) -> float:
