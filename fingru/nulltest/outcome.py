@@ -84,7 +84,8 @@ def outcome(
 
 
 def _judged(real: float | None, others: Sequence[float | None]) -> dict[str, Any]:
-    draws = [s for s in others if s is not None]
+    draws = [s for s in others if s is not None and np.isfinite(s)]
+    real = real if real is not None and np.isfinite(real) else None
     if real is None or len(draws) < len(others):  # a mean that never changes has no correlation
         return {"value": real, "p_value": None, "surrogates": None, "draws": draws}
     low, middle, high = (float(q) for q in np.percentile(draws, [5, 50, 95]))

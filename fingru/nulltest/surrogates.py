@@ -23,6 +23,7 @@ from dataclasses import replace
 import numpy as np
 
 from fingru.config import NullTestSettings
+from fingru.errors import DataError
 from fingru.forecast.baselines.garch_fit import (
     GarchKind,
     GarchParameters,
@@ -82,10 +83,35 @@ def _reshuffled(prices: Prices, fits: list[GarchParameters], rng: np.random.Gene
         errors = percent[:, a] - fit.mean
         deviation = np.sqrt(residual_variance(fit, errors)[:-1])
         deviation = deviation * np.sqrt(np.mean((errors / deviation) ** 2))  # keep the level
-        variance = _variance_of(fit, (errors / deviation)[rows], errors.var())
-        factors[:, a] = np.sqrt(variance) / deviation[rows]
+        shocks = errors / deviation
+        lasting = _stable(fit, shocks, errors.var())
+        factors[:, a] = np.sqrt(_variance_of(lasting, shocks[rows], errors.var()))
+        factors[:, a] /= deviation[rows]
     drift = np.array([fit.mean for fit in fits]) / 100.0
-    return rearranged(prices, rows + 1, factors, drift)
+    made = rearranged(prices, rows + 1, factors, drift)
+    broken = ~np.isfinite(made.close).all(axis=0)
+    if broken.any():
+        raise DataError(
+            f"{prices.source}: the residuals of {prices.assets[int(broken.argmax())]} make no "
+            "market, because their variance grows without bound",
+            "use --set null_test.kind=sign_flip or blocks, or leave that asset out",
+        )
+    return made
+
+
+def _stable(fit: GarchParameters, shocks: FloatArray, level: float) -> GarchParameters:
+    """The model with a variance that keeps its level under these very shocks.
+
+    They need not be half negative: what of a variance is left a bar later, on average, is
+    ``mean((alpha + gamma (z < 0)) z**2) + beta``, and at most ``_LASTING``.
+    """
+    left = float(np.mean((fit.alpha + fit.gamma * (shocks < 0.0)) * shocks**2)) + fit.beta
+    return fit if left <= _LASTING else _shrunk(fit, _LASTING / left, (1.0 - _LASTING) * level)
+
+
+def _shrunk(fit: GarchParameters, shrink: float, omega: float) -> GarchParameters:
+    alpha, gamma, beta = fit.alpha * shrink, fit.gamma * shrink, fit.beta * shrink
+    return replace(fit, alpha=alpha, gamma=gamma, beta=beta, omega=omega)
 
 
 def _variance_of(fit: GarchParameters, shocks: FloatArray, level: float) -> FloatArray:
@@ -105,11 +131,13 @@ def _fitted(percent: FloatArray) -> GarchParameters:
     fit = fit_garch(percent, GarchKind(leverage=True))
     if fit is None:  # such as prices that hardly move: no clusters to keep
         return GarchParameters(mean, level, 0.0, 0.0, 0.0, np.inf)
-    shrink = min(1.0, _LASTING / fit.persistence)
+    # The optimiser may end a little outside its bounds, where a shock lowers the variance.
+    alpha = max(fit.alpha, 0.0)
     fit = replace(
-        fit, mean=mean, alpha=fit.alpha * shrink, gamma=fit.gamma * shrink, beta=fit.beta * shrink
+        fit, mean=mean, alpha=alpha, gamma=max(fit.gamma, -alpha), beta=max(fit.beta, 0.0)
     )
-    return replace(fit, omega=(1.0 - fit.persistence) * level)
+    shrink = min(1.0, _LASTING / max(fit.persistence, 1e-12))
+    return _shrunk(fit, shrink, (1.0 - fit.persistence * shrink) * level)
 
 
 def _drift(prices: Prices) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fingru.forecast.forecaster import Fold
-from fingru.nulltest.outcome import outcome, p_value, render
+from fingru.nulltest.outcome import _judged, outcome, p_value, render
 from fingru.store.strict_json import to_json_bytes
 
 
@@ -62,3 +62,12 @@ def test_the_sentence_counts_the_surrogates_that_do_as_well(judged):
     assert sentence.startswith("11 of 20 markets")
     assert sentence.endswith("p = 0.571")
     assert rows[0][0] == "Sharpe ratio"
+
+
+@pytest.mark.parametrize(("real", "others"), [(1.0, [0.5, np.nan]), (np.nan, [0.5, 0.7])])
+def test_no_p_value_comes_from_what_is_not_a_number(real, others):
+    found = _judged(real, others)
+    assert found["p_value"] is None
+    assert found["surrogates"] is None
+    assert found["value"] == (real if np.isfinite(real) else None)
+    assert np.isfinite(found["draws"]).all()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fingru.config import NullTestSettings
+from fingru.errors import DataError
+from fingru.forecast.baselines.garch_fit import GarchParameters
 from fingru.market.simulated import SimulationSettings, simulate_market
+from fingru.nulltest import surrogates
 from fingru.nulltest.surrogates import surrogate_maker
 
 KINDS = ("residuals", "sign_flip", "blocks")
@@ -105,3 +110,45 @@ def test_prices_that_hardly_move_have_surrogates_too(panel):
     assert np.isfinite(made.close).all()
     assert (made.close > 0).all()
     assert 0.5 < made.close[:, 1].min() / 10.0 < 2.0
+
+
+def test_shocks_that_are_mostly_negative_keep_the_level_of_the_variance():
+    """Left of a variance a bar later: 0.05 + 0.9 * 0.9 + 0.2 = 1.06 here, 0.7 by the formula."""
+    rng = np.random.default_rng(0)
+    shocks = np.where(rng.random(4000) < 0.9, -1.0, 1.0)
+    fit = GarchParameters(0.0, 0.3, 0.05, 0.9, 0.2, 6.0)
+    assert fit.persistence == pytest.approx(0.7)
+    assert surrogates._variance_of(fit, shocks, 1.0).max() > 1e9
+    lasting = surrogates._stable(fit, shocks, 1.0)
+    variance = surrogates._variance_of(lasting, rng.permutation(shocks), 1.0)
+    assert 0.1 < variance.mean() < 5.0
+    assert 0.0 < variance.min() < variance.max() < 100.0
+    assert surrogates._stable(replace(fit, gamma=0.1), shocks, 1.0).gamma == 0.1
+
+
+@pytest.mark.parametrize("outside", [{"gamma": -0.3}, {"alpha": -0.01}, {"beta": -0.02}])
+def test_a_fit_outside_its_bounds_gives_a_positive_variance(market, monkeypatch, outside):
+    """alpha + gamma = -0.25 let a fall of 3 standard deviations lower the variance below 0."""
+    fit = replace(GarchParameters(0.0, 0.1, 0.05, 0.02, 0.9, 6.0), **outside)
+    monkeypatch.setattr(surrogates, "fit_garch", lambda *_: fit)
+    draw = surrogate_maker(market, NullTestSettings(kind="residuals"))
+    for seed in range(3):
+        assert np.isfinite(draw(np.random.default_rng(seed)).close).all()
+
+
+def test_a_surrogate_that_is_no_market_is_refused_by_the_name_of_its_asset(market, monkeypatch):
+    draw = surrogate_maker(market, NullTestSettings(kind="residuals"))
+    variance = surrogates._variance_of
+
+    def broken(fit, shocks, level):
+        found = variance(fit, shocks, level)
+        return -found if level == market_level else found
+
+    percent = 100 * market.log_returns[1:, 1]
+    market_level = (percent - percent.mean()).var()
+    monkeypatch.setattr(surrogates, "_variance_of", broken)
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(DataError, match=f"residuals of {market.assets[1]} make no market"),
+    ):
+        draw(np.random.default_rng(0))
