@@ -248,7 +248,9 @@ def common_bars(
     if present.all():
         return returns, ~present, np.ones(len(returns))
     closed = _closed(present)
-    share = closed.mean(axis=1) if sizes is None else closed @ sizes / max(sizes.sum(), 1e-300)
+    if sizes is None:
+        sizes = np.where(present.any(axis=0), 1.0, 0.0)
+    share = closed @ sizes / max(float(sizes.sum()), 1e-300)
     ends = share <= _CLOSED_SHARE
     ends[-1:] = True
     if ends.all() or np.count_nonzero(ends) < fewest_rows:

@@ -90,7 +90,7 @@ class RiskAware:
             return None
         wanted = np.where(known, self.kelly * edge / variance, held)
         wanted = with_fixed_holdings(view, wanted, known, self.max_leverage)
-        cap = max(self.max_weight, 2.0 / len(wanted))
+        cap = max(self.max_weight, 2.0 / max(view.listed.sum(), 1))
         wanted = np.where(known, np.clip(wanted, -cap, cap), wanted)
         risk = Risk.of(variance * view.bars_per_session, self._correlation.of(view.log_returns))
         share = self._allowed_share(view, wanted, risk)

@@ -14,6 +14,7 @@ import pandas as pd
 from fingru.backtest.settings import WalkForwardSettings
 from fingru.errors import ConfigError
 from fingru.forecast.forecaster import Fold
+from fingru.market.sessions import session_name
 
 __all__ = ["WalkForwardSettings", "folds_between", "make_folds", "single_range"]
 
@@ -167,8 +168,8 @@ def _check_first_origin(
     if origin > len(index) - 2:
         raise ConfigError(
             f"first refit {first.date()} leaves nothing to forecast: "
-            f"the last session is {index[-1].date()}",
-            f"set first_refit between {earliest.date()} and {index[-1].date()}",
+            f"the last session is {session_name(index[-1])}",
+            f"set first_refit between {earliest.date()} and {session_name(index[-1])}",
         )
 
 

@@ -168,7 +168,10 @@ class SimulationSettings(Settings):
         default=None,
         gt=-1.0,
         le=10.0,
-        description="Interest per year paid on borrowed cash; unset: cash_rate.",
+        description=(
+            "Interest per year paid on borrowed cash; unset: cash_rate. Target weights are of the "
+            "equity before costs: fully invested, the costs of the trades are borrowed."
+        ),
     )
     max_leverage: float = Field(
         default=3.0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
+from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +62,7 @@ def train(
     else:
         typer.echo(str(model.path))
         if not quiet:
-            say(f"model {model.model_id} has learnt up to {model.origin.date()}")
+            say(f"model {model.model_id} has learnt up to {session_name(model.origin)}")
 
 
 def predict(
@@ -161,7 +162,7 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
 def _table(trained: TrainedModel, prediction: Prediction) -> Table:
     from fingru.cli.output import plain_table
 
-    title = f"From the close of {prediction.origin.date()}, model {trained.model_id}"
+    title = f"From the close of {session_name(prediction.origin)}, model {trained.model_id}"
     numbers = ("bars ahead", "close", "mean", "volatility / year", "from", "to", "weight")
     table = plain_table(title, ("asset",), numbers)
     table.caption = "from, to: 95 % range of the price; weight: of equity"

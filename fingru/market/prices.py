@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fingru.errors import DataError
 from fingru.market.doubts import doubts_about
 from fingru.market.finding import Finding, Severity
+from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -167,7 +168,7 @@ class Prices:
         if not keep.any():
             raise DataError(
                 f"{self.source} has no session in the chosen range",
-                f"it covers {self.index[0].date()} to {self.index[-1].date()}",
+                f"it covers {session_name(self.index[0])} to {session_name(self.index[-1])}",
             )
         return self._take(keep, slice(None))
 

@@ -130,7 +130,8 @@ def session_name(stamp: pd.Timestamp) -> str:
     >>> session_name(pd.Timestamp("2024-01-02")), session_name(pd.Timestamp("2024-01-02 15:30Z"))
     ('2024-01-02', '2024-01-02T15:30:00+00:00')
     """
-    return str(stamp.date()) if stamp.tz is None else stamp.isoformat()
+    daily = stamp.tz is None and stamp == stamp.normalize()
+    return str(stamp.date()) if daily else stamp.isoformat()
 
 
 def _median_spacing(table: RawTable) -> pd.Timedelta | None:

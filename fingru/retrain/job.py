@@ -29,6 +29,7 @@ from fingru.live import (
     train_model,
 )
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 from fingru.retrain.gate import GateDecision, judge
 from fingru.store.database import Database, open_database
 from fingru.store.files import lock_file
@@ -115,7 +116,7 @@ def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) ->
     if (unseen := last - origin) >= config.retrain.minimum_bars:
         return origin, ""
     return origin, (
-        f"{unseen} sessions since the champion's origin {current.origin.date()} are fewer "
+        f"{unseen} sessions since the champion's origin {session_name(current.origin)} are fewer "
         f"than the {config.retrain.minimum_bars} that the gate needs"
     )
 

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingru.backtest.simulator import simulate
+from fingru.backtest.simulator import simulate, simulate_weights
 from fingru.backtest.views import ViewFactory, forecast_view
 from fingru.errors import StrategyError
 from fingru.forecast.forecast import Forecast
+from fingru.forecast.scores import log_score
 
 
 def weights_after(prices, scripted, answer):
@@ -134,3 +135,23 @@ def test_forecast_view_is_a_copy_of_one_origin_or_none():
     assert np.array_equal(view.variance, variance[2])
     assert view.mean.base is None
     assert (view.df, view.epistemic_variance) == (None, None)
+
+
+def test_messages_about_intraday_bars_name_the_bar(toy, scripted):
+    hours = pd.date_range("2024-01-01 14:30", periods=4, freq="h", tz="UTC")
+    prices = toy([100, 100, 50, 50], index=hours)
+    with pytest.raises(StrategyError, match=r"on 2024-01-01T14:30:00\+00:00"):
+        simulate(prices, scripted([np.nan]), name="s")
+    with pytest.raises(StrategyError, match=r"on 2024-01-01T15:30:00\+00:00"):
+        simulate_weights(prices, np.array([[0.0], [9.0], [0.0], [0.0]]))
+    run = simulate(prices, scripted([3.0]), name="s")
+    assert run.notes == ("s lost all its equity on 2024-01-01T16:30:00+00:00 and stays at zero",)
+
+
+def test_a_strategy_that_misuses_a_score_is_named_with_its_session(toy):
+    class Wrong:
+        def target_weights(self, _view):
+            return log_score(0.0, 0.0, -1.0)
+
+    with pytest.raises(StrategyError, match="strategy s failed on 2024-01-01 with DataError"):
+        simulate(toy([100, 100]), Wrong(), name="s")

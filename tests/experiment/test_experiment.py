@@ -11,6 +11,8 @@ import pytest
 from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, StrategyError
 from fingru.experiment import run_backtest
+from fingru.forecast.forecast import distributions
+from fingru.forecast.scores import crps, interval, log_score, pit
 from fingru.job import BENCHMARKS
 from fingru.store.listing import list_runs
 from fingru.store.verify import verify_run
@@ -154,3 +156,18 @@ def test_a_run_that_fails_midway_is_marked_with_its_reason(prices, config, tmp_p
     assert resumed.manifest["status"] == "done"
     assert not resumed.manifest["error"]
     assert resumed.manifest["timing"]["bar_steps"] == 0  # nothing was trained again
+
+
+def test_every_forecast_of_a_run_is_a_distribution(pair):
+    """Scores of all models' rows are finite, ranks within 0 and 1, intervals in order."""
+    table = pair[0].forecasts
+    for model, rows in table.groupby("model"):
+        parts = distributions(rows)
+        outcome = rows["realized"].to_numpy()
+        assert np.isfinite(log_score(outcome, **parts)).all(), model
+        assert (crps(outcome, **parts) >= 0).all(), model
+        below = pit(outcome, **parts)
+        assert ((below >= 0) & (below <= 1)).all(), model
+        low, high = interval(parts["mean"], parts["variance"], parts["df"], skew=parts["skew"])
+        assert (low < high).all(), model
+    assert set(table["model"]) >= {"gru", "ewma", "gjr_garch_t"}

@@ -306,3 +306,20 @@ def test_a_young_asset_and_one_that_is_not_in_the_prices_are_told(prices, traine
     assert list(said.table["asset"]) == ["SIM2", "SIM2"]
     never = changed(prices, 0, prices.n_sessions)
     assert predict(trained, never).missing == {"SIM1": "it has no bar at all"}
+
+
+def test_volatility_of_a_year_counts_the_bars_of_each_asset(prices, config, now):
+    """Beside an asset that trades every day, one that rests on week-ends has 261 bars a year."""
+    index = pd.date_range("2000-01-03", periods=prices.n_sessions, freq="D")
+    closed = np.zeros(prices.close.shape, dtype=bool)
+    closed[index.day_of_week >= 5, 1] = True
+    fields = {n: getattr(prices, n) for n in ("open", "high", "low", "close", "volume")}
+    mixed = replace(
+        prices, index=index, bars_per_year=365.0, bars_per_year_observed=True,
+        **{n: np.where(closed, np.nan, v) for n, v in fields.items()},
+    )  # fmt: skip
+    last = max(np.flatnonzero(index.day_of_week == 2))
+    model = train_model(mixed.until(450), with_values(config, {"horizons": [1]}), now)
+    table = predict(model, mixed.until(last)).table.set_index("asset")
+    own = table["annual_volatility"] ** 2 / table["variance"]
+    assert own.to_dict() == pytest.approx({"SIM1": 365.0, "SIM2": 261.0}, rel=1e-12)
