@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fingru.cli.options import prices_of
+from fingru.config import make_config
 from fingru.errors import DataError
 from fingru.market import check_source, load_prices
 
@@ -175,3 +177,9 @@ def test_unknown_zone_is_refused(tmp_path, zone):
     path = write(tmp_path, instants(DAYS, "UTC", "0h"))
     with pytest.raises(DataError, match="there is no time zone"):
         load_prices(path, timezone=zone)
+
+
+def test_the_setting_reaches_the_prices_of_a_job(tmp_path):
+    path = write(tmp_path, instants(SUNDAY_TO_THURSDAY, "Asia/Riyadh", "0h"))
+    config = make_config({"data": {"source": path, "timezone": "Asia/Riyadh"}})
+    assert list(prices_of(config, quiet=True).index) == list(SUNDAY_TO_THURSDAY)

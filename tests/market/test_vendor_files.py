@@ -120,6 +120,12 @@ def test_two_header_lines_with_symbols_that_are_numbers(tmp_path):
     assert prices.close.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("first", [",12", ",1.5", "yesterday,12", "foo,bar", "Total,-", ",-"])
+def test_a_bad_first_row_is_no_second_header(tmp_path, first):
+    with pytest.raises(DataError, match="line 2, column"):
+        load(tmp_path, f"Date,Close\n{first}\n2024-01-30,1\n2024-01-31,3\n")
+
+
 def test_header_of_fields_above_data_is_one_line(tmp_path):
     prices = load(tmp_path, ",Close,Volume\n2024-01-30,1,\n2024-01-31,3,4\n")
     assert prices.close[:, 0].tolist() == [1, 3]

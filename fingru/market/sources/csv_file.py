@@ -29,6 +29,7 @@ from fingru.market.sources.numbers import (
 from fingru.market.table import FloatArray, IntArray, RawTable
 
 _DELIMITERS = ",;\t|"
+_CORNERS = {"", "ticker", "tickers", "symbol", "symbols", "price", "attributes", "field", "fields"}
 _STAMP = re.compile(r"\d{4}([-./]\d{1,2}[-./]|\d{4})\d{0,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\d{9,}")
 
 
@@ -100,7 +101,7 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
             f"{origin} has no header: its first line is {','.join(names)[:60]!r}",
             "begin the file with the column names, such as Date,Close",
         )
-    if len(rows) > 1 and _is_second_header(names, rows[1]):
+    if len(rows) > 1 and _is_second_header(rows):
         above = [names[0], *_filled(names[1:])]
         layout = find_layout_of_pairs(
             list(zip(above[1:], _filled(rows[1][1:]), strict=True)), origin
@@ -109,25 +110,29 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
     return find_layout(names, origin, symbol, rows[1] if len(rows) > 1 else ()), 1
 
 
-def _is_second_header(names: Sequence[str], row: Sequence[str]) -> bool:
+def _is_second_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the second line holds names too: one line of fields and one of symbols.
 
-    Symbols may be numbers (0700), so a line of fields with repeats needs another line of names as
-    well, unless a date begins it.
+    Symbols may be whole numbers (0700) where fields repeat, or where an empty third line follows.
     """
-    if len(row) != len(names) or len(names) < 2 or _STAMP.match(row[0].strip()):
+    names, row = rows[0], rows[1]
+    corner = row[0].strip() if row else "x"
+    if len(row) != len(names) or len(names) < 2 or not _is_corner(corner):
         return False
-    lines = [
-        [meaning_of(n).kind in {"field", "other"} for n in r[1:] if n.strip()]
-        for r in (names, row)
-    ]
-    fields = [bool(line) and all(line) for line in lines]
+    fields = [_all_fields(line[1:]) for line in (names, row)]
     if fields[0] == fields[1]:
         return False
     symbols = [n.strip() for n in (row if fields[0] else names)[1:] if n.strip()]
-    numeric = all(to_number(n, grouped=True, volume=True) is not None for n in symbols)
+    numbers = [n for n in symbols if to_number(n, grouped=True, volume=True) is not None]
     repeats = len({n.strip().lower() for n in names[1:]}) < len(names) - 1
-    return bool(symbols) and (not numeric or repeats or not row[0].strip())
+    empty = len(rows) > 2 and not any(rows[2][1:])
+    sure = all(n.isdecimal() for n in numbers) and (repeats or empty)
+    return bool(symbols) and (len(numbers) < len(symbols) or sure)
+
+
+def _is_corner(cell: str) -> bool:
+    """Whether a cell can begin a line of names: nothing, or the name of dates, symbols, fields."""
+    return cell.lower() in _CORNERS or date_rank(cell) is not None
 
 
 def _all_fields(names: Sequence[str]) -> bool:
