@@ -86,7 +86,9 @@ def strategy_metrics(  # noqa: PLR0913 - by name
         "turnover_per_year": _mean(turnover) * bars_per_year,
         "cost_per_year": _mean(equity_block["cost"].to_numpy(dtype=np.float64)) * bars_per_year,
         "hit_rate": metrics.hit_rate(net),
-        "break_even_cost_bps": metrics.break_even_cost_bps(gross, turnover, cash),
+        "break_even_cost_bps": np.nan
+        if metrics.lost_everything(net)
+        else metrics.break_even_cost_bps(gross, turnover, cash),
         "psr": probability_above(net, cash, 0.0),
         "dsr": np.nan if threshold is None else probability_above(net, cash, threshold),
     }

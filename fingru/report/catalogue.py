@@ -159,7 +159,8 @@ TERMS: dict[str, Term] = {
         "Break-even cost", "bps",
         "Cost of a trade, in basis points of its value, at which the strategy would earn no more "
         "than cash; negative where it earns less before costs.",
-        "nothing was traded", "mean(return before costs - c) / mean(traded value / equity) * 1e4",
+        f"nothing was traded, or {_RUIN}",
+        "mean(return before costs - c) / mean(traded value / equity) * 1e4",
     ),
     "psr": Term(
         "PSR", "probability",

@@ -75,6 +75,7 @@ def test_strategy_metrics_deflates_by_trials_only(block):
 RATIOS = {
     "sharpe", "sharpe_ci95", "sortino", "calmar", "psr", "dsr", "omega", "profit_factor",
     "tail_ratio", "information_ratio", "up_capture", "down_capture",
+    "break_even_cost_bps",
 }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def test_no_ratio_is_told_after_ruin(cash_rate):
     rng = np.random.default_rng(0)
     net = np.concatenate([rng.normal(0.05, 0.2, 400).clip(-0.9), [-1.0], np.zeros(300)])
     assert net.mean() > 0
-    columns = {name: np.zeros(net.size) for name in ("turnover", "cost")}
+    columns = {"turnover": np.ones(net.size), "cost": np.zeros(net.size)}
     dates = pd.bdate_range("2020-01-01", periods=net.size)
     frame = pd.DataFrame({"date": dates, "net_return": net, "gross_return": net, **columns})
     market = rng.normal(0.0, 0.01, net.size)
