@@ -21,6 +21,7 @@ from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import REFERENCE, strategy_metrics
 from fingru.config import Config
 from fingru.errors import FingruError, LeakFoundError
+from fingru.forecast.compiling import Compiling, compiling
 from fingru.forecast.evaluation import common_rows, score_forecasts
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress, silent
@@ -102,22 +103,27 @@ class Run:
 
 @dataclass
 class _Clock:
-    """Adds up the seconds spent in each stage, and since it was made."""
+    """Adds up the seconds spent in each stage, and since it was made.
 
+    Compiling kernels, which only a first run does, is a stage of its own and part of no other.
+    """
+
+    compiling: Compiling
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
 
     @property
     def timing(self) -> dict[str, float]:
         """Seconds by stage, ``total_s`` last."""
-        return {**self.stages, "total_s": perf_counter() - self.started}
+        compiled = {"compile_s": self.compiling.seconds}
+        return {**self.stages, **compiled, "total_s": perf_counter() - self.started}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count what is done inside as a stage."""
-        started = perf_counter()
+        started, compiled = perf_counter(), self.compiling.seconds
         yield
-        self.stages[name] = perf_counter() - started
+        self.stages[name] = perf_counter() - started - (self.compiling.seconds - compiled)
 
 
 def run_backtest(
@@ -151,10 +157,9 @@ def run_backtest(
         finished is stored and ``resume`` can go on.
     """
     config = config or Config()
-    clock = _Clock()
-    with watched(prices.source, config) as watch:
-        job = _begin(prices, config, watch, progress)
-        clock.stages["features_s"] = job.features_seconds
+    with compiling(progress) as compiler, watched(prices.source, config) as watch:
+        clock = _Clock(compiler)
+        job = _begin(prices, config, (clock, watch), progress)
         if not store:
             result = _work(job, None, (clock, watch), progress)
             return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
@@ -167,11 +172,15 @@ def run_backtest(
     return Run(replace(result, manifest=directory.manifest), directory)
 
 
-def _begin(prices: Prices, config: Config, watch: Watch, progress: Progress) -> Job:
+def _begin(prices: Prices, config: Config, told: tuple[_Clock, Watch], progress: Progress) -> Job:
     """Refuse before any training what would be refused after it."""
+    clock, watch = told
     with watch:
         load_strategies(config)
+        compiled = clock.compiling.seconds
         job = prepare(prices, config, progress)
+        compiled = clock.compiling.seconds - compiled
+        clock.stages["features_s"] = job.features_seconds - compiled
         preflight(job)
     if config.leak_check.in_backtest:
         watch.refuse()
@@ -192,9 +201,11 @@ def _work(
             return _result(job, None, {}, trade)
     with begun_baselines(directory, job) as finish_baselines:
         gru = make_gru(job.config, None if directory is None else UnitCheckpoints(directory))
+        compiled = clock.compiling.seconds
         forecasts = {"gru": walk_gru(gru, job.problem, job.folds, job.config, progress)}
+        compiled = clock.compiling.seconds - compiled
         clock.stages |= {
-            "train_s": gru.train_seconds,
+            "train_s": max(gru.train_seconds - compiled, 0.0),
             "forecast_s": gru.forecast_seconds,
             "bar_steps": gru.bar_steps,
         }

@@ -15,7 +15,8 @@ from fingru.report.selection import bars_per_year, has_forecasts, main_model, st
 from fingru.report.table import Column, Table, facts
 
 _SECONDS = {
-    "features_s": "Features", "train_s": "Training", "forecast_s": "Forecasts",
+    "compile_s": "Compiling kernels", "features_s": "Features", "train_s": "Training",
+    "forecast_s": "Forecasts",
     "backtest_s": "Backtest", "total_s": "Total",
 }  # fmt: skip
 
