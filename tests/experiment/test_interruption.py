@@ -258,4 +258,5 @@ def test_ctrl_c_to_the_whole_group_shows_no_traceback_of_workers(config, tmp_pat
     _, err = process.communicate(timeout=60)
     assert process.returncode == 4, told + err
     assert "Traceback" not in told + err
+    assert "was ended" not in told + err
     assert "--resume" in err

@@ -65,6 +65,7 @@ class RunningTasks:
         self._todo: SimpleQueue[Task] = SimpleQueue()
         self._answers: SimpleQueue[tuple[Task, OwnForecast | Exception] | None] = SimpleQueue()
         self._workers: list[Worker] = []
+        self._over = False
         slow = [task for task in tasks if task.name in _SLOW]
         workers = min(workers, os.cpu_count() or 1, len(slow))
         if workers > 1 and sum(len(task.bars.folds) for task in slow) >= MIN_FITS_FOR_PROCESSES:
@@ -74,6 +75,7 @@ class RunningTasks:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over = True
         for worker in self._workers:  # idle, or at something nobody waits for any more
             worker.end()
 
@@ -92,7 +94,9 @@ class RunningTasks:
             self._workers = [Worker() for _ in range(workers)]
         for worker in self._workers:
             # A daemon, so that nothing waits for it when this process ends.
-            threading.Thread(target=self._hand_over, args=(worker,), daemon=True).start()
+            threading.Thread(
+                target=self._hand_over, args=(worker,), name="baselines", daemon=True
+            ).start()
 
     def _hand_over(self, worker: Worker) -> None:
         """Give a process one task after the other; None says that it gets no more."""
@@ -103,7 +107,8 @@ class RunningTasks:
         except Empty:
             pass
         except WorkerEndedError:
-            _LOGGER.warning("a process that fits baselines was ended; going on without it")
+            if not self._over:
+                _LOGGER.warning("a process that fits baselines was ended; going on without it")
         finally:
             self._answers.put(None)
 

@@ -143,6 +143,29 @@ def test_processes_that_finish_nothing_are_given_up(
         assert_equal(one, other)
 
 
+def test_work_that_nobody_waits_for_is_ended_without_a_word(
+    problem, folds_of, monkeypatch, caplog, beside
+):
+    let_go = threading.Event()
+
+    class Busy(FakeWorker):
+        def forecast(self, _task):
+            assert let_go.wait(60)
+            raise pool.WorkerEndedError
+
+        def end(self):
+            let_go.set()
+
+    monkeypatch.setattr(pool, "Worker", Busy)
+    with BaselineWalk(problem, folds_of((250,), 499), beside) as walk:
+        assert len(walk._running._workers) == 2  # and it ends before anyone asked for results
+    for thread in threading.enumerate():
+        if thread.name == "baselines":
+            thread.join(timeout=30)
+    assert let_go.is_set()
+    assert caplog.text == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 def test_real_processes_that_are_killed_or_frozen_cost_no_forecast(
