@@ -27,6 +27,7 @@ _YEAR_FIRST = re.compile(
 )
 _YEAR_LAST = re.compile(r"(?P<a>\d{1,2})([/.\-])(?P<b>\d{1,2})\2(?P<y>\d{4})" + _TIME)
 _EPOCH = re.compile(r"-?(?P<whole>\d{9,19})(?:\.(?P<part>\d*))?")
+_YEAR = 366 * 86_400 * 10**6  # microseconds
 _SHORT_EPOCH = re.compile(r"-?\d{1,19}(?:\.\d*)?")
 _UNITS = {"seconds": (9, 10, 10**6), "milliseconds": (12, 13, 10**3), "microseconds": (15, 16, 1),
           "nanoseconds": (18, 19, 10**-3)}  # fmt: skip
@@ -98,6 +99,8 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
         low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (1680, LAST_YEAR + 1))
         if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
             raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
+        if apart := _units_far_apart(unit_of, moments):
+            raise fail(apart, "counts time in another unit than other rows, years from them")
         local = pd.DatetimeIndex(np.array(moments, dtype=np.int64).view("M8[us]"))
         zero = pd.to_timedelta(np.zeros(len(codes)), unit="s")
         notes = _unit_notes(unit_of, rows, row_name)
@@ -180,6 +183,21 @@ def _microseconds(text: str, unit: str) -> int:
     factor = _UNITS[unit][2]
     fraction = round(int(part) * factor / 10 ** len(part)) if part else 0
     return int(whole) * int(factor) + (-fraction if text.startswith("-") else fraction)
+
+
+def _units_far_apart(units: Sequence[str], moments: Sequence[int]) -> list[int]:
+    """Places of the rarer unit if more than a year lies between its times and the others'.
+
+    Vendors change the unit from one bar to the next; a number with a digit too many is far away.
+    """
+    rare = min(set(units), key=units.count)
+    places = [k for k, unit in enumerate(units) if unit == rare]
+    here = [moments[k] for k in places]
+    others = [us for us, unit in zip(moments, units, strict=True) if unit != rare]
+    if not others:
+        return []
+    gap = max(min(others) - max(here), min(here) - max(others))
+    return places if gap > _YEAR else []
 
 
 def _unit_notes(units: Sequence[str], rows: IntArray, row_name: RowName) -> tuple[str, ...]:

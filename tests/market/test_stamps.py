@@ -113,6 +113,10 @@ def test_numbers_of_time_are_read_exactly_by_their_length(texts, dates):
         (("01/31/24", "02/01/24"), "line 2: '01/31/24' has a year of two digits"),
         (("45292", "45293"), "line 2: '45292' is a spreadsheet's number of a day"),
         (("1.73379E+12", "1.73388E+12"), "line 2: '1.73379E\\+12' is a time that a spreadsheet"),
+        (
+            ("1577836800", "1577923200", "999999999999"),
+            "line 4: '999999999999' counts time in ano",
+        ),
         (("20200131", "202001312"), "line 3: '202001312' is not a date"),
         (("1/31/2020 13:00 PM", "2/3/2020 1:00 AM"), "line 2"),
     ],
