@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.fuzz.layouts import exported
 from tests.fuzz.mutations import CELLS, damage_bytes
 from tests.fuzz.outcome import check, command, refusal_or_value
 
@@ -44,6 +45,7 @@ def attempt(rng: Random, folder: Path) -> None:
     prices = refusal_or_value(f"load_prices({source})", lambda: load_prices(str(source)), OSError)
     check(code in (0, 1, 2), f"data check left with {code}")
     if prices is None:
+        check(code == 2, "data check takes what load_prices refuses")
         return
     check(code != 2, "data check refuses what load_prices reads")
     check(
@@ -61,7 +63,7 @@ def _write(rng: Random, folder: Path, name: str) -> Path:
         _parquet(rng, table, path)
         content = path.read_bytes()
     else:
-        content = _text(rng, table)
+        content = _text(rng, exported(rng) if rng.random() < 0.4 else _separated(rng, table))
     for _ in range(rng.choice((0, 0, 0, 1, 1, 3))):
         content = damage_bytes(rng, content)
     if path.suffix == ".gz" and rng.random() < 0.8:
@@ -143,14 +145,23 @@ def _odd(rng: Random, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _text(rng: Random, table: pd.DataFrame) -> bytes:
-    text = table.to_csv(
+def _separated(rng: Random, table: pd.DataFrame) -> str:
+    return table.to_csv(
         sep=rng.choice(",,,,;\t| "), decimal=rng.choice("...,"), index=rng.random() < 0.3,
         header=rng.random() < 0.9, lineterminator=rng.choice(("\n", "\n", "\r\n", "\r")),
         quoting=rng.choice((0, 0, 1)), escapechar="\\",
     )  # fmt: skip
+
+
+def _text(rng: Random, text: str) -> bytes:
+    """With odd lines and cells, in an encoding."""
     lines = text.split("\n")
     for _ in range(rng.choice((0, 0, 0, 1, 2))):
         at = rng.randint(0, len(lines))
         lines.insert(at, rng.choice(("", ",,,", "# comment", "Source: x", lines[0], "a;b;c", '"')))
-    return "\n".join(lines).encode(rng.choice(ENCODINGS[:1] * 9 + ENCODINGS), errors="replace")
+    for _ in range(rng.choice((0, 0, 1, 5))):
+        at = rng.randrange(len(lines))
+        cells = lines[at].split(",")
+        cells[rng.randrange(len(cells))] = rng.choice(CELLS)
+        lines[at] = ",".join(cells)
+    return "\n".join(lines).encode(rng.choice(("utf-8",) * 9 + ENCODINGS), errors="replace")
