@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -369,11 +369,16 @@ def _typed(value: object, annotation: Any, where: tuple[str, str]) -> object:  #
     """Check a parameter against the type its class declares, if it declares one."""
     if annotation is None:
         return value
+    reference, key = where
+    wanted = {annotation, *get_args(annotation)}
+    if isinstance(value, bool) and wanted & {int, float} and bool not in wanted:
+        raise StrategyError(
+            f"strategy {reference}: parameter {key!r} is {str(value).lower()}", "give a number"
+        )
     try:
         adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
         return adapter.validate_python(value)
     except ValidationError as error:
-        reference, key = where
         raise StrategyError(
             f"strategy {reference}: parameter {key!r} is {value!r}",
             error.errors()[0]["msg"],

@@ -87,9 +87,23 @@ def run() -> NoReturn:
         _stop(f"error: {error}", error.exit_code)
     except OSError as error:
         _stop(f"error: {_explain_os_error(error)}", 2)
-    except Exception:  # noqa: BLE001 - the last resort: a bug, reported as one
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, reported as one
+        if _is_out_of_memory(error):
+            _stop(f"error: not enough memory: {_LESS_MEMORY}", 2)
         _stop(f"error: {_keep_traceback()}", 70)
     sys.exit(0)
+
+
+_LESS_MEMORY = "take fewer assets or sessions, or lower training.stack_models or model.hidden"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether numpy or torch could not have the memory it asked for; torch says so in words."""
+    told = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in told or "out of memory" in told)
+    )
 
 
 def _stop(message: str, code: int) -> NoReturn:

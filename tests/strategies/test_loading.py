@@ -154,3 +154,9 @@ def test_load_strategy_passes_anything_to_a_class_that_takes_anything(write):
     text = "class Any:\n    def __init__(self, **options):\n        self.options = options\n\n"
     text += "    def target_weights(self, view):\n        return None\n"
     assert load_strategy(write(text), {"a": 1, "b": "c"})[1].options == {"a": 1, "b": "c"}
+
+
+@pytest.mark.parametrize("key", ["volatility", "horizon", "lookback"])
+def test_true_is_no_number_for_a_parameter(key):
+    with pytest.raises(StrategyError, match=f"parameter '{key}' is true: give a number"):
+        load_strategy("risk_aware", {key: True})
