@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -69,3 +69,44 @@ def rebuild(
     )
     for sentence in done.lost:
         say(f"warning: lost are {sentence}")
+
+
+@app.command()
+def migrate(
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="Database to move to, such as postgresql://user@host/fingru. [that of the "
+            "environment variable FINGRU_MIGRATE_TO, which shows no password to others]",
+            envvar="FINGRU_MIGRATE_TO",
+            show_envvar=False,
+        ),
+    ] = None,
+    config: opt.ConfigFile = None,
+    runs: opt.Runs = None,
+    json: opt.Json = False,
+) -> None:
+    """Move ledger, registry and studies to another database; every row is compared.
+
+    The SQLite file that is left is kept under another name. From then on the commands want the
+    new URL, in FINGRU_STORE_URL or a file for --config.
+    """
+    from fingru.errors import ConfigError
+    from fingru.store.migrate import migrate_store
+    from fingru.tune.study import copy_studies
+
+    if to is None:
+        raise ConfigError("no database was named", "give its URL to --to")
+    store = opt.store_of(config, runs)
+    studies = copy_studies(store.runs, store.url, to)
+    done = migrate_store(store.runs, store.url, to, datetime.now(UTC))
+    if json:
+        print_json({**vars(done), "studies": studies})
+        return
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.rows.items())
+    say(f"{done.target} holds what {done.source} held: {counts}, {studies} studies")
+    if done.backup is not None:
+        say(f"the file that was left is kept as {done.backup}")
+    say("give the new URL in FINGRU_STORE_URL, or as store.url in a file for --config")

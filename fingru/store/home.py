@@ -96,6 +96,14 @@ def remember_home(root: Path, url: str | None) -> None:
         write_json(root / HOME_FILE, {"database": masked(url)})
 
 
+def move_home(root: Path, url: str) -> None:
+    """Write down that the runs of a folder are counted in another database from now on."""
+    if _is_default(root, url):
+        (root / HOME_FILE).unlink(missing_ok=True)
+    else:
+        write_json(root / HOME_FILE, {"database": masked(url)})
+
+
 def has_database(root: Path, url: str | None) -> bool:
     """Whether there is something to open, without making it."""
     files = (FILE_NAME, HOME_FILE)

@@ -105,7 +105,7 @@ def search(
     identity = _identity(past, config, plan)
     name = study_name(plan.study) if plan.study is not None else f"tune-{identity[:12]}"
     objective = _Objective(past, config, splits, present, (prices.sha256, name))
-    with opened_study(config.store.runs, name, identity, present) as study:
+    with opened_study(config.store.runs, name, identity, present, config.store.url) as study:
         while (done := len(ended(study))) < plan.trials:
             progress("tune", done, plan.trials, _best_so_far(study))
             # Seeded by the trials that count: one cut short is asked again, as it was.

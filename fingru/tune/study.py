@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from fingru.errors import ConfigError, StoreError
+from fingru.errors import ConfigError, StoreError, masked
+from fingru.store.database import open_url, writing
 from fingru.store.files import lock_file, storage_error
+from fingru.store.home import is_postgres, parse_url
 
 if TYPE_CHECKING:
     import optuna
 
 DATABASE = "tuning.sqlite"
+_SCHEMA = "fingru_studies"
 _BUSY_TIMEOUT_S = 60.0
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 
@@ -40,7 +43,7 @@ def study_name(name: str) -> str:
 
 @contextmanager
 def opened_study(
-    root: Path, name: str, identity: str, present: dict[str, Any]
+    root: Path, name: str, identity: str, present: dict[str, Any], url: str | None = None
 ) -> Iterator[optuna.Study]:
     """Open or start a study and hold it; the present settings are its first trial, to be beaten.
 
@@ -54,6 +57,8 @@ def opened_study(
         Hash of what it is about; the same name with another one is refused.
     present
         Settings in use now.
+    url
+        Database URL of the store; None for files in ``root``.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def opened_study(
         raise storage_error(error, "create", root) from error
     try:
         with lock_file(root / f".{name}.study.lock", 0.0, busy):
-            storage = _storage(root)
+            storage = _storage(root, url)
             try:
                 yield _taken_up(storage, name, identity, present)
             finally:
@@ -80,19 +85,68 @@ def opened_study(
                 storage.engine.dispose()
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StoreError(
-            f"the studies in {root / DATABASE} cannot be used: {error}",
-            "check that the folder is writable, or choose another with --runs",
+            f"the studies in {root / DATABASE if url is None else masked(url)} cannot be used: "
+            f"{error}",
+            "check that it can be written, or choose another with --runs",
         ) from error
 
 
-def _storage(root: Path) -> optuna.storages.RDBStorage:
-    """Open the database of the studies; one process at a time makes its tables."""
+def _storage(root: Path, url: str | None) -> optuna.storages.RDBStorage:
+    """Open the database of the studies; one process at a time makes its tables.
+
+    Beside an SQLite file it is a file of its own, in PostgreSQL a schema of its own: Optuna's
+    tables have names that the ledger's have too.
+    """
     import optuna
 
-    url = f"sqlite:///{root / DATABASE}"
-    waiting = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
+    arguments: dict[str, Any] = {"timeout": _BUSY_TIMEOUT_S}
+    if url is None:
+        place = f"sqlite:///{root / DATABASE}"
+    else:
+        parsed = parse_url(url)
+        if is_postgres(parsed):
+            _make_schema(url)
+            place = parsed.render_as_string(hide_password=False)
+            arguments = {"options": f"-csearch_path={_SCHEMA}", "connect_timeout": 10}
+        else:
+            place = f"sqlite:///{Path(str(parsed.database)).with_name(DATABASE)}"
     with lock_file(root / ".tuning.lock", _BUSY_TIMEOUT_S, f"another search starts in {root}"):
-        return optuna.storages.RDBStorage(url, engine_kwargs=waiting)
+        return optuna.storages.RDBStorage(place, engine_kwargs={"connect_args": arguments})
+
+
+def _make_schema(url: str) -> None:
+    with writing(open_url(parse_url(url))) as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+
+
+def copy_studies(root: Path, url: str | None, to: str) -> int:
+    """Copy every study of a store that another one has not, and return how many it has then.
+
+    Raises
+    ------
+    StoreError
+        If one of the databases cannot be used.
+    """
+    import optuna
+
+    if url is None and not (root / DATABASE).exists():
+        return 0
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        source, target = _storage(root, url), _storage(root, to)
+        there = {study.study_name for study in target.get_all_studies()}
+        names = [study.study_name for study in source.get_all_studies()]
+        for name in names:
+            if name not in there:
+                optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target)
+        for storage in (source, target):
+            storage.remove_session()
+            storage.engine.dispose()
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise StoreError(
+            f"the studies of {root} cannot be copied to {masked(to)}: {error}", "check both"
+        ) from error
+    return len(names)
 
 
 def _taken_up(

@@ -232,3 +232,33 @@ def test_a_run_without_a_model_shows_what_it_has(opened, tmp_path):
             assert "Log-score gain" not in metrics(app)
     assert "This run has no forecasts." in words(opened("forecasts", root=tmp_path / "runs"))
     assert len(opened(root=tmp_path / "runs").dataframe[0].value) == 1
+
+
+def test_an_altered_run_says_so_in_the_list_and_on_its_page(opened, runs_folder, tmp_path):
+    import shutil
+
+    root = shutil.copytree(runs_folder, tmp_path / "runs")
+    path = root / FIRST / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["strategies"]["risk_aware"]["sharpe"] = 3.21
+    path.write_text(json.dumps(metrics))
+    table = opened(root=root).dataframe[0].value.set_index("Run")["Status"]
+    assert (table[FIRST], table[SECOND]) == ("altered", "done")
+    assert "metrics.json was changed after the run ended" in words(opened("run", root, run=FIRST))
+    path.write_text('{"strategies": {"risk_aware": 5}, "forecasts": {}}')
+    page = opened("run", root, run=FIRST)
+    assert "metrics.json was changed after the run ended" in words(page)
+
+
+def test_the_list_uses_the_store_of_the_environment(opened, runs_folder, tmp_path, monkeypatch):
+    import shutil
+
+    root = shutil.copytree(runs_folder, tmp_path / "runs")
+    for file in root.glob("fingru.sqlite*"):
+        file.unlink()
+    monkeypatch.setenv("FINGRU_STORE_URL", f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    assert len(opened(root=root).dataframe[0].value) == 4
+    assert (tmp_path / "elsewhere.sqlite").is_file()
+    assert not (root / "fingru.sqlite").exists()
+    monkeypatch.delenv("FINGRU_STORE_URL")
+    assert "FINGRU_STORE_URL" in words(opened(root=root)).replace("\\", "")

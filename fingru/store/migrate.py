@@ -1,0 +1,125 @@
+"""Moving ledger and registry to another database: all rows, compared, and then the folder's home.
+
+The index of runs is not moved: the folders are listed anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select
+
+from fingru.errors import StoreError, masked
+from fingru.store import schema
+from fingru.store.database import Database, open_database, open_url, reading, writing
+from fingru.store.files import storage_error
+from fingru.store.home import move_home, parse_url
+
+_MOVED = (
+    schema.trials, schema.trial_returns, schema.data_assets, schema.models, schema.promotions
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What was moved.
+
+    Parameters
+    ----------
+    source, target
+        Names of the databases, without passwords.
+    rows
+        Number of rows in the target by table, each equal to the source's.
+    backup
+        The SQLite file that was left, under its new name; None if another database was left.
+    """
+
+    source: str
+    target: str
+    rows: dict[str, int]
+    backup: Path | None
+
+
+def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migration:
+    """Copy ledger and registry to another database, compare, and count there from now on.
+
+    Parameters
+    ----------
+    root
+        Folder of the runs.
+    url
+        Database now; None for the SQLite file in ``root``.
+    to
+        URL of the other one.
+    now
+        For the name of the file that is left; time zone aware.
+
+    Raises
+    ------
+    StoreError
+        If the target holds anything else already, or one of the two cannot be used; nothing has
+        changed then.
+    """
+    source = open_database(root, url)
+    target = open_url(parse_url(to))
+    if _same(source, target):
+        raise StoreError(f"the store is in {masked(to)} already", "name another with --to")
+    rows = {table.name: _rows(source, table) for table in _MOVED}
+    present = {table.name: _rows(target, table) for table in _MOVED}
+    if present != rows:
+        if any(present.values()):
+            raise StoreError(
+                f"the database {target.name} holds trials or models already",
+                "name an empty one with --to",
+            )
+        with writing(target) as connection:
+            for table in _MOVED:
+                _fill(connection, table, rows[table.name])
+        if {table.name: _rows(target, table) for table in _MOVED} != rows:
+            raise StoreError(
+                f"the copy in {target.name} differs from {source.name}", "the old one still counts"
+            )
+    backup = _leave(source, now)
+    move_home(root, to)
+    return Migration(source.name, target.name, {n: len(r) for n, r in rows.items()}, backup)
+
+
+def _same(one: Database, other: Database) -> bool:
+    urls = (one.engine.url, other.engine.url)
+    return len({(u.get_backend_name(), u.host, u.port, u.database) for u in urls}) == 1
+
+
+def _rows(database: Database, table: Table) -> list[dict[str, Any]]:
+    with reading(database) as connection:
+        found = connection.execute(select(table).order_by(*table.primary_key)).mappings()
+        return [dict(row) for row in found]
+
+
+def _fill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows under their own numbers, and let the next one go on after them."""
+    if not rows:
+        return
+    connection.execute(insert(table), rows)
+    (key, *others) = table.primary_key
+    if connection.dialect.name == "postgresql" and not others and key.autoincrement is True:
+        sequence = func.pg_get_serial_sequence(table.name, key.name)
+        connection.execute(select(func.setval(sequence, max(row[key.name] for row in rows))))
+
+
+def _leave(source: Database, now: datetime) -> Path | None:
+    """Rename the SQLite file, so that nobody counts in it by mistake."""
+    file = source.file
+    if file is None:
+        return None
+    kept = file.with_name(f"{file.name}.migrated-{now:%Y%m%d-%H%M%S}")
+    try:
+        for ending in ("", "-wal", "-shm"):
+            beside = Path(f"{file}{ending}")
+            if beside.exists():
+                beside.rename(f"{kept}{ending}")
+    except OSError as error:
+        raise storage_error(error, "rename", file) from error
+    return kept
