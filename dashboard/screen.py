@@ -102,7 +102,9 @@ def _transposed(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
 def show_headlines(run_id: str) -> None:
     """The eight numbers at the top of a run, two per row on a phone."""
     grid = st.grid(4, min_column_width=150)
-    for label, value, detail, meaning in headlines(stored.load(run_id)):
+    with stored.explained(run_id):
+        shown = headlines(stored.load(run_id))
+    for label, value, detail, meaning in shown:
         with grid.cell(), st.container(border=True):
             st.metric(label, value, help=meaning)
             st.caption(detail)
@@ -111,9 +113,10 @@ def show_headlines(run_id: str) -> None:
 def show_header(run_id: str) -> None:
     """Period, data, costs and the rest that belongs at the head of a result; then warnings."""
     result = stored.load(run_id)
-    facts = " · ".join(f"{name}: **{plain(value)}**" for name, value in header(result).items())
-    st.markdown(facts)
-    for warning in warnings_of(result):
+    with stored.explained(run_id):
+        facts, warnings = header(result), warnings_of(result)
+    st.markdown(" · ".join(f"{name}: **{plain(value)}**" for name, value in facts.items()))
+    for warning in warnings:
         st.warning(plain(warning))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,11 @@ def ledger() -> Database | None:
         return None
 
 
+def explained(run_id: str) -> AbstractContextManager[object]:
+    """Make an error about a run that was altered since its end say so, as a ``StoreError``."""
+    return explaining_changes(RunDirectory(runs_root() / run_id))
+
+
 def load(run_id: str) -> BacktestResult:
     """A finished run; raises ``StoreError`` if it is not finished or damaged."""
     return _load(run_id, stamp_of(run_id))
@@ -117,7 +123,7 @@ def draw(run_id: str, name: str, /, **options: object) -> go.Figure:
 def _draw(
     run_id: str, stamp: str, name: str, options: tuple[tuple[str, object], ...]
 ) -> go.Figure:
-    with explaining_changes(RunDirectory(runs_root() / run_id)):
+    with explained(run_id):
         return _DRAWERS[name](_load(run_id, stamp), **dict(options))
 
 
@@ -128,14 +134,14 @@ def table(run_id: str, name: str) -> Table:
 
 @st.cache_data(max_entries=200, show_spinner="Reading the run")
 def _table(run_id: str, stamp: str, name: str) -> Table:
-    with explaining_changes(RunDirectory(runs_root() / run_id)):
+    with explained(run_id):
         return table_of(_load(run_id, stamp), name)
 
 
 def evidence(run_id: str) -> dict[str, Table]:
     """Where the profit came from and how much may be luck; {} for a run that stored neither."""
     result = load(run_id)
-    with explaining_changes(RunDirectory(runs_root() / run_id)):
+    with explained(run_id):
         return {**profit_tables(result), **evidence_tables(result)}
 
 
