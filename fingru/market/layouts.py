@@ -105,6 +105,12 @@ def find_layout(
     meanings = {i: meaning_of(n) for i, n in enumerate(spoken) if i not in dates}
     meanings |= _lone_value(spoken, meanings)
     bare = {i for i, m in meanings.items() if m.field in _CLOSES}
+    if not bare:  # in a file of closes side by side, what holds prices is an asset called STOCK
+        meanings |= {
+            i: Meaning("unknown")
+            for i, m in meanings.items()
+            if m.kind == "symbol" and _is_price("".join(sample[i : i + 1]))
+        }
     layout = (
         _bars(names, dates, meanings, origin, symbol)
         if bare
@@ -114,6 +120,14 @@ def find_layout(
     unused = [n.strip() or "(unnamed)" for i, n in enumerate(names) if i not in used]
     ignored = tuple(sorted(unused, key=lambda n: n == "(unnamed)"))
     return replace(layout, ignored=ignored, date_name=names[dates[0]].strip() or "(unnamed)")
+
+
+def _is_price(text: str) -> bool:
+    """Whether this is a number with decimals, which no code of an asset has."""
+    try:
+        return "." in text and float(text) > 0.0
+    except ValueError:
+        return False
 
 
 def _lone_value(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:

@@ -257,3 +257,12 @@ def test_indexed_long_parquet_with_categories_is_read(tmp_path):
         prices = load_prices(str(tmp_path / f"{name}.parquet"))
         assert prices.assets == ("A", "B")
         np.testing.assert_array_equal(prices.close, [[2, 1], [4, 3]])
+
+
+def test_an_asset_may_be_called_stock(tmp_path):
+    """A column of prices is no column of symbols, whatever it is called."""
+    days = pd.date_range("2020-01-01", periods=30, freq="D")
+    moves = np.random.default_rng(0).normal(0, 0.01, (30, 2))
+    table = pd.DataFrame(100.0 * np.exp(moves), index=days, columns=["COIN", "STOCK"]).round(4)
+    table.to_csv(tmp_path / "both.csv", index_label="Date")
+    assert load_prices(str(tmp_path / "both.csv")).assets == ("COIN", "STOCK")
