@@ -36,6 +36,7 @@ from fingru.job import (
     walk_gru,
 )
 from fingru.leakcheck import Watch, leak_check, watched
+from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.record import (
     TrialSource,
@@ -157,6 +158,7 @@ def run_backtest(
         finished is stored and ``resume`` can go on.
     """
     config = config or Config()
+    prices = accepted(prices, config.data.allow)
     with compiling(progress) as compiler, watched(prices.source, config) as watch:
         clock = _Clock(compiler)
         job = _begin(prices, config, (clock, watch), progress)
@@ -268,6 +270,7 @@ def _trade(
         "leak_check": leak,
         "attribution": profit.summary,
         "evidence": weighed,
+        "data_warnings": [finding.to_dict() for finding in job.prices.warnings],
         "notes": [
             *(note for simulation in simulations.values() for note in simulation.notes),
             *(_late_starts(simulations) if not job.has_model else ()),

@@ -33,6 +33,8 @@ from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
 from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
 from fingru.market.calendars import own_bars_per_year
+from fingru.market.finding import Finding
+from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
 from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
@@ -87,6 +89,8 @@ class Prediction:
     missing
         Why there is no forecast, by asset; their rows of ``table`` hold NaN. Assets that the
         model knows and the prices lack are named as well, and have no row.
+    data_warnings
+        What is doubtful in the prices, as ``fingru data check`` finds it.
     """
 
     origin: pd.Timestamp
@@ -94,6 +98,7 @@ class Prediction:
     weights: dict[str, float] | None
     notes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    data_warnings: tuple[Finding, ...] = ()
 
 
 def train_model(
@@ -104,6 +109,7 @@ def train_model(
     Known at: the last session of ``prices``; the validation tail of early stopping is the latest
     part of what is known.
     """
+    prices = accepted(prices, config.data.allow, now)
     problem = make_problem(prices, config, progress)
     fitted = fit_at(problem, config, prices.n_sessions - 1, progress)
     return store_model(fitted, problem, config, now)
@@ -239,6 +245,7 @@ def predict(
     holdings: Mapping[str, float] | None = None,
     *,
     trust_code: bool = False,
+    now: datetime | None = None,
 ) -> Prediction:
     """Forecast the next bars and say which weights the strategy wants.
 
@@ -252,6 +259,8 @@ def predict(
         Present weights by asset, what is missing is 0; decides what a no-trade band keeps.
     trust_code
         Run own code that the model names even if it was never named here, or has changed.
+    now
+        With time zone, to know what is in the future; the present if None.
 
     Raises
     ------
@@ -262,6 +271,7 @@ def predict(
         check_own_code(model)
     check_bars(model, prices)
     config = model.config
+    prices = accepted(prices, config.data.allow, now)
     problem = make_problem(prices, config)
     forecast = forecast_since(model, problem)
     last = prices.n_sessions - 1
@@ -284,7 +294,8 @@ def predict(
         *_short_histories(model, prices),
         *_other_years(model, prices),
     )
-    return Prediction(prices.index[last], _table(forecast, prices), wanted, notes, missing)
+    table = _table(forecast, prices)
+    return Prediction(prices.index[last], table, wanted, notes, missing, prices.warnings)
 
 
 def check_bars(model: TrainedModel, prices: Prices) -> None:
@@ -483,6 +494,7 @@ def store_model(
             "sessions": prices.n_sessions,
             "bars_per_year": prices.bars_per_year,
             "bar_seconds": None if size is None else size.seconds,
+            "warnings": [finding.to_dict() for finding in prices.warnings],
         },
         "scores": fitted.manifest["scores"],
         "config": plain,

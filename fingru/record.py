@@ -61,6 +61,7 @@ def first_manifest(job: Job) -> dict[str, Any]:
             "sessions": prices.n_sessions,
             "bars_per_year": prices.bars_per_year,
             "notes": list(prices.notes),
+            "warnings": [finding.to_dict() for finding in prices.warnings],
         },
         "config": config,
         "code": code,

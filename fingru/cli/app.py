@@ -31,6 +31,7 @@ from fingru.cli import (
     tune,
 )
 from fingru.cli.interrupts import stop_signals
+from fingru.cli.output import say_what_is_left
 from fingru.errors import FingruError, FingruWarning, masked
 
 app = typer.Typer(
@@ -91,6 +92,9 @@ def run() -> NoReturn:
         if _is_out_of_memory(error):
             _stop(f"error: not enough memory: {_LESS_MEMORY}", 2)
         _stop(f"error: {_keep_traceback()}", 70)
+    finally:
+        with suppress(OSError):  # a terminal that was closed
+            say_what_is_left()
     sys.exit(0)
 
 

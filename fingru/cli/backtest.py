@@ -87,7 +87,7 @@ def backtest(
         settings = _settings_of(resume, runs, config, set_, flags)
         if not trust_code:
             _check_code(settings.store.runs, resume)
-    run, directory = _run(settings, resume, quiet)
+    run, directory = _run(settings, resume, json=json, quiet=quiet)
     _show(run, directory, json=json, quiet=quiet)
     _refuse_leak(run.metrics["leak_check"])
 
@@ -131,14 +131,17 @@ def _check_code(root: Path, run_id: str) -> None:
     check_code(run.config, run.manifest.get("code") or {}, f"run {run.run_id}")
 
 
-def _run(settings: Config, resume: str | None, quiet: bool) -> tuple[Run, RunDirectory]:
+def _run(
+    settings: Config, resume: str | None, *, json: bool, quiet: bool
+) -> tuple[Run, RunDirectory]:
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import progress_bars
     from fingru.errors import StoreError
     from fingru.experiment import run_backtest
 
     with interruptible("interrupted before anything was stored"), progress_bars(quiet) as progress:
-        prices = opt.prices_of(settings, quiet)
+        # The tables say what is doubtful in the data.
+        prices = opt.prices_of(settings, quiet, warn=json)
         run = run_backtest(prices, settings, progress=progress, resume=resume)
     if run.directory is None:
         raise StoreError("the run was not stored")

@@ -150,6 +150,7 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
         "model_origin": trained.origin.isoformat(),
         "origin": prediction.origin.isoformat(),
         "notes": prediction.notes,
+        "data_warnings": [finding.to_dict() for finding in prediction.data_warnings],
         "missing": [
             {"asset": asset, "reason": reason} for asset, reason in prediction.missing.items()
         ],

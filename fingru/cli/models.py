@@ -128,7 +128,8 @@ def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
         prices = opt.prices_of(settings, quiet)
         done = retrain_once(prices, settings, datetime.now(UTC), progress)
     if json:
-        print_json(vars(done))
+        found = [finding.to_dict() for finding in prices.warnings]
+        print_json({**vars(done), "data_warnings": found})
     if not json and not quiet:
         say(f"{done.outcome}: {done.reason}")
         say(f"champion: {done.champion}")

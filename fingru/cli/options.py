@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fingru.store.database import Database
     from fingru.store.settings import StoreSettings
 
+_MOST_WARNINGS = 10
+
 SETTINGS, DATA, OUTPUT = "Settings", "Data", "Output"
 """Headings of ``--help``."""
 
@@ -236,10 +238,14 @@ def existing_database(store: StoreSettings) -> Database | None:
     return open_database(store.runs, store.url)
 
 
-def prices_of(config: Config, quiet: bool = False) -> Prices:
-    """Load the prices a configuration asks for and tell the user what was mended in them."""
-    from fingru.cli.output import say
-    from fingru.market import load_prices
+def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Prices:
+    """Load the prices a configuration asks for and say what is worth knowing about them.
+
+    What is doubtful is said when the command ends, below its result, where it is read; ``warn``
+    is False for a command whose result says it already.
+    """
+    from fingru.cli.output import say, say_at_end
+    from fingru.market import Severity, load_prices
 
     data = config.data
     prices = load_prices(
@@ -250,8 +256,14 @@ def prices_of(config: Config, quiet: bool = False) -> Prices:
         bars_per_year=data.bars_per_year,
         timezone=data.timezone,
         cache_dir=data.cache,
+        allow=data.allow,
     )
-    if not quiet:
-        for note in prices.notes:
-            say(f"note: {note}")
+    for finding in () if quiet else prices.warnings:
+        if finding.severity is Severity.NOTE:
+            say(f"note: {finding.problem}")
+    doubts = [f.problem for f in prices.warnings if f.severity is Severity.WARNING]
+    for text in doubts[:_MOST_WARNINGS] if warn else ():
+        say_at_end(f"! {text}")
+    if warn and len(doubts) > _MOST_WARNINGS:
+        say_at_end(f"! {len(doubts) - _MOST_WARNINGS} more with `fingru data check`")
     return prices

@@ -68,6 +68,20 @@ def say(message: str) -> None:
     sys.stderr.write(masked(message) + "\n")
 
 
+_AT_END: list[str] = []
+
+
+def say_at_end(message: str) -> None:
+    """Tell a person something on stderr when the command has ended, however it ends."""
+    _AT_END.append(message)
+
+
+def say_what_is_left() -> None:
+    """Say what ``say_at_end`` has kept."""
+    while _AT_END:
+        say(_AT_END.pop(0))
+
+
 @contextmanager
 def progress_bars(quiet: bool) -> Iterator[Progress]:
     """Show one bar per stage on a terminal, one line per finished stage elsewhere."""

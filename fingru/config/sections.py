@@ -36,6 +36,11 @@ class DataSettings(Settings):
         description="zone of the exchange, such as Australia/Sydney: daily bars stamped with an "
         "instant get its date there, intraday stamps without a zone are taken as its clock",
     )
+    allow: tuple[Literal["spikes", "future_dates"], ...] = Field(
+        default=(),
+        description="implausible things to let pass, which are refused otherwise: spikes (a price "
+        "many times those beside it), future_dates",
+    )
     cache: Path = Field(default=Path("data/raw"), description="where downloaded vintages are kept")
 
 

@@ -28,6 +28,9 @@ _STALE_BARS = 10
 _MANY = 0.01
 _LONG_GAP_DAYS = 10
 _ROUNDING = 1e-4
+_WEEK_END_SHARE = 0.1
+_FAR_EXTREME = np.log(2.0)
+_FAR_DEVIATIONS = 20.0
 
 
 def doubts_about(prices: Prices) -> list[Finding]:
@@ -100,6 +103,8 @@ def gaps(prices: Prices) -> Iterator[Finding]:
     seen = np.maximum.accumulate(prices.has_bar, axis=0)
     ahead = np.maximum.accumulate(prices.has_bar[::-1], axis=0)[::-1]
     missing = seen & ahead & ~prices.has_bar
+    weekend, closed = _week_ends(prices)
+    missing &= ~(weekend[:, None] & closed)  # closed, not lost: see mixed_calendars
     if missing.any():
         share = missing.sum(axis=0) / np.maximum((seen & ahead).sum(axis=0), 1)
         yield _at(
@@ -130,7 +135,8 @@ def zero_volume(prices: Prices) -> Iterator[Finding]:
         share = hits.sum(axis=0) / np.maximum(prices.has_bar.sum(axis=0), 1)
         yield _at(
             prices, hits, "zero_volume", "bar(s) with a price and zero volume",
-            "prices without trade cannot be dealt at", worst=float(share.max()),
+            "no trade was reported there, but fills at these prices are assumed",
+            worst=float(share.max()),
         )  # fmt: skip
 
 
@@ -152,6 +158,26 @@ def outside_range(prices: Prices) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def far_extremes(prices: Prices) -> Iterator[Finding]:
+    """Find highs (lows) twice (half) the bar's open and close, and far for the asset's bars."""
+    if prices.high is None or prices.low is None:
+        return
+    opened = prices.close if prices.open is None else prices.open
+    hits = np.zeros(prices.close.shape, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        above = np.log(prices.high / np.fmax(opened, prices.close))
+        below = np.log(np.fmin(opened, prices.close) / prices.low)
+        for distance in (above, below):
+            for a in np.flatnonzero((distance > _FAR_EXTREME).any(axis=0)):
+                usual = _FAR_DEVIATIONS * np.nanmedian(np.abs(distance[:, a]))
+                hits[:, a] |= distance[:, a] > max(_FAR_EXTREME, float(usual))
+    if hits.any():
+        yield _at(
+            prices, hits, "far_extremes", "high(s) or low(s) far from the open and close",
+            "check for bad ticks; they widen range volatilities",
+        )  # fmt: skip
+
+
 def short_history(prices: Prices) -> Iterator[Finding]:
     """Find assets with less than a year of bars, too few to fit anything."""
     bars = prices.has_bar.sum(axis=0)
@@ -168,9 +194,38 @@ def short_history(prices: Prices) -> Iterator[Finding]:
         )
 
 
+def mixed_calendars(prices: Prices) -> Iterator[Finding]:
+    """Find assets that trade on week-ends beside others that never do."""
+    weekend, closed = _week_ends(prices)
+    traded = (prices.has_bar & weekend[:, None]).sum(axis=0)
+    always = traded > _WEEK_END_SHARE * np.maximum(prices.has_bar.sum(axis=0), 1)
+    if not (always.any() and closed.any()):
+        return
+    open_, shut = (
+        tuple(a for a, hit in zip(prices.assets, hits, strict=True) if hit)
+        for hits in (always, closed)
+    )
+    yield Finding(
+        "mixed_calendars",
+        Severity.WARNING,
+        f"{first_few(open_)} trade(s) on week-ends, {first_few(shut)} do(es) not: their sessions "
+        f"are joined, {prices.bars_per_year:g} a year",
+        "run them apart if figures per year or weights over the week-end matter",
+        len(prices.assets),
+        prices.assets,
+    )
+
+
 _CHECKS: tuple[Callable[[Prices], Iterator[Finding]], ...] = (
-    suspicious_jumps, spikes, stale_runs, gaps, zero_volume, outside_range, short_history
+    suspicious_jumps, spikes, stale_runs, gaps, mixed_calendars, zero_volume, outside_range,
+    far_extremes, short_history,
 )  # fmt: skip
+
+
+def _week_ends(prices: Prices) -> tuple[BoolArray, BoolArray]:
+    """Which sessions (T,) are on a Saturday or Sunday, and which assets (A,) have none there."""
+    weekend = np.asarray(prices.index.day_of_week >= 5)
+    return weekend, np.asarray(~prices.has_bar[weekend].any(axis=0))
 
 
 def _near_split(steps: FloatArray) -> BoolArray:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from fingru.errors import FingruError
 from fingru.market.finding import Finding, Severity, refused
+from fingru.market.implausible import implausible
 from fingru.market.load import DEFAULT_CACHE, Moment, cut, read_panel
 from fingru.market.prices import Prices
 
@@ -91,7 +93,7 @@ class HealthReport:
         }
 
 
-def check_source(
+def check_source(  # noqa: PLR0913 (all but the source by keyword)
     source: str,
     *,
     assets: Sequence[str] | None = None,
@@ -99,12 +101,13 @@ def check_source(
     end: Moment = None,
     timezone: str | None = None,
     cache_dir: Path = DEFAULT_CACHE,
+    now: datetime | None = None,
 ) -> HealthReport:
     """Read a source and report on its health; bad data is a finding, never an error.
 
     Parameters
     ----------
-    source, assets, start, end, timezone, cache_dir
+    source, assets, start, end, timezone, cache_dir, now
         As in ``load_prices``.
 
     Known at: the last session; a report is for people and decides nothing.
@@ -122,7 +125,7 @@ def check_source(
         rows, findings, prices = panel.n_rows, list(panel.findings), panel.prices
         if prices is not None:
             prices = cut(prices, start, end, wanted=assets)
-            findings = list(prices.warnings)
+            findings = [*implausible(prices, now), *prices.warnings]
     except FingruError as error:
         findings.append(refused(error.problem, error.mend))
         prices = None

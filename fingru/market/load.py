@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few, note
+from fingru.market.finding import first_few, note, raise_if_refused
+from fingru.market.implausible import accepted, future_dates
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sources import read_source
@@ -31,6 +32,8 @@ def load_prices(  # noqa: PLR0913 (all but the source by keyword)
     bars_per_year: float | None = None,
     timezone: str | None = None,
     cache_dir: Path = DEFAULT_CACHE,
+    allow: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> Prices:
     """Load and check prices.
 
@@ -50,6 +53,11 @@ def load_prices(  # noqa: PLR0913 (all but the source by keyword)
         its date there, and intraday stamps without a zone are taken as its wall clock.
     cache_dir
         Where answers of vendors are kept.
+    allow
+        Implausible things to let pass, which otherwise are refused: ``spikes`` (a price many
+        times those beside it), ``future_dates``. They are then among the warnings.
+    now
+        With time zone, to know what is in the future; the present if None.
 
     Returns
     -------
@@ -71,9 +79,13 @@ def load_prices(  # noqa: PLR0913 (all but the source by keyword)
     if bars_per_year is not None and not 0 < bars_per_year < np.inf:
         raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
     prices = read_panel(source, assets, cache_dir, timezone).require()
+    # Before the cut: a date typed wrong changes the bars a year as well.
+    raise_if_refused(
+        [f for f in future_dates(prices, now) if f.kind not in {*allow, *prices.allow}]
+    )
     if bars_per_year is not None:
         prices = replace(prices, bars_per_year=float(bars_per_year), bars_per_year_observed=False)
-    return cut(prices, start, end, wanted=assets)
+    return accepted(cut(prices, start, end, wanted=assets), allow, now)
 
 
 def read_panel(
@@ -110,7 +122,7 @@ def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None
         )
     kept = kept.select([a for a in kept.assets if a not in set(empty)])
     gone = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
-    return replace(kept, findings=(*kept.findings, note("left_out", gone, len(empty))))
+    return kept.unchecked(findings=(*kept.findings, note("left_out", gone, len(empty))))
 
 
 def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None:

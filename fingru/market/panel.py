@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -98,11 +98,11 @@ def build_panel(
         return Panel(None, (*refusals, *findings), n_rows)
     findings += reading.findings
     per_year = reading.bars_per_year or bars_per_year(prices.index)
-    prices = replace(
-        prices,
+    prices = prices.unchecked(
         bars_per_year=per_year,
         bars_per_year_observed=not reading.bars_per_year,
         findings=tuple(findings),
+        allow=("future_dates",) if reading.simulated else (),
     )
     return Panel(prices, tuple(findings), n_rows)
 

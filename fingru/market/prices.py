@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import DataError
+from fingru.market.construction import checked
 from fingru.market.doubts import doubts_about
 from fingru.market.finding import Finding, Severity
 from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+FIELDS = ("close", "open", "high", "low", "volume")
+"""Names of the arrays."""
 
 _MOST_NOTES = 20
 
@@ -48,6 +53,8 @@ class Prices:
         Observed number of bars in a year, used for annualisation.
     source
         What the user asked for, for messages and manifests.
+    allow
+        Implausible things that were let pass: ``spikes``, ``future_dates``; see ``data.allow``.
     findings
         What reading them found that the bars alone do not show: sorted dates, an assumed time
         zone, survivor bias. ``warnings`` is the whole list.
@@ -66,18 +73,40 @@ class Prices:
     volume: FloatArray | None = None
     findings: tuple[Finding, ...] = field(default=())
     bars_per_year_observed: bool = False
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shape = (len(self.index), len(self.assets))
-        for name in ("close", "open", "high", "low", "volume"):
-            values = getattr(self, name)
-            if values is None:
-                continue
-            if values.shape != shape:
-                raise DataError(f"{self.source}: {name} has shape {values.shape}, not {shape}")
-            frozen = np.array(values, dtype=np.float64)
-            frozen.flags.writeable = False
-            object.__setattr__(self, name, frozen)
+        found = checked(
+            self.source,
+            self.index,
+            self.assets,
+            {name: getattr(self, name) for name in FIELDS},
+            self.bars_per_year,
+        )
+        values = {
+            "index": found.index,
+            "assets": found.assets,
+            "bars_per_year": found.bars_per_year,
+            "findings": (*self.findings, *found.findings),
+            **found.fields,
+        }
+        self._set(values)
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def unchecked(self, **changes: Any) -> Prices:  # noqa: ANN401 - as dataclasses.replace
+        """Copy with some fields changed to values that are known to be right, checking nothing.
+
+        For slices of a panel that was checked, of which there are many; ``dataclasses.replace``
+        checks as the constructor does.
+        """
+        made = object.__new__(type(self))
+        made._set({f.name: getattr(self, f.name) for f in fields(self)} | changes)
+        return made
 
     @property
     def n_sessions(self) -> int:
@@ -137,7 +166,7 @@ class Prices:
         digest = hashlib.sha256()
         digest.update(self.index.as_unit("ns").asi8.tobytes())
         digest.update("\0".join(self.assets).encode())
-        for name in ("close", "open", "high", "low", "volume"):
+        for name in FIELDS:
             values = getattr(self, name)
             digest.update(name.encode())
             if values is not None:
@@ -196,8 +225,7 @@ class Prices:
         close = cut(self.close)
         assert close is not None
         names = tuple(np.array(self.assets, dtype=object)[columns])
-        return replace(
-            self,
+        return self.unchecked(
             index=self.index[rows],
             assets=names,
             findings=tuple(f for f in self.findings if f.concerns(names)),

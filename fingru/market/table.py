@@ -68,6 +68,8 @@ class RawTable:
         What was mended or left out while reading.
     maybe_symbols
         Columns left out that may hold the symbols, where the table seems to hold one asset.
+    dated
+        Whether messages name a row by its stamp: a panel made by hand has no lines.
     """
 
     origin: str
@@ -79,6 +81,7 @@ class RawTable:
     column_names: Mapping[tuple[str, str | None], str] | None = None
     notes: tuple[str, ...] = ()
     maybe_symbols: tuple[str, ...] = ()
+    dated: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -87,6 +90,9 @@ class RawTable:
 
     def row_name(self, row: int) -> str:
         """Name a row the way the user finds it."""
+        if self.dated:
+            stamp = self.stamps.local[row]
+            return f"on {stamp.date() if stamp == stamp.normalize() else stamp}"
         if self.lines is None:
             return f"row {row + 1}"
         return f"line {self.lines[row]}"
@@ -140,8 +146,11 @@ class Reading:
         What the user should know about the source.
     bars_per_year
         Where the source defines it; otherwise None and it is observed.
+    simulated
+        Whether its dates are made up, so that they may lie in the future.
     """
 
     tables: tuple[RawTable, ...]
     findings: tuple[Finding, ...] = ()
     bars_per_year: float | None = None
+    simulated: bool = False

@@ -18,6 +18,7 @@ from fingru.market.table import PRICE_FIELDS, FloatArray, RawTable
 
 _ROUNDING = 1e-9
 _CONSTANT_BARS = 5
+_LOWEST, _HIGHEST = 1e-30, 1e40  # of a coin of 18 decimals; powers of more would overflow
 _EMPTY_CELL = "correct it, or leave the cell empty where there was no trade"
 
 
@@ -147,6 +148,9 @@ def _bad_numbers(table: RawTable) -> Iterator[Finding]:
         yield from _cell(table, field, infinite, f"infinite_{'prices' if price else field}")
         low = (values <= 0 if price else values < 0) & ~infinite
         yield from _cell(table, field, low, "non_positive_prices" if price else "negative_volume")
+        size = np.abs(values)
+        beyond = (size > _HIGHEST) | ((size < _LOWEST) & (size > 0) & price)
+        yield from _cell(table, field, beyond & ~low & ~infinite, "out_of_scale")
 
 
 def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Iterator[Finding]:
@@ -159,7 +163,8 @@ def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Ite
     value = table.fields[field][row] if bad.ndim == 1 else table.fields[field][row, column]
     of_symbol = f" of {symbol}" if _one_symbol_a_row(table) or name != symbol else ""
     problem = f"{table.origin} {table.row_name(row)}, column {name}{of_symbol}: {value:g}"
-    what = {"non_positive_prices": "is no price", "negative_volume": "is no volume"}
+    what = {"non_positive_prices": "is no price", "negative_volume": "is no volume",
+            "out_of_scale": "is beyond any scale of prices and volumes"}  # fmt: skip
     yield refused(
         f"{problem} {what.get(kind, 'is not finite')}", _EMPTY_CELL, kind=kind, count=count
     )

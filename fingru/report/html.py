@@ -24,6 +24,7 @@ from fingru.report.page_parts import (
     table_block,
 )
 from fingru.report.provenance import (
+    data_warnings,
     header,
     leak_verdict,
     reproduce_command,
@@ -203,7 +204,15 @@ def _head(result: BacktestResult) -> str:
     what = "Walk-forward backtest: every forecast was made before the return it is judged by."
     if not has_forecasts(result):
         what = "Backtest without a model: every decision was made from the prices up to its close."
-    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings_of(result))
+    doubts = data_warnings(result)
+    others = [text for text in warnings_of(result) if text not in doubts]
+    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in others)
+    if doubts:
+        items = "".join(f"<li>{escape(text)}</li>" for text in doubts)
+        warnings += (
+            '<section class="warning" aria-labelledby="data-warnings">'
+            f'<h2 id="data-warnings">Doubtful in the data</h2><ul>{items}</ul></section>'
+        )
     return (
         f"<h1>{escape(label_of(result.strategy))} on {escape(str(data['source']))}</h1>"
         f'<p class="muted">{what}</p>'

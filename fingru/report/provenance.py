@@ -101,8 +101,21 @@ def header(result: BacktestResult) -> dict[str, str]:
     return facts if is_missing(cash) else facts | {"Cash rate": write_value(cash, "percent2")}
 
 
+def data_warnings(result: BacktestResult) -> list[str]:
+    """What is doubtful in the prices of a run, and what to do about it; notes are left out."""
+    data = result.manifest["data"]
+    if "warnings" not in data:  # stored before findings were
+        return [_sentence(str(note)) for note in data.get("notes") or []]
+    found = [finding for finding in data["warnings"] if finding["severity"] == "warning"]
+    return [_sentence(": ".join(filter(None, (f["problem"], f["mend"])))) for f in found]
+
+
 def warnings_of(result: BacktestResult) -> list[str]:
-    """What a reader must know before believing any number."""
+    """What a reader must know before believing any number, ``data_warnings`` last."""
+    return list(dict.fromkeys([*_warnings_of_the_run(result), *data_warnings(result)]))
+
+
+def _warnings_of_the_run(result: BacktestResult) -> list[str]:
     found = [
         f"Altered since the run ended: {change}. The numbers here may be anybody's."
         for change in result.manifest.get("altered") or []
@@ -124,8 +137,7 @@ def warnings_of(result: BacktestResult) -> list[str]:
     blocks = result.equity[result.equity["strategy"] == result.strategy]
     if len(blocks) and float(blocks["equity"].min()) <= 0:
         found.append("The strategy lost all its equity.")
-    notes = [*(result.manifest["data"].get("notes") or []), *(result.metrics.get("notes") or [])]
-    return found + [_sentence(str(note)) for note in dict.fromkeys(notes)]
+    return found + [_sentence(str(note)) for note in result.metrics.get("notes") or []]
 
 
 def _sentence(text: str) -> str:
@@ -155,6 +167,7 @@ def provenance_table(result: BacktestResult) -> Table:
         "Sessions": write_value(data.get("sessions"), "count"),
         "Bars per year": write_value(data.get("bars_per_year"), "ratio"),
         "Data SHA-256": data.get("sha256"),
+        "Data notes": "; ".join(map(str, data.get("notes") or [])) or "none",
         "Created (UTC)": manifest.get("created_at"),
         "Seed": manifest.get("seed"),
     }

@@ -28,6 +28,7 @@ from fingru.live import (
     store_model,
     train_model,
 )
+from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
 from fingru.retrain.gate import GateDecision, judge
@@ -87,6 +88,7 @@ def retrain_once(
     FingruError
         If the prices, the settings or the registry cannot be used; nothing is promoted then.
     """
+    prices = accepted(prices, config.data.allow, now)
     database = open_database(config.store.runs, config.store.url)
     with _alone(config.store.models):
         current = known_champion(database, config.store.models)

@@ -96,6 +96,6 @@ def test_a_panel_with_an_asset_still_to_be_listed_is_not_loaded_again(prices_wit
 
 
 def test_a_panel_that_no_file_could_hold_is_refused(prices_ohlcv):
-    crossed = replace(prices_ohlcv, high=prices_ohlcv.low * 0.9)
+    crossed = prices_ohlcv.unchecked(high=prices_ohlcv.low * 0.9)
     with pytest.raises(DataError, match="below low"):
         as_loaded(crossed)

@@ -11,6 +11,7 @@ import pytest
 
 from fingru.market import check_source
 from fingru.market.doubts import doubts_about
+from fingru.market.prices import Prices
 
 
 def kinds(prices):
@@ -140,3 +141,27 @@ def test_exit_codes_follow_the_worst_finding():
     assert check_source("sample:indices").exit_code == 0
     assert check_source("sample:us_stocks").exit_code == 1
     assert check_source("sample:nothing").exit_code == 2
+
+
+def beside_a_coin(weekend_asset=True):
+    """A stock on business days beside an asset that trades every day."""
+    days = pd.date_range("2020-01-01", periods=800, freq="D" if weekend_asset else "B")
+    close = 100 + np.random.default_rng(1).normal(size=(800, 2)).cumsum(axis=0) * 0.1
+    close[days.day_of_week >= 5, 0] = np.nan
+    return Prices(days, ("STOCK", "COIN"), close, 365.0, "two calendars")
+
+
+def test_mixed_calendars_are_named_and_closed_days_are_no_gaps():
+    found = {f.kind: f for f in doubts_about(beside_a_coin())}
+    assert set(found) == {"mixed_calendars"}
+    assert "COIN trade(s) on week-ends, STOCK do(es) not" in found["mixed_calendars"].problem
+    assert doubts_about(beside_a_coin(weekend_asset=False)) == []
+
+
+def test_a_low_of_a_cent_is_named(prices_ohlcv):
+    low = prices_ohlcv.low.copy()
+    low[77, 2] = 0.01
+    (found,) = doubts_about(replace(prices_ohlcv, low=low))
+    assert found.kind == "far_extremes"
+    assert found.assets == ("S2",)
+    assert str(prices_ohlcv.index[77].date()) in found.problem

@@ -59,11 +59,11 @@ def test_layouts_of_same_bars_give_same_prices(tmp_path_factory, wide):
     (folder / "each").mkdir()
     for symbol in wide:
         wide[symbol].dropna().rename("Close").to_csv(folder / "each" / f"{symbol}.csv")
-    expected = load_prices(str(folder / "wide.csv"))
+    expected = load_prices(str(folder / "wide.csv"), allow=["spikes"])
     assert expected.assets == tuple(wide.columns)
     np.testing.assert_array_equal(expected.close, wide.to_numpy())
     for other in ("wide.parquet", "long.csv.gz", "long.parquet", "each"):
-        loaded = load_prices(str(folder / other))
+        loaded = load_prices(str(folder / other), allow=["spikes"])
         chosen = loaded.select(expected.assets)  # file names sort another way than symbols do
         assert same(chosen, expected), other
 
@@ -74,7 +74,8 @@ def test_selection_while_loading_equals_selection_after(tmp_path_factory, wide, 
     path = tmp_path_factory.mktemp("select") / "wide.csv"
     wide.to_csv(path)
     wanted = random.sample(list(wide.columns), random.randint(1, wide.shape[1]))
-    while_loading, after = load_prices(str(path), assets=wanted), load_prices(str(path))
+    while_loading = load_prices(str(path), assets=wanted, allow=["spikes"])
+    after = load_prices(str(path), allow=["spikes"])
     chosen = after.select(wanted)
     assert while_loading.assets == tuple(wanted)
     assert while_loading.sha256 == chosen.sha256
@@ -109,7 +110,7 @@ def test_money_traded_is_the_same_after_adjustment(tmp_path_factory, data, kind)
     """volume * close is what was paid, whatever splits and dividends came later."""
     n = data.draw(st.integers(3, 30))
     close = data.draw(arrays(float, n, elements=st.floats(1, 1000), unique=True))
-    shares = data.draw(arrays(float, n, elements=st.integers(0, 10**9).map(float)))
+    shares = data.draw(arrays(float, n, elements=st.integers(1, 10**9).map(float)))
     splits = data.draw(arrays(float, n, elements=st.sampled_from([1.0, 1.0, 2.0, 7.0, 0.1])))
     factor = 1 / np.append(np.cumprod(splits[::-1])[::-1][1:], 1.0)
     columns = {"Close": close, "Volume": shares, "Adj. Close": close * factor}
@@ -119,7 +120,7 @@ def test_money_traded_is_the_same_after_adjustment(tmp_path_factory, data, kind)
         del columns["Volume"]
     path = tmp_path_factory.mktemp("money") / "X.csv"
     pd.DataFrame(columns, pd.bdate_range("2020-01-01", periods=n, name="Date")).to_csv(path)
-    prices = load_prices(str(path))
+    prices = load_prices(str(path), allow=["spikes"])
     money = (prices.volume * prices.close)[:, 0]
     np.testing.assert_allclose(money, close * shares, rtol=1e-12)
 

@@ -1,0 +1,188 @@
+"""Prices that no market made and dates that have not come: refused unless they are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fingru.errors import DataError
+from fingru.market.finding import Finding, Severity, raise_if_refused
+from fingru.market.prices import FloatArray, Prices
+from fingru.market.validation import check_closes
+
+ALLOWABLE = ("spikes", "future_dates")
+"""What ``data.allow`` may name."""
+
+_AWAY = np.log(8.0)
+_UP, _DOWN = np.log(100.0), np.log(1000.0)
+_DEVIATIONS = 20.0
+_NEARBY_BARS, _FEWEST_BARS = 20, 5
+_LONGEST_SPELL = 3
+_MEND = "correct it, or leave the cell empty; to use it as it is: "
+
+
+def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = None) -> Prices:
+    """Refuse spikes and dates in the future, but for what is allowed.
+
+    Parameters
+    ----------
+    prices
+        The panel.
+    allow
+        Of ``ALLOWABLE``; what ``prices.allow`` names is allowed as well.
+    now
+        With time zone; the present if None.
+
+    Returns
+    -------
+    Prices
+        With ``allow`` extended; what was allowed stands among the ``warnings``.
+
+    Raises
+    ------
+    DataError
+        For what is not allowed; it names asset, session, value and the setting.
+
+    Known at: the last session; a panel is refused whole or used as it is, and nothing is changed.
+    """
+    if unknown := [name for name in allow if name not in ALLOWABLE]:
+        raise DataError(f"data.allow names {unknown[0]!r}", f"choose from {', '.join(ALLOWABLE)}")
+    raise_if_refused(check_closes(prices.close, prices.assets, prices.source))
+    allowed = tuple(name for name in ALLOWABLE if name in {*prices.allow, *allow})
+    found = implausible(prices, now)
+    raise_if_refused([finding for finding in found if finding.kind not in allowed])
+    if not found and allowed == prices.allow:
+        return prices
+    late = [_as_warning(f) for f in found if f.kind == "future_dates"]  # the bars do not show it
+    findings = tuple(dict.fromkeys((*prices.findings, *late)))
+    return prices.unchecked(allow=allowed, findings=findings)
+
+
+def implausible(prices: Prices, now: datetime | None = None) -> list[Finding]:
+    """Find what ``accepted`` refuses where it is not allowed.
+
+    A close or open is a spike if it, and up to two bars beside it, are 8 times as high (or low)
+    as the closes before and after; or if a close is 100 times the one before it, or a thousandth
+    of it. The log distance is then also above 20 times what four in five absolute log returns of
+    the 20 bars on either side stay below, so that a coin in its last days is not a spike; where
+    fewer than 5 such bars are there, it takes a factor of 1,000.
+    """
+    return [*_spikes(prices), *future_dates(prices, now)]
+
+
+def _spikes(prices: Prices) -> Iterator[Finding]:
+    places: list[tuple[int, int, str, float]] = []
+    for a in range(prices.n_assets):
+        rows = np.flatnonzero(prices.has_bar[:, a])
+        closes = np.log(prices.close[rows, a])
+        places += [(int(rows[k]), a, "close", x) for k, x in _far(closes)]
+        if prices.open is not None:
+            opens = np.log(prices.open[rows, a])
+            places += [(int(rows[k]), a, "open", x) for k, x in _far_opens(opens, closes)]
+    if not places:
+        return
+    row, a, field, distance = min(places, key=lambda place: place[:2])
+    names = tuple(prices.assets[k] for k in sorted({place[1] for place in places}))
+    value, times = getattr(prices, field)[row, a], np.exp(min(abs(distance), 700.0))
+    more = f" ({len(places) - 1} more such prices)" if len(places) > 1 else ""
+    yield Finding(
+        "spikes",
+        Severity.REFUSED,
+        f"{prices.source}: the {field} of {prices.assets[a]} on {_when(prices, row)} is "
+        f"{value:g}, {times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it"
+        f"{more}",
+        _MEND + setting("spikes"),
+        len(places),
+        names,
+    )
+
+
+def _far(closes: FloatArray) -> Iterator[tuple[int, float]]:
+    """Positions of spikes in (N,) log closes, with the log distance to the nearer neighbour."""
+    steps = np.diff(closes)
+    seen: set[int] = set()
+    for k in map(int, np.flatnonzero(np.abs(steps) > _AWAY)):
+        spell, distance = _spell(closes, steps, k)
+        alone = not spell and abs(steps[k]) > _needed(steps, k, k + 1)
+        if alone and (steps[k] > _UP or steps[k] < -_DOWN):
+            spell, distance = range(k + 1, k + 2), float(steps[k])
+        yield from ((position, distance) for position in spell if position not in seen)
+        # The way back is no spike of its own.
+        seen |= {*spell, *(position + 1 for position in spell)}
+
+
+def _spell(closes: FloatArray, steps: FloatArray, before: int) -> tuple[range, float]:
+    """Bars after ``before`` that are away from it and from the bar after them; empty if none."""
+    for after in range(before + 2, min(before + 2 + _LONGEST_SPELL, len(closes))):
+        inside, sides = closes[before + 1 : after], closes[[before, after]]
+        above, below = float(inside.min() - sides.max()), float(inside.max() - sides.min())
+        distance = max(above, 0.0) or min(below, 0.0)
+        if abs(distance) > _needed(steps, before, after):
+            return range(before + 1, after), distance
+    return range(0), 0.0
+
+
+def _far_opens(opens: FloatArray, closes: FloatArray) -> Iterator[tuple[int, float]]:
+    """Positions of opens far from their own close and the one before, with the log distance."""
+    own = opens - closes
+    before = np.append(own[:1], opens[1:] - closes[:-1])
+    nearer = np.minimum(np.abs(own), np.abs(before))
+    distance = np.where(np.sign(own) == np.sign(before), nearer, 0.0)
+    steps = np.diff(closes)
+    for k in map(int, np.flatnonzero(distance > _AWAY)):
+        if distance[k] > _needed(steps, k - 1, k):
+            yield k, float(np.sign(own[k]) * distance[k])
+
+
+def _needed(steps: FloatArray, first: int, after: int) -> float:
+    """Log distance from which the bars within the steps ``first`` to ``after`` are a spike."""
+    before = steps[max(0, first - _NEARBY_BARS) : max(0, first)]
+    others = np.concatenate([before, steps[after + 1 : after + 1 + _NEARBY_BARS]])
+    if others.size < _FEWEST_BARS:  # nothing says how quiet these prices are
+        return float(_DOWN)
+    return max(float(_AWAY), _DEVIATIONS * float(np.quantile(np.abs(others), 0.8)))
+
+
+def future_dates(prices: Prices, now: datetime | None) -> Iterator[Finding]:
+    """Find sessions more than a day after ``now``, the present if None."""
+    moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
+    tomorrow = moment + pd.Timedelta(days=1)
+    limit = tomorrow.tz_localize(None) if prices.index.tz is None else tomorrow
+    late: NDArray[np.intp] = np.flatnonzero(prices.index > limit)
+    if not late.size:
+        return
+    row = int(late[0])
+    assets = np.flatnonzero(prices.has_bar[late].any(axis=0))
+    names = tuple(prices.assets[a] for a in assets)
+    a = int(np.argmax(prices.has_bar[row]))
+    yield Finding(
+        "future_dates",
+        Severity.REFUSED,
+        f"{prices.source}: {late.size} session(s) in the future, first {_when(prices, row)} "
+        f"({prices.assets[a]} at {prices.close[row, a]:g}); today is {moment.date()}",
+        f"correct the date; to use it as it is: {setting('future_dates')}",
+        int(late.size),
+        names,
+    )
+
+
+def setting(*names: str) -> str:
+    """How something is allowed, for messages."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"--set 'data.allow=[{listed}]', or allow=[{listed}] in Python"
+
+
+def _as_warning(finding: Finding) -> Finding:
+    return Finding(
+        finding.kind, Severity.WARNING, finding.problem, "allowed by data.allow",
+        finding.count, finding.assets,
+    )  # fmt: skip
+
+
+def _when(prices: Prices, row: int) -> str:
+    stamp = prices.index[row]
+    return str(stamp.date() if stamp.tz is None else stamp)
