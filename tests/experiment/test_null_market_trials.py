@@ -115,7 +115,7 @@ def test_the_best_of_50_runs_without_skill_is_seldom_believed(family, tmp_path):
     config = make_config({"store": {"runs": str(tmp_path)}, "simulation": {"cost_bps": 0.0}})
     judged = np.array([best_of_50(family, repeat, config) for repeat in range(REPEATS)])
     believed, undeflated = np.mean(judged >= 0.95, axis=0)
-    assert believed <= 0.05
+    assert believed <= 0.09  # binomial(100, .05) is above it in 3 % of cases
     if family == "long-short sweep":  # without the ledger: far more often than 1 time in 20
         assert undeflated > 0.15
 
