@@ -18,6 +18,9 @@ from fingru.strategy import ForecastView, View
 FloatArray = NDArray[np.float64]
 _Number = TypeVar("_Number", bound=np.generic)
 
+_SHOWN = tuple(field.name for field in fields(ForecastView) if field.name != "horizons")
+"""Arrays of a forecast that strategies see."""
+
 
 class ViewFactory:
     """Makes the view of each session in turn, revealing one row of history at a time.
@@ -98,10 +101,8 @@ class ViewFactory:
 
     def _note_bars(self, first: int, end: int) -> None:
         """Remember each asset's latest bar among these rows."""
-        has_bar = self._prices.has_bar[first:end]
-        seen = has_bar.any(axis=0)
-        latest = end - 1 - np.argmax(has_bar[::-1], axis=0) if len(has_bar) else self._last_bar
-        self._last_bar = np.where(seen, latest, self._last_bar)
+        for row in range(first, end):
+            self._last_bar[self._prices.has_bar[row]] = row
 
 
 def forecast_view(
@@ -119,8 +120,11 @@ def forecast_view(
         rows = origins, np.arange(len(origins))
     if np.isnan(forecast.variance[rows]).all():
         return None
-    shown = {field.name for field in fields(ForecastView)}
-    parts = {n: _read_only(v[rows]) for n, v in forecast.parts().items() if n in shown}
+    parts = {
+        name: _read_only(values[rows])
+        for name in _SHOWN
+        if (values := getattr(forecast, name)) is not None
+    }
     return ForecastView(horizons=forecast.horizons, **parts)
 
 

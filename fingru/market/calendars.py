@@ -58,7 +58,7 @@ class OwnCalendars:
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
-        self._months = prices.index.year * 12 + prices.index.month
+        self._months = (prices.index.year * 12 + prices.index.month).tolist()
         self._month: int | None = None
         self._kept: tuple[float, FloatArray]
 
