@@ -95,7 +95,7 @@ def open_directory(job: Job, resume: str | None) -> RunDirectory:
         return RunDirectory.create(root, None, first_manifest(job), now=datetime.now(UTC))
     directory = RunDirectory.open(root, resume)
     stored = directory.manifest
-    if stored["data"]["sha256"] != job.prices.sha256:
+    if (stored.get("data") or {}).get("sha256") != job.prices.sha256:
         raise DataError(
             f"run {directory.run_id} was made of other prices than {job.prices.source} holds now",
             "start a new run without --resume",

@@ -225,3 +225,17 @@ def test_runs_of_a_lost_ledger_are_counted_again_as_they_had_been(fingru, mine):
         assert {**old, "created_at": None} == pytest.approx({**new, "created_at": None})
     for key in ("configurations", "independent_trials", "sharpe_variance", "pbo"):
         assert before[0][key] == pytest.approx(after[0][key])
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [], {}])
+def test_no_value_in_a_manifest_is_taken_for_a_bug(fingru, mine, value):
+    runs, ids = mine
+    path = runs / ids[0] / "manifest.json"
+    whole = json.loads(path.read_text())
+    for key in ("run_id", "status", "data", "config", "strategy", "sha256", "seal", "code"):
+        path.write_text(json.dumps({**whole, key: value}))
+        for command in (["runs", "show", ids[0], "--json"], ["runs", "list"],
+                        ["backtest", "--resume", ids[0]]):  # fmt: skip
+            answer = fingru(*command)
+            assert answer.code in (0, 2), (key, command, answer.err)
+            assert "Traceback" not in answer.err
