@@ -147,8 +147,11 @@ def _score_model(rows: pd.DataFrame, prices: Prices | None) -> dict[str, Any]:
     frame["session"] = pd.factorize(frame["origin"], sort=True)[0]
     frame["owner"] = pd.factorize(frame["asset"])[0]
     frame["close"] = closes_at(frame, prices)
+    if "fallback" not in frame:  # tables written before it was kept
+        frame["fallback"] = False
     kept = [
         "horizon",
+        "fallback",
         "asset",
         "origin",
         "owner",
@@ -202,6 +205,7 @@ def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
     leaf["signal_turnover"] = signal_turnover(
         rows["signal"].to_numpy(), sessions, rows["owner"].to_numpy()
     )
+    leaf["fallback_share"] = float(rows["fallback"].to_numpy(dtype=bool).mean())
     leaf["n"] = len(rows)
     return leaf
 

@@ -33,7 +33,26 @@ from fingru.report.training import best_steps
 def forecasts_table(result: BacktestResult) -> Table:
     """Stored pooled scores of every model at every horizon."""
     note = "All assets together; only forecasts made before the returns they are judged by."
-    return _pooled_table(result, "Forecast scores", SCORE_FIELDS, (note,))
+    return _pooled_table(result, "Forecast scores", SCORE_FIELDS, (note, *_fallbacks(result)))
+
+
+def _fallbacks(result: BacktestResult) -> list[str]:
+    """Say for which assets a model's fit failed, so that its score there is EWMA's."""
+    said = []
+    for model in model_names(result):
+        shares: dict[str, float] = {}
+        for horizon in horizons_of(result):
+            for asset, leaf in scores_of(result, model, horizon).get("assets", {}).items():
+                shares[asset] = max(shares.get(asset, 0.0), leaf.get("fallback_share") or 0.0)
+        failed = sorted((a for a, share in shares.items() if share > 0), key=lambda a: -shares[a])
+        if failed:
+            named = ", ".join(f"{asset} {shares[asset]:.1%}" for asset in failed[:5])
+            more = f" and {len(failed) - 5} more assets" if len(failed) > 5 else ""
+            said.append(
+                f"{label_of(model)}: its fit failed and EWMA answered instead, as a share of the "
+                f"forecasts: {named}{more}."
+            )
+    return said
 
 
 def errors_table(result: BacktestResult) -> Table:
@@ -107,7 +126,7 @@ def asset_scores_table(result: BacktestResult, horizon: int | None = None) -> Ta
         *term_columns(("crps", "coverage90", "coverage95", "ic", "ic_error", "n")),
     )
     title = f"{label_of(main_model(result))} by asset, horizon {chosen}"
-    return Table(title, frame, columns)
+    return Table(title, frame, columns, tuple(_fallbacks(result)))
 
 
 def _significance(result: BacktestResult, horizon: int) -> dict[str, float]:

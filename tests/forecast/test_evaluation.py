@@ -172,3 +172,21 @@ def test_model_confidence_set_keeps_the_best_and_drops_the_worst(contest):
 def test_model_confidence_set_of_one_model_is_refused(table_of):
     with pytest.raises(DataError, match="two models"):
         model_confidence_set(table_of("m", [1.0, 2.0, 3.0]), 1)
+
+
+def test_the_share_of_forecasts_that_are_a_fallback_stands_beside_the_score():
+    table = pd.DataFrame(
+        {
+            "origin": np.repeat(pd.bdate_range("2020-01-01", periods=4), 2),
+            "asset": ["A", "B"] * 4, "horizon": 1, "model": "garch", "mean": 0.0,
+            "variance": 1e-4, "df": np.nan, "realized": [0.01, -0.01] * 4,
+            "target": np.repeat(pd.bdate_range("2020-01-02", periods=4), 2),
+            "fallback": [True, False] * 3 + [False, False],
+        }
+    )  # fmt: skip
+    found = score_forecasts(table)["garch"]["1"]
+    assert found["assets"]["A"]["fallback_share"] == 0.75
+    assert found["assets"]["B"]["fallback_share"] == 0.0
+    assert found["pooled"]["fallback_share"] == 0.375
+    without = score_forecasts(table.drop(columns="fallback"))["garch"]["1"]
+    assert without["pooled"]["fallback_share"] == 0.0

@@ -267,3 +267,16 @@ def test_reproduce_command_repeats_every_setting(result):
 )
 def test_write_value(value, kind, written):
     assert write_value(value, kind) == written
+
+
+def test_a_fallback_is_named_wherever_its_score_is_shown(result):
+    assert not any("EWMA answered" in note for note in tables(result)["forecasts"].notes)
+    metrics = json.loads(json.dumps(result.metrics))
+    model = next(name for name in metrics["forecasts"] if name != "gru")
+    by_asset = next(iter(metrics["forecasts"][model].values()))["assets"]
+    asset = next(iter(by_asset))
+    by_asset[asset]["fallback_share"] = 1.0
+    shown = tables(replace(result, metrics=metrics))
+    for key in ("forecasts", "asset_scores"):
+        (note,) = [note for note in shown[key].notes if "EWMA answered" in note]
+        assert f"{asset} 100.0%" in note
