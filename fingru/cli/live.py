@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
-from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,6 +61,8 @@ def train(
     else:
         typer.echo(str(model.path))
         if not quiet:
+            from fingru.market.sessions import session_name
+
             say(f"model {model.model_id} has learnt up to {session_name(model.origin)}")
 
 
@@ -162,6 +163,7 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
 
 def _table(trained: TrainedModel, prediction: Prediction) -> Table:
     from fingru.cli.output import plain_table
+    from fingru.market.sessions import session_name
 
     title = f"From the close of {session_name(prediction.origin)}, model {trained.model_id}"
     numbers = ("bars ahead", "close", "mean", "volatility / year", "from", "to", "weight")

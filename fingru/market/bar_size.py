@@ -43,13 +43,11 @@ class BarSize:
     dated: bool
 
     def __str__(self) -> str:
-        usual = self.dated == (self.seconds >= _DAY / _ALIKE)
-        stamps = "" if usual else " undated" if not self.dated else " zoneless"
         for seconds, name in _NAMED.items():
             if seconds / _ALIKE < self.seconds < seconds * _ALIKE:
-                return name + stamps
+                return name
         unit, name = next((u, n) for u, n in _UNITS if self.seconds >= u or u == 1.0)
-        return f"{self.seconds / unit:.3g}-{name}{stamps}"
+        return f"{self.seconds / unit:.3g}-{name}"
 
     def fits(self, other: BarSize) -> bool:
         """Whether both are bars of one size."""

@@ -285,6 +285,11 @@ TERMS: dict[str, Term] = {
         _NO_PRICES,
         "mean(abs(P[t+h] - P[t] * exp(m))) / mean(abs(P[t] - P[t-h])) before the first forecast",
     ),
+    "fallback_share": Term(
+        "Fallback", "percent",
+        "Share of the model's forecasts that are EWMA's, because its own fit failed.",
+        formula="count of fallback forecasts / n",
+    ),
     "n": Term(
         "Forecasts", "count", "Number of out-of-sample forecasts that were scored.",
         formula="count of forecasts with a known outcome",
@@ -294,10 +299,10 @@ TERMS: dict[str, Term] = {
 
 STRATEGY_FIELDS = tuple(list(TERMS)[: list(TERMS).index("log_score")])
 FORECAST_FIELDS = tuple(list(TERMS)[list(TERMS).index("log_score") :])
-ERROR_FIELDS = FORECAST_FIELDS[FORECAST_FIELDS.index("rmse") : -1]
+ERROR_FIELDS = FORECAST_FIELDS[FORECAST_FIELDS.index("rmse") : -2]
 """Those of the forecast's mean, quantiles and price."""
-SCORE_FIELDS = tuple(field for field in FORECAST_FIELDS if field not in ERROR_FIELDS)
-"""Those of its distribution and of what its mean knows."""
+SCORE_FIELDS = tuple(f for f in FORECAST_FIELDS if f not in (*ERROR_FIELDS, "fallback_share"))
+"""Those of its distribution and of what its mean knows; fallbacks are told below the tables."""
 
 _NAMES = {
     "buy_and_hold": "Buy and hold",

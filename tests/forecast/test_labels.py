@@ -50,7 +50,7 @@ def test_labels_known_by_a_row_do_not_change_with_later_prices(prices_with_gaps,
     assert (before.values[~known] != after.values[~known]).any() or row == 598
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(1, 8))
+@given(st.lists(st.booleans(), min_size=2, max_size=40), st.integers(1, 8))
 def test_labels_never_cross_for_any_pattern_of_bars(pattern, horizon):
     has_bar = np.array(pattern)
 

@@ -30,6 +30,9 @@ def run_case(kind: str, seed: int, folder: Path, seconds: float = 60.0) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     logging.disable(logging.CRITICAL)
-    with inside(folder), warnings.catch_warnings(), time_limit(seconds):
-        warnings.simplefilter("ignore")
-        KINDS[kind](Random(f"{kind} {seed}"), folder)
+    try:
+        with inside(folder), warnings.catch_warnings(), time_limit(seconds):
+            warnings.simplefilter("ignore")
+            KINDS[kind](Random(f"{kind} {seed}"), folder)
+    finally:
+        logging.disable(logging.NOTSET)

@@ -240,7 +240,7 @@ def every(prices, freq, zone=None):
     ("freq", "zone", "said"),
     [("W-FRI", None, "weekly"), ("ME", None, "monthly"), ("h", "UTC", "hourly"),
      ("min", "UTC", "minute"), ("4h", "UTC", "4-hour"), ("2D", None, "2-day"),
-     ("B", "UTC", "daily undated"), ("h", None, "hourly zoneless")],
+     ("h", None, "hourly")],
 )  # fmt: skip
 def test_bars_of_another_size_are_refused_with_both_sizes(
     prices, config, now, trained, freq, zone, said
@@ -305,7 +305,8 @@ def test_a_young_asset_and_one_that_is_not_in_the_prices_are_told(prices, traine
     assert said.missing == {"SIM1": "the model knows it, the prices do not hold it"}
     assert list(said.table["asset"]) == ["SIM2", "SIM2"]
     never = changed(prices, 0, prices.n_sessions)
-    assert predict(trained, never).missing == {"SIM1": "it has no bar at all"}
+    with pytest.raises(DataError, match="no price at all for SIM1"):
+        predict(trained, never)
 
 
 def test_volatility_of_a_year_counts_the_bars_of_each_asset(prices, config, now):

@@ -85,7 +85,7 @@ def test_walk_forward_forecasts_exactly_the_usable_test_rows(problem, folds, mak
 
 
 def test_untrained_walk_forward_is_ewma(problem, folds, make_forecaster):
-    still = make_forecaster(learning_rate=1e-30, correction_prior=1e12)
+    still = make_forecaster(learning_rate=1e-30, correction_prior=1e9)
     forecast = still.walk_forward(problem, folds)
     row, asset = 360, 1
     reference = problem.features.reference_variance[asset, row]

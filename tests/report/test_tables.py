@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fingru.report import provenance
-from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, write_value
+from fingru.report.catalogue import ERROR_FIELDS, SCORE_FIELDS, STRATEGY_FIELDS, write_value
 from fingru.report.tables import KEYS, tables
 
 AWKWARD = ("empty", "short", "one_asset", "ruined", "multi_horizon", "no_benchmark")
@@ -41,7 +41,7 @@ def test_strategy_numbers_equal_the_stored_metrics(result, made):
 def test_forecast_scores_equal_the_stored_metrics(result, made):
     frame = made["forecasts"].frame.set_index("model")
     frame = frame.join(made["forecast_errors"].frame.set_index("model").drop(columns="horizon"))
-    for field in FORECAST_FIELDS:
+    for field in (*SCORE_FIELDS, *ERROR_FIELDS):
         stored = result.metrics["forecasts"]["ewma"]["1"]["pooled"][field]
         assert frame.loc["EWMA", field] == stored, field
 

@@ -179,14 +179,13 @@ def test_a_shorter_history_is_not_due(first, prices, config, now):
 def test_rolling_window_trains_on_the_latest_bars_only(prices, config, now):
     windows = {"walk_forward.window": "rolling", "walk_forward.rolling_bars": 250}
     for changes, first_row in (({}, 0), (windows, 200)):
+        runs, models = (config.store.runs / str(first_row) / name for name in ("runs", "models"))
         done = retrain_once(
             prices.until(449),
-            with_values(
-                config, {**changes, "store.runs": str(config.store.runs / str(first_row))}
-            ),
+            with_values(config, {**changes, "store.runs": str(runs), "store.models": str(models)}),
             now,
         )
-        manifest = read_json(config.store.models / done.champion / "manifest.json")
+        manifest = read_json(models / done.champion / "manifest.json")
         assert manifest["train_first"] == str(prices.index[first_row])
         assert manifest["origin"] == str(prices.index[449])
 
@@ -195,9 +194,9 @@ def test_prices_of_other_bars_than_the_champion_are_refused(first, prices, confi
     import pandas as pd
 
     hours = pd.date_range("2003-03-03", periods=prices.n_sessions, freq="h", tz="UTC")
-    for index, said in ((hours, "hourly"), (hours.tz_localize(None), "hourly zoneless")):
+    for index in (hours, hours.tz_localize(None)):
         other = replace(prices, index=index.as_unit("us"))
-        with pytest.raises(ModelError, match=f"daily bars, those of .* are {said}"):
+        with pytest.raises(ModelError, match=r"daily bars, those of .* are hourly"):
             retrain_once(other, config, now + timedelta(days=1))
     assert champion(database).id == first.champion
     assert len(list_models(database)) == 1
