@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fingru.backtest import metrics, relative, statistics
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate_weights
+from fingru.backtest.summary import probability_above
 from fingru.market.prices import Prices
 
 FloatArray = NDArray[np.float64]
@@ -196,6 +197,7 @@ def _difference(
         "sharpe_ci95": _interval(draws.sharpe),
         "sharpe_p": defined(float(np.mean(draws.sharpe <= 0.0))) if draws.sharpe.size else None,
         "psr": defined(statistics.probability_of_higher_sharpe(ours, theirs, bars_per_year)),
+        "psr_threshold": defined(probability_above(ours, 0.0, metrics.sharpe_ratio(theirs, 1.0))),
         "mean_return": defined(mean),
         "mean_return_ci95": _interval(draws.mean),
         "spa_p": defined(statistics.superior_ability_p(ours, theirs, seed)),

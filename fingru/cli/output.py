@@ -129,6 +129,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._quarters: dict[str, int] = {}
+        self._ended: set[str] = set()
 
     def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
         before = self._quarters.get(stage)
@@ -136,6 +137,8 @@ class _Lines:
         self._quarters[stage] = quarter
         if before is None:
             say(f"{stage} ...")
-        if quarter > (before or 0):
+        if quarter > (before or 0) and stage not in self._ended:
             reached = "done" if quarter >= 4 else f"{25 * quarter} %"
             say(f"{stage}: {reached}" + (f" ({note})" if note else ""))
+        if quarter >= 4:  # a stage that begins again, as the compiling of kernels, is told once
+            self._ended.add(stage)

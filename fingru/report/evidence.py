@@ -86,6 +86,12 @@ def differences_table(found: Mapping[str, Any]) -> Table:
             f"{_SHORT}, or it was stored by an earlier version",
         ),
         Column(
+            "psr_threshold", "PSR at its Sharpe", "probability",
+            "Probabilistic Sharpe ratio with the benchmark's observed ratio as a known threshold, "
+            "as published: neither the benchmark's error nor what both share is counted.",
+            f"{_SHORT}, or it was stored by an earlier version",
+        ),
+        Column(
             "sharpe_p", "p", "probability",
             "Share of resamples in which the difference is not above 0.", _SHORT,
         ),

@@ -219,7 +219,8 @@ def test_no_ratio_is_told_of_a_strategy_that_lost_everything(prices):
     ruin = equity.loc[equity["equity"] <= 0.0, "date"].iloc[0]
     assert found["ruined"] == {"bet": str(ruin.date())}
     assert set(found["sharpe"]["bet"].values()) == {None}
-    gone = {"sharpe", "sharpe_ci95", "sharpe_p", "psr", "spa_p", "information_ratio",
+    gone = {"sharpe", "sharpe_ci95", "sharpe_p", "psr", "psr_threshold", "spa_p",
+            "information_ratio",
             "up_capture", "down_capture", "mean_return", "mean_return_ci95"}  # fmt: skip
     assert {found["differences"]["held"][name] for name in gone} == {None}
     assert found["paths"] is None
@@ -237,6 +238,16 @@ def test_the_probability_over_a_benchmark_is_that_of_the_paired_bootstrap():
     assert p == pytest.approx(np.mean(draws > 0.0), abs=0.03)
     assert statistics.probability_of_higher_sharpe(market, ours, BARS) == pytest.approx(1 - p)
     assert np.isnan(statistics.probability_of_higher_sharpe(market, 0.5 * market, BARS))
+
+
+def test_psr_at_the_benchmarks_ratio_takes_it_for_known(found, simulations):
+    noise, held = (simulations[name].equity["net_return"].to_numpy() for name in ("noise", "held"))
+    ratio, threshold = (x.mean() / x.std(ddof=1) for x in (noise, held))
+    spread = 1 - stats.skew(noise) * ratio + (stats.kurtosis(noise) + 2) / 4 * ratio**2
+    bars = statistics.effective_returns(noise) - 1
+    expected = stats.norm.cdf((ratio - threshold) * np.sqrt(bars / spread))
+    told = found["differences"]["held"]["psr_threshold"]
+    assert told == pytest.approx(expected, abs=1e-3)  # ddof of the moments
 
 
 def test_changing_later_prices_moves_no_earlier_replay(prices, simulations):
