@@ -4,7 +4,6 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -160,8 +159,8 @@ def test_an_unknown_database_is_refused(root):
         open_database(root, "oracledb2://host/x")
 
 
-@pytest.mark.skipif(find_spec("psycopg") is not None, reason="the driver is installed")
-def test_a_missing_postgres_driver_names_the_extra(root):
+def test_a_missing_postgres_driver_names_the_extra(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where it is not installed
     with pytest.raises(StoreError, match=r"fingru\[postgres\]"):
         open_database(root, "postgresql://user:secret@localhost/fingru")
 
