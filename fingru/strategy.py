@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import inspect
 import sys
 import traceback
@@ -23,8 +22,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from fingru import own_code
 from fingru.bundled import bundled_path
 from fingru.errors import StrategyError
+from fingru.own_code import import_source
 from fingru.risk import common_bars
 
 FloatArray = NDArray[np.float64]
@@ -254,16 +255,7 @@ def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise StrategyError(f"strategy file {path} does not exist", "check the path")
     name = f"fingru_strategy_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise StrategyError(f"strategy file {path} cannot be imported", "name it FILE.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while they are made
-    try:
-        _run_import(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
-    except StrategyError:
-        del sys.modules[name]
-        raise
+    module: ModuleType = _run_import(lambda: import_source(name, path), str(path))
     return module
 
 
@@ -287,7 +279,8 @@ def _run_import(load: Callable[[], Any], place: str) -> Any:  # noqa: ANN401 - w
         ) from error
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if "importlib" not in f.filename and f.filename != __file__]
+        ours = (__file__, own_code.__file__)
+        own = [f for f in frames if "importlib" not in f.filename and f.filename not in ours]
         where = f"see {own[-1].filename}, line {own[-1].lineno}" if own else "check the name"
         raise StrategyError(
             f"strategy {place} cannot be imported, {type(error).__name__}: {error}", where

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from fingru.errors import ConfigError, LeakFoundError
 from fingru.features.bars import Bars
 from fingru.features.definition import Feature, settled
+from fingru.own_code import import_source
 
 FloatArray = NDArray[np.float64]
 
@@ -59,15 +58,9 @@ def _load_file(column: str, place: str) -> tuple[ModuleType, bytes]:
         )
     source = path.read_bytes()
     name = f"fingru_user_features_{hashlib.sha256(source).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:  # pragma: no cover - .py files always have a loader
-        raise ConfigError(f"features.columns: {place!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it runs
     try:
-        spec.loader.exec_module(module)
+        module = import_source(name, path)
     except Exception as error:
-        del sys.modules[name]
         raise ConfigError(
             f"features.columns: {place!r} cannot be run ({type(error).__name__}: {error})",
             "mend the file",
