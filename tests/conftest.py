@@ -34,6 +34,13 @@ def _own_store(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("FINGRU_STATE", str(tmp_path_factory.getbasetemp() / "state"))
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests may take longer than what means that a fast one hangs."""
+    for item in items:
+        if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.timeout(1200))
+
+
 def make_panel(n_sessions=600, n_assets=3, seed=0, *, ohlcv=False) -> Prices:
     """Random walk prices with volatility clusters on business days."""
     rng = np.random.default_rng(seed)

@@ -57,6 +57,27 @@ def test_buy_and_hold_decides_for_an_asset_that_is_closed_at_the_decision():
     assert run.trades.date.tolist() == [prices.index[6], prices.index[7]]
 
 
+def test_buy_and_hold_of_prices_that_begin_on_a_closed_day_waits_for_the_market():
+    prices = stock_and_coin(60, first="2022-01-01")  # a Saturday
+    run = simulate(prices, shipped("buy_and_hold"), name="b", settings=FREE, first_row=0)
+    assert run.trades.asset.tolist() == ["COIN", "STOCK"]
+    assert run.trades.date.tolist() == [prices.index[3], prices.index[3]]  # decided on Monday
+    gone = prices.close[-1] / prices.close[3]
+    assert run.equity.equity.iloc[-1] == pytest.approx(gone.mean(), rel=1e-12)
+
+
+def test_buy_and_hold_waits_a_week_and_not_for_a_later_listing():
+    prices = stock_and_coin(60, first="2022-01-01")
+    close = prices.close.copy()
+    close[:30, 1] = NAN
+    late = Prices(prices.index, prices.assets, close, 365.0, "late")
+    run = simulate(late, shipped("buy_and_hold"), name="b", settings=FREE, first_row=0)
+    assert run.trades.asset.tolist() == ["COIN"]
+    assert run.trades.date.tolist() == [prices.index[8]]
+    later = simulate(late, shipped("buy_and_hold"), name="b", settings=FREE, first_row=20)
+    assert later.trades.date.tolist() == [prices.index[21]]  # its history says it is not listed
+
+
 def test_a_matrix_of_weights_waits_as_a_strategy_does(scripted):
     prices = stock_and_coin(30)
     weights = np.full(prices.close.shape, NAN)

@@ -29,7 +29,7 @@ from fingru.store.listing import delete_run
 from fingru.trials import Judged, deflation, trial_summary
 
 RUNS = 50
-REPEATS = 100
+REPEATS = 40
 SESSIONS = 620
 BURN_IN = 120
 ASSETS = 3
@@ -48,7 +48,7 @@ def null_market(seed) -> Prices:
         returns[t] = np.clip(np.sqrt(variance) * shocks[t], -0.5, 0.5)
     close = 100 * np.cumprod(1 + returns, axis=0)
     index = pd.bdate_range("2015-01-01", periods=SESSIONS)
-    assets = tuple(f"M{seed}N{a}" for a in range(ASSETS))  # each market has its own trials
+    assets = tuple(f"N{a}" for a in range(ASSETS))
     return Prices(index, assets, close, BARS_PER_YEAR, f"null market {seed}")
 
 
@@ -113,9 +113,11 @@ def best_of_50(family, repeat, config):
 @pytest.mark.parametrize("family", ["long-short sweep", "long-only sweep", "seeds of one book"])
 def test_the_best_of_50_runs_without_skill_is_seldom_believed(family, tmp_path):
     config = make_config({"store": {"runs": str(tmp_path)}, "simulation": {"cost_bps": 0.0}})
-    judged = np.array([best_of_50(family, repeat, config) for repeat in range(REPEATS)])
+    # a ledger each: one that holds all repeats is read again at every entry
+    configs = [with_values(config, {"store.runs": str(tmp_path / str(r))}) for r in range(REPEATS)]
+    judged = np.array([best_of_50(family, r, own) for r, own in enumerate(configs)])
     believed, undeflated = np.mean(judged >= 0.95, axis=0)
-    assert believed <= 0.09  # binomial(100, .05) is above it in 3 % of cases
+    assert believed <= 0.125  # binomial(40, .05) is above it in 1.4 % of cases
     if family == "long-short sweep":  # without the ledger: far more often than 1 time in 20
         assert undeflated > 0.15
 

@@ -147,11 +147,13 @@ def decide(name, view, **parameters):
 
 def test_buy_and_hold_buys_once_what_can_be_bought(prices_with_gaps):
     result = run("buy_and_hold", prices_with_gaps, None, settings=FREE)
-    # the first asset is listed later and never bought; the second is delisted
+    # the first asset is listed later and never bought, a week waited for; the second is delisted
     assert result.weights.weight.tolist() == [0.0, 0.5, 0.5]
     assert result.trades.asset.tolist() == ["S1", "S2", "S1"]
     assert result.trades.reason.tolist() == ["decision", "decision", "delisted"]
-    fill, close = prices_with_gaps.open[1], prices_with_gaps.close
+    index = prices_with_gaps.index
+    decided = int(np.flatnonzero(index >= index[0] + pd.Timedelta(days=7))[0])
+    fill, close = prices_with_gaps.open[decided + 1], prices_with_gaps.close
     last = 3 * 600 // 4 - 1
     held = close[599, 2] if np.isfinite(close[599, 2]) else close[598, 2]
     expected = 0.5 * close[last, 1] / fill[1] + 0.5 * held / fill[2]
