@@ -148,7 +148,7 @@ def test_symbols_of_a_long_file_are_dated_each_by_its_exchange(tmp_path, kind):
 def test_later_prices_move_no_date(tmp_path):
     stamps = instants(DAYS, "Asia/Tokyo", "0h")
     before = load_prices(write(tmp_path, stamps))
-    frame = pd.read_csv(tmp_path / "X.csv")
+    frame = pd.read_csv(tmp_path / "X.csv", float_precision="round_trip")
     frame.loc[200:, "close"] *= 1.7
     frame.to_csv(tmp_path / "X.csv", index=False)
     after = load_prices(str(tmp_path / "X.csv"))
