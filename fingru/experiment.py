@@ -161,28 +161,25 @@ def run_backtest(
     prices = accepted(prices, config.data.allow)
     with compiling(progress) as compiler, watched(prices.source, config) as watch:
         clock = _Clock(compiler)
-        job = _begin(prices, config, (clock, watch), progress)
+        job = _begin(prices, config, clock, watch, progress)
         if not store:
-            result = _work(job, None, (clock, watch), progress)
+            result = _work(job, None, clock, watch, progress)
             return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
         directory = open_directory(job, resume)
         with recording_failure(directory):
-            result = _work(job, directory, (clock, watch), progress)
+            result = _work(job, directory, clock, watch, progress)
             _write(result, directory, clock)
             directory.finish("done", clock.timing)
     directory.drop_units()
     return Run(replace(result, manifest=directory.manifest), directory)
 
 
-def _begin(prices: Prices, config: Config, told: tuple[_Clock, Watch], progress: Progress) -> Job:
+def _begin(prices: Prices, config: Config, clock: _Clock, watch: Watch, progress: Progress) -> Job:
     """Refuse before any training what would be refused after it."""
-    clock, watch = told
     with watch:
         load_strategies(config)
-        compiled = clock.compiling.seconds
-        job = prepare(prices, config, progress)
-        compiled = clock.compiling.seconds - compiled
-        clock.stages["features_s"] = job.features_seconds - compiled
+        with clock.stage("features_s"):
+            job = prepare(prices, config, progress)
         preflight(job)
     if config.leak_check.in_backtest:
         watch.refuse()
@@ -192,13 +189,13 @@ def _begin(prices: Prices, config: Config, told: tuple[_Clock, Watch], progress:
 def _work(
     job: Job,
     directory: RunDirectory | None,
-    told: tuple[_Clock, Watch],
+    clock: _Clock,
+    watch: Watch,
     progress: Progress,
 ) -> BacktestResult:
-    clock, _ = told
     if not job.has_model:
         clock.stages |= {"train_s": 0.0, "forecast_s": 0.0, "bar_steps": 0}
-        trade = _trade(job, {}, directory, told, progress)
+        trade = _trade(job, {}, directory, clock, watch, progress)
         with clock.stage("metrics_s"):
             return _result(job, None, {}, trade)
     with begun_baselines(directory, job) as finish_baselines:
@@ -219,7 +216,7 @@ def _work(
         waits = job.config.forecast_for_strategy not in (None, *forecasts)
         if waits:
             wait_for_baselines()
-        trade = _trade(job, forecasts, directory, told, progress)
+        trade = _trade(job, forecasts, directory, clock, watch, progress)
         if not waits:
             wait_for_baselines()
     with clock.stage("metrics_s"):
@@ -247,10 +244,10 @@ def _trade(
     job: Job,
     forecasts: Mapping[str, Forecast],
     directory: RunDirectory | None,
-    told: tuple[_Clock, Watch],
+    clock: _Clock,
+    watch: Watch,
     progress: Progress,
 ) -> _Trade:
-    clock, watch = told
     with clock.stage("backtest_s"), watch:
         simulations = simulate_all(job, forecasts, progress)
     chosen = next(iter(simulations.values()))

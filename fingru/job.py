@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from fingru.backtest.schedule import make_folds, single_range
@@ -39,7 +38,6 @@ class Job:
     config: Config
     problem: ForecastProblem
     folds: list[Fold]
-    features_seconds: float
 
     @property
     def prices(self) -> Prices:
@@ -57,16 +55,15 @@ def prepare(prices: Prices, config: Config, progress: Progress = silent) -> Job:
 
     Without a model there are no features, and one range from the first session on.
     """
-    started = perf_counter()
     if config.model.kind == "none":
         folds = single_range(prices.index, config.walk_forward)
         nothing = FeatureSet.empty(prices.index, prices.assets)
         problem = ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
-        return Job(config, problem, folds, perf_counter() - started)
+        return Job(config, problem, folds)
     folds = make_folds(prices.index, config.walk_forward, config.horizons)
     _refuse_padding(prices, config.training)
     problem = make_problem(prices, config, progress)
-    return Job(config, problem, folds, perf_counter() - started)
+    return Job(config, problem, folds)
 
 
 def make_problem(prices: Prices, config: Config, progress: Progress = silent) -> ForecastProblem:

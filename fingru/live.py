@@ -31,11 +31,12 @@ from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
 from fingru.forecast.recalibration import recalibrate
 from fingru.forecast.scores import interval
 from fingru.job import make_gru, make_problem
-from fingru.market.bar_size import BarSize, bar_size, spoken, usual_size
+from fingru.market.bar_size import BarSize, bar_size, usual_size
 from fingru.market.calendars import own_bars_per_year
 from fingru.market.finding import Finding
 from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
 from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
 from fingru.strategy import load_strategy
@@ -339,14 +340,12 @@ def _without_forecast(
         if np.isfinite(forecast.mean[last, a]).all():
             continue
         bars = np.flatnonzero(prices.has_bar[:, a])
-        if bars.size and bars[-1] == last:
+        if bars[-1] == last:
             needed = problem.features.warmup_bars
             yield asset, f"its {bars.size} bars do not warm its features up, which takes {needed}"
-        elif bars.size:
-            until = spoken(prices.index[bars[-1]])
-            yield asset, f"it has no bar at {spoken(prices.index[last])}, its last is of {until}"
         else:
-            yield asset, "it has no bar at all"
+            now, until = (session_name(prices.index[row]) for row in (last, bars[-1]))
+            yield asset, f"it has no bar at {now}, its last is of {until}"
     for asset in model.job["data"]["assets"]:
         if asset not in prices.assets:
             yield asset, "the model knows it, the prices do not hold it"
@@ -506,8 +505,7 @@ def store_model(
         write_bytes_atomic(fresh / JOB_FILE, to_json_bytes(job))
         fresh.rename(path)
     except OSError as error:
-        told = storage_error(error, "write", path)
-        raise StoreError(told.problem, told.mend.replace("--runs", "--models")) from error
+        raise storage_error(error, "write", path, flag="--models") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return TrainedModel(path, job)

@@ -22,6 +22,7 @@ from fingru.forecast.baselines import BaselineWalk
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.forecaster import Progress
 from fingru.job import Job
+from fingru.market.sessions import session_name
 from fingru.store.database import open_database
 from fingru.store.ledger import Trial, learn_assets, record_trial
 from fingru.store.returns import TrialReturns
@@ -29,7 +30,6 @@ from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.strategy import load_strategy
-from fingru.trials import Deflation, deflation, judged_on
 from fingru.trust import code_of, remember_code
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
@@ -46,7 +46,7 @@ def first_manifest(job: Job) -> dict[str, Any]:
     remember_code(code)
 
     def day(row: int) -> str:
-        return index[row].isoformat() if index.tz is not None else str(index[row].date())
+        return session_name(index[row])
 
     return {
         "fingru_version": __version__,
@@ -212,8 +212,8 @@ def enter_trial(
     made_of: TrialSource,
     dates: pd.DatetimeIndex | None = None,
     assets: Sequence[str] | None = None,
-) -> Deflation:
-    """Enter a judged configuration in the trial ledger and count what its test days have seen.
+) -> None:
+    """Enter a judged configuration in the trial ledger.
 
     The Sharpe ratio is over the cash of the configuration, as in ``strategy_metrics``.
 
@@ -232,11 +232,6 @@ def enter_trial(
         trial without them, as one that has nothing in common with any other.
     assets
         Symbols of the prices; None counts trials on the very same prices alone.
-
-    Returns
-    -------
-    Deflation
-        Its ``count`` and ``sharpe_variance`` are what the deflated Sharpe ratio takes.
     """
     kind, data_sha256, run_or_study = made_of
     net = np.asarray(net_returns, dtype=np.float64)
@@ -261,4 +256,3 @@ def enter_trial(
         assets,
     )
     learn_assets(database, config.store.runs)
-    return deflation(database, judged_on(data_sha256, assets, dates))

@@ -20,6 +20,7 @@ from fingru.trials import (
     FEWEST_TRIALS,
     Judged,
     deflation,
+    judged_on,
     trial_summary,
     with_todays_trials,
 )
@@ -43,9 +44,9 @@ def enter(config):
     ):
         dates = pd.bdate_range(start, periods=len(net))
         named = with_values(config, {"seed": number})
-        return enter_trial(
-            named, net, 252.0, (kind, sha, f"run{number}"), dates if dated else None, assets
-        )
+        days = dates if dated else None
+        enter_trial(named, net, 252.0, (kind, sha, f"run{number}"), days, assets)
+        return deflation(open_database(config.store.runs), judged_on(sha, assets, days))
 
     return entered
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.backtest import metrics, relative, statistics
+from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
 
@@ -95,8 +96,8 @@ def strategy_metrics(  # noqa: PLR0913 - by name
     dates = pd.DatetimeIndex(equity_block["date"])
     return {key: _defined(value) for key, value in values.items()} | {
         "dsr_trials": trials,
-        "start": _iso(dates[0]) if len(dates) else None,
-        "end": _iso(dates[-1]) if len(dates) else None,
+        "start": session_name(dates[0]) if len(dates) else None,
+        "end": session_name(dates[-1]) if len(dates) else None,
         "periods": net.size,
     }
 
@@ -145,9 +146,3 @@ def _defined(value: float | tuple[float, float]) -> float | list[float] | None:
     if isinstance(value, tuple):
         return list(value) if np.isfinite(value).all() else None
     return float(value) if np.isfinite(value) else None
-
-
-def _iso(stamp: pd.Timestamp) -> str:
-    """A date for daily and slower bars, a full time stamp for intraday ones."""
-    daily = stamp.tz is None and stamp == stamp.normalize()
-    return stamp.date().isoformat() if daily else stamp.isoformat()

@@ -76,8 +76,3 @@ def usual_size(average: float, dated: bool) -> BarSize:
     """
     shorter = [seconds for seconds in _NAMED if seconds <= average * 1.05]
     return BarSize(max(shorter, default=average), dated)
-
-
-def spoken(session: pd.Timestamp) -> str:
-    """A session as people write it: the date, with the time of day for intraday bars."""
-    return f"{session:%Y-%m-%d}" if session.tz is None else f"{session:%Y-%m-%d %H:%M %Z}"

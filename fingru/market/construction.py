@@ -11,7 +11,7 @@ import pandas as pd
 
 from fingru.errors import DataError
 from fingru.market.finding import Finding, raise_if_refused
-from fingru.market.sessions import to_sessions
+from fingru.market.sessions import session_name, to_sessions
 from fingru.market.table import FloatArray, RawTable, Stamps
 from fingru.market.validation import check_table
 
@@ -166,7 +166,7 @@ def _refuse_disorder(source: str, sessions: pd.DatetimeIndex) -> None:
     if not (steps <= 0).any():
         return
     row = int(np.flatnonzero(steps <= 0)[0]) + 1
-    day = str(sessions[row].date() if sessions.tz is None else sessions[row])
+    day = session_name(sessions[row])
     if steps[row - 1] == 0:
         raise DataError(f"{source}: {day} is twice in the index", "keep one row per session")
     raise DataError(

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.market.finding import Finding, Severity, first_few
+from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
     from fingru.market.prices import BoolArray, FloatArray, Prices
@@ -251,12 +252,11 @@ def _at(
     names = tuple(a for a, n in zip(prices.assets, per_asset, strict=True) if n)
     row, column = (int(i[0]) for i in np.nonzero(hits))
     stamp: pd.Timestamp = prices.index[row]
-    when = stamp.date() if stamp.tz is None else stamp
     return Finding(
         kind,
         Severity.WARNING if worst > _MANY else Severity.NOTE,
         f"{int(per_asset.sum())} {what} in {first_few(names)}, first {prices.assets[column]} "
-        f"on {when}",
+        f"on {session_name(stamp)}",
         mend,
         int(per_asset.sum()),
         names,

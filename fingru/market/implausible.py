@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fingru.errors import DataError
 from fingru.market.finding import Finding, Severity, raise_if_refused
 from fingru.market.prices import FloatArray, Prices
+from fingru.market.sessions import session_name
 from fingru.market.validation import check_closes
 
 ALLOWABLE = ("spikes", "future_dates")
@@ -92,8 +93,9 @@ def _spikes(prices: Prices) -> Iterator[Finding]:
     yield Finding(
         "spikes",
         Severity.REFUSED,
-        f"{prices.source}: the {field} of {prices.assets[a]} on {_when(prices, row)} is "
-        f"{value:g}, {times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it"
+        f"{prices.source}: the {field} of {prices.assets[a]} on "
+        f"{session_name(prices.index[row])} is {value:g}, "
+        f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it"
         f"{more}",
         _MEND + setting("spikes"),
         len(places),
@@ -162,8 +164,9 @@ def future_dates(prices: Prices, now: datetime | None) -> Iterator[Finding]:
     yield Finding(
         "future_dates",
         Severity.REFUSED,
-        f"{prices.source}: {late.size} session(s) in the future, first {_when(prices, row)} "
-        f"({prices.assets[a]} at {prices.close[row, a]:g}); today is {moment.date()}",
+        f"{prices.source}: {late.size} session(s) in the future, first "
+        f"{session_name(prices.index[row])} ({prices.assets[a]} at {prices.close[row, a]:g}); "
+        f"today is {moment.date()}",
         f"correct the date; to use it as it is: {setting('future_dates')}",
         int(late.size),
         names,
@@ -181,8 +184,3 @@ def _as_warning(finding: Finding) -> Finding:
         finding.kind, Severity.WARNING, finding.problem, "allowed by data.allow",
         finding.count, finding.assets,
     )  # fmt: skip
-
-
-def _when(prices: Prices, row: int) -> str:
-    stamp = prices.index[row]
-    return str(stamp.date() if stamp.tz is None else stamp)

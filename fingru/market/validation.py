@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.market.finding import Finding, Severity, first_few, note, refused
+from fingru.market.sessions import session_name
 from fingru.market.swapped_dates import swapped_dates
 from fingru.market.table import PRICE_FIELDS, FloatArray, RawTable
 
@@ -106,8 +107,8 @@ def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding
     if table.maybe_symbols:
         mend += f"; if {first_few(table.maybe_symbols)} holds the symbols, name it 'symbol'"
     yield refused(
-        f"{table.origin} {table.row_name(row)}: {_day(sessions[row])}{of_symbol} stands there "
-        f"already ({table.row_name(before)})",
+        f"{table.origin} {table.row_name(row)}: {session_name(sessions[row])}{of_symbol} "
+        f"stands there already ({table.row_name(before)})",
         mend,
         kind="duplicates",
         count=len(repeated),
@@ -182,7 +183,7 @@ def _crossed(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
     row, column = _first(bad)
     at = row if bad.ndim == 1 else (row, column)
     yield refused(
-        f"{table.origin} {table.row_name(row)} ({_day(sessions[row])}, "
+        f"{table.origin} {table.row_name(row)} ({session_name(sessions[row])}, "
         f"{table.symbol_at(row, column)}): high {high[at]:g} is below low {low[at]:g}",
         "correct it, or leave both cells empty",
         kind="high_below_low",
@@ -198,8 +199,3 @@ def _first(bad: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _one_symbol_a_row(table: RawTable) -> bool:
     return table.symbol_of_row is not None or len(table.symbols) == 1
-
-
-def _day(stamp: pd.Timestamp) -> str:
-    """Write a session without a midnight that says nothing."""
-    return str(stamp.date()) if stamp.tz is None else str(stamp)

@@ -127,7 +127,7 @@ def _prepared(
 ) -> Iterator[ForecastProblem]:
     """Every market's problem; its job is kept in ``made`` until its forecast is there."""
     for prices in markets:
-        made.append(Job(config, make_problem(prices, config), folds, 0.0))
+        made.append(Job(config, make_problem(prices, config), folds))
         yield made[-1].problem
 
 

@@ -22,18 +22,18 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 """What file systems without locks answer."""
 
 _MENDS = {
-    errno.ENOSPC: "the disk is full; free some space or choose another folder with --runs",
-    errno.EDQUOT: "the quota is used up; free some space or choose another folder with --runs",
-    errno.EACCES: "check its permissions or choose another folder with --runs",
-    errno.EPERM: "check its permissions or choose another folder with --runs",
-    errno.EROFS: "the file system is read-only; choose a writable folder with --runs",
-    errno.ENOTDIR: "a part of this path is a file; choose another folder with --runs",
-    errno.EEXIST: "a file stands where a folder is needed; choose another folder with --runs",
+    errno.ENOSPC: "the disk is full; free some space or choose another folder with {flag}",
+    errno.EDQUOT: "the quota is used up; free some space or choose another folder with {flag}",
+    errno.EACCES: "check its permissions or choose another folder with {flag}",
+    errno.EPERM: "check its permissions or choose another folder with {flag}",
+    errno.EROFS: "the file system is read-only; choose a writable folder with {flag}",
+    errno.ENOTDIR: "a part of this path is a file; choose another folder with {flag}",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder with {flag}",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 
-def storage_error(error: OSError, action: str, path: Path) -> StoreError:
+def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs") -> StoreError:
     """Say in words what the operating system refused, where, and what to do about it.
 
     Parameters
@@ -44,6 +44,8 @@ def storage_error(error: OSError, action: str, path: Path) -> StoreError:
         What was tried, as a verb: "write", "read", "create", "delete".
     path
         The file or folder it was tried on.
+    flag
+        What chooses another folder on the command line.
 
     Examples
     --------
@@ -51,8 +53,8 @@ def storage_error(error: OSError, action: str, path: Path) -> StoreError:
     cannot write runs/a.json: the file system is read-only; choose a writable folder with --runs
     """
     reason = error.strerror or str(error)
-    mend = _MENDS.get(error.errno or 0, f"the operating system says: {reason}")
-    return StoreError(f"cannot {action} {path}", mend)
+    mend = _MENDS.get(error.errno or 0, "the operating system says: {reason}")
+    return StoreError(f"cannot {action} {path}", mend.format(flag=flag, reason=reason))
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:

@@ -185,7 +185,7 @@ class _Objective:
 
 def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.Series]:
     """Mean difference in log score to EWMA over the inner splits, and the strategy's returns."""
-    job = Job(config, make_problem(past, config), splits, 0.0)
+    job = Job(config, make_problem(past, config), splits)
     forecasts = {
         "gru": walk_gru(make_gru(config), job.problem, splits, config),
         _REFERENCE: make_baseline(_REFERENCE, config.baselines).walk_forward(job.problem, splits),
@@ -200,7 +200,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     spoken = config.model_copy(
         update={"strategy": config.strategy.model_copy(update={"forecast": "gru"})}
     )
-    simulations = simulate_all(Job(spoken, job.problem, splits, 0.0), forecasts)
+    simulations = simulate_all(Job(spoken, job.problem, splits), forecasts)
     return gain, next(iter(simulations.values())).equity.set_index("date")["net_return"]
 
 
