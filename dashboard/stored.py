@@ -33,8 +33,7 @@ from fingru.report.catalogue import is_missing
 from fingru.report.html import render_html
 from fingru.report.table import Table
 from fingru.report.tables import evidence_tables, profit_tables, table_of
-from fingru.store.database import Database, open_database
-from fingru.store.home import has_database
+from fingru.store.database import Database, existing_database
 from fingru.store.ledger import count_entries
 from fingru.store.listing import list_runs
 from fingru.store.runs import RunDirectory
@@ -92,7 +91,7 @@ def stamp_of(run_id: str) -> str:
 def ledger() -> Database | None:
     """The database of the runs, if there is one that can be read."""
     try:
-        return open_database(runs_root()) if has_database(runs_root(), None) else None
+        return existing_database(runs_root(), StoreSettings().url)
     except StoreError:  # a damaged ledger hides no run
         return None
 

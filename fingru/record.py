@@ -24,7 +24,7 @@ from fingru.forecast.forecaster import Progress
 from fingru.job import Job
 from fingru.market.sessions import session_name
 from fingru.store.database import open_database
-from fingru.store.ledger import Trial, learn_assets, record_trial
+from fingru.store.ledger import Trial, indecisive_sections, learn_assets, record_trial
 from fingru.store.returns import TrialReturns
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
@@ -199,12 +199,6 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: Job) -> Forec
     )
 
 
-def _indecisive(config: Config) -> set[str]:
-    """Sections that change nothing in what a run finds."""
-    of_models = {"features", "training", "recalibration", "baselines", "horizons"}
-    return {"store", "data", "device"} | (of_models if config.model.kind == "none" else set())
-
-
 def enter_trial(
     config: Config,
     net_returns: NDArray[np.float64],
@@ -237,7 +231,7 @@ def enter_trial(
     net = np.asarray(net_returns, dtype=np.float64)
     cash = (1.0 + config.simulation.cash_rate) ** (1.0 / bars_per_year) - 1.0
     per_bar = sharpe_ratio(net, 1.0, cash)
-    decisive = config.model_dump(mode="json", exclude=_indecisive(config))
+    decisive = config.model_dump(mode="json", exclude=indecisive_sections(config.model.kind))
     database = open_database(config.store.runs, config.store.url)
     record_trial(
         database,

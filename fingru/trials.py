@@ -211,7 +211,7 @@ def _correlations(latest: Sequence[LedgerEntry]) -> np.ndarray:
     return every
 
 
-def overfitting(database: Database, judged: Judged) -> dict[str, Any]:
+def overfitting(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
     """Probability that the configuration that looks best is below the median out of sample.
 
     Over all configurations that count, on the bars that they have in common
@@ -224,10 +224,6 @@ def overfitting(database: Database, judged: Judged) -> dict[str, Any]:
         bars; ``pbo_trials``, ``pbo_bars``, ``pbo_first`` and ``pbo_last``: what it was computed
         of.
     """
-    return _overfitting(_related(database, judged)[0])
-
-
-def _overfitting(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
     dates, returns, labels = returns_in_common(entries)
     enough = len(labels) >= FEWEST_TRIALS and len(dates) >= FEWEST_BARS
     return {
@@ -263,7 +259,7 @@ def _count_of(
         "on_other_days": found.on_other_days,
         "sharpe_variance": found.sharpe_variance,
         "expected_maximum_sharpe": found.expected_maximum_sharpe * bars_per_year**0.5,
-        "overfitting": _overfitting(entries),
+        "overfitting": overfitting(entries),
         "counted": True,
         "data_sha256": judged.data_sha256,
     }
@@ -367,7 +363,7 @@ def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:
             found.expected_maximum_sharpe, None if year is None else year**0.5
         ),
         "best": None if best is None else trial_row(best) | {"dsr": best_dsr(best, found)},
-        **_overfitting(related),
+        **overfitting(related),
     }
 
 

@@ -35,7 +35,7 @@ def code_of(config: Mapping[str, Any]) -> Code:
 
     Nothing is imported.
     """
-    return {reference: _source(reference) for reference in _references(config)}
+    return {reference: _source(reference) for reference in own_references(config)}
 
 
 def remember_code(code: Code) -> None:
@@ -78,7 +78,7 @@ def check_code(
         Names the file and what to do.
     """
     known = _remembered()
-    for reference in _references(config, only):
+    for reference in own_references(config, only):
         found = _source(reference)
         kept = stored.get(reference)
         if kept is not None and (
@@ -95,11 +95,16 @@ def check_code(
             )
 
 
-def _references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[str]:
+def own_references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[str]:
+    """Strategy and columns of a configuration, as JSON, that come neither with fingru nor ``ta``.
+
+    ``only`` are the sections that are looked at, both if empty.
+    """
     sections = {name: config.get(name) or {} for name in only or ("strategy", "features")}
     strategy = (sections.get("strategy") or {}).get("name")
     columns = (sections.get("features") or {}).get("columns") or []
-    own = [column for column in columns if isinstance(column, str) and ":" in column]
+    named = [column for column in columns if isinstance(column, str)]
+    own = [column for column in named if ":" in column and not column.startswith("ta:")]
     if isinstance(strategy, str) and not is_shipped(strategy):
         own.insert(0, strategy)
     return list(dict.fromkeys(own))

@@ -84,3 +84,8 @@ def test_a_state_folder_that_cannot_be_written_only_asks_again(mine, tmp_path, m
     remember_code(code_of(mine))
     with pytest.raises(StrategyError, match="never named"):
         check_code(mine, code_of(mine), "model x")
+
+
+def test_columns_of_ta_are_no_own_code():
+    config = {"strategy": {"name": "risk_aware"}, "features": {"columns": ["ta:momentum_rsi"]}}
+    assert code_of(config) == {}

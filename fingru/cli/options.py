@@ -230,12 +230,9 @@ def store_of(file: Path | None, runs: Path | None) -> StoreSettings:
 
 def existing_database(store: StoreSettings) -> Database | None:
     """Open the database of the runs, without making one where there is none."""
-    from fingru.store.database import open_database
-    from fingru.store.home import has_database
+    from fingru.store import database
 
-    if not has_database(store.runs, store.url):
-        return None
-    return open_database(store.runs, store.url)
+    return database.existing_database(store.runs, store.url)
 
 
 def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Prices:

@@ -98,7 +98,7 @@ def as_loaded(prices: Prices) -> Prices:
     table = RawTable(prices.source, stamps, prices.assets, {**raw, "adj_close": prices.close})
     reading = Reading((table,), prices.findings, prices.bars_per_year)
     loaded = build_panel(reading, prices.source).require()
-    return replace(loaded, bars_per_year_observed=prices.bars_per_year_observed)
+    return loaded.unchecked(bars_per_year_observed=prices.bars_per_year_observed)
 
 
 def _scaled(

@@ -13,24 +13,21 @@ from types import FrameType
 
 import fingru
 from fingru.config import Config
-from fingru.strategy import available_strategies
+from fingru.trust import own_references
 
 _PACKAGE = Path(fingru.__file__).resolve().parent
 _LOADED_AS = ("fingru_strategy_", "fingru_user_features_")
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
-def references(config: Config) -> tuple[str, ...]:
-    """The strategy and the columns that do not come with fingru."""
-    strategy = config.strategy.name
-    shipped = strategy in available_strategies()
-    columns = [c for c in config.features.columns if ":" in c and not c.startswith("ta:")]
-    return (*(() if shipped else (strategy,)), *columns)
+def references_of(config: Config) -> tuple[str, ...]:
+    """The strategy and the columns that are the user's own."""
+    return tuple(own_references(config.model_dump(mode="json")))
 
 
 def module_roots(config: Config) -> frozenset[str]:
     """First names of the modules that the user's references name, such as ``mine`` of mine.a:B."""
-    places = [reference.rpartition(":")[0] for reference in references(config)]
+    places = [reference.rpartition(":")[0] for reference in references_of(config)]
     return frozenset(p.partition(".")[0] for p in places if p and not p.endswith(".py"))
 
 

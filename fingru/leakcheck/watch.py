@@ -22,7 +22,7 @@ from fingru.errors import LeakFoundError
 from fingru.leakcheck.audit_events import EVENTS, READ_SOURCE, described, is_no_data, reads
 from fingru.leakcheck.native import OpenWatch
 from fingru.leakcheck.source_files import inode, resolved, source_files
-from fingru.leakcheck.usercode import is_library, is_named, module_roots, references
+from fingru.leakcheck.usercode import is_library, is_named, module_roots, references_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Watch:
 
     def __init__(self, source: str, config: Config) -> None:
         self.source = source
-        self._own = references(config)
+        self._own = references_of(config)
         self._roots = module_roots(config)
         self._files = source_files(source, config.data.cache)
         self._inodes = {inode(file) for file in self._files} - {None}

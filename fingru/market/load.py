@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -84,7 +83,8 @@ def load_prices(  # noqa: PLR0913 (all but the source by keyword)
         [f for f in future_dates(prices, now) if f.kind not in {*allow, *prices.allow}]
     )
     if bars_per_year is not None:
-        prices = replace(prices, bars_per_year=float(bars_per_year), bars_per_year_observed=False)
+        year = float(bars_per_year)
+        prices = prices.unchecked(bars_per_year=year, bars_per_year_observed=False)
     return accepted(cut(prices, start, end, wanted=assets), allow, now)
 
 

@@ -22,7 +22,14 @@ from sqlalchemy.pool import NullPool
 from fingru.errors import StoreError, masked
 from fingru.store import schema
 from fingru.store.files import storage_error
-from fingru.store.home import FILE_NAME, check_home, is_postgres, parse_url, remember_home
+from fingru.store.home import (
+    FILE_NAME,
+    check_home,
+    has_database,
+    is_postgres,
+    parse_url,
+    remember_home,
+)
 from fingru.store.journal import JOURNAL_FILE
 
 BUSY_TIMEOUT_S = 30.0
@@ -92,6 +99,17 @@ def open_database(
 
         add_journal(database, root)
     return database
+
+
+def existing_database(root: Path, url: str | None = None) -> Database | None:
+    """Open the database of a folder of runs, without making one where there is none.
+
+    Raises
+    ------
+    StoreError
+        As ``open_database``.
+    """
+    return open_database(root, url) if has_database(root, url) else None
 
 
 def open_url(url: URL, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:

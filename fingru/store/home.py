@@ -81,7 +81,7 @@ def check_home(root: Path, url: str | None) -> None:
             f"the runs of {root} are counted in the database {remembered}",
             f"give its URL in {URL_VARIABLE}, or as store.url in a file for --config",
         )
-    if _place(masked(given)) != _place(remembered):
+    if place_of(masked(given)) != place_of(remembered):
         raise WrongDatabaseError(
             f"the runs of {root} are counted in the database {remembered}, not {masked(given)}",
             "give that URL, or choose another folder with --runs",
@@ -133,7 +133,7 @@ def _is_default(root: Path, url: str) -> bool:
     return os.path.realpath(named) == os.path.realpath(root / FILE_NAME)
 
 
-def _place(url: str) -> tuple[object, ...]:
+def place_of(url: URL | str) -> tuple[object, ...]:
     """What decides which database a URL means; the user may be another."""
     try:
         parsed = make_url(url)

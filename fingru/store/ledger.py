@@ -66,6 +66,12 @@ class Trial:
     created_at: datetime
 
 
+def indecisive_sections(model_kind: str) -> set[str]:
+    """Sections of a configuration that no trial is told apart by: they change no result."""
+    of_models = {"features", "training", "recalibration", "baselines", "horizons"}
+    return {"store", "data", "device"} | (of_models if model_kind == "none" else set())
+
+
 def record_trial(
     database: Database,
     trial: Trial,

@@ -16,7 +16,7 @@ from fingru.errors import StoreError, masked
 from fingru.store import schema
 from fingru.store.database import Database, open_database, open_url, reading, writing
 from fingru.store.files import storage_error
-from fingru.store.home import move_home, parse_url
+from fingru.store.home import move_home, parse_url, place_of
 
 _MOVED = (
     schema.trials, schema.trial_returns, schema.data_assets, schema.models, schema.promotions
@@ -65,7 +65,7 @@ def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migrat
     """
     source = open_database(root, url)
     target = open_url(parse_url(to))
-    if _same(source, target):
+    if place_of(source.engine.url) == place_of(target.engine.url):
         raise StoreError(f"the store is in {masked(to)} already", "name another with --to")
     rows = {table.name: _rows(source, table) for table in _MOVED}
     present = {table.name: _rows(target, table) for table in _MOVED}
@@ -85,11 +85,6 @@ def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migrat
     backup = _leave(source, now)
     move_home(root, to)
     return Migration(source.name, target.name, {n: len(r) for n, r in rows.items()}, backup)
-
-
-def _same(one: Database, other: Database) -> bool:
-    urls = (one.engine.url, other.engine.url)
-    return len({(u.get_backend_name(), u.host, u.port, u.database) for u in urls}) == 1
 
 
 def _rows(database: Database, table: Table) -> list[dict[str, Any]]:

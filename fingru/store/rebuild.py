@@ -24,7 +24,7 @@ from fingru.store.database import Database, open_database, reading, writing
 from fingru.store.files import exclusive, storage_error
 from fingru.store.home import FILE_NAME, has_database
 from fingru.store.journal import JOURNAL_FILE, Entry, key_of, read_entries
-from fingru.store.ledger import learn_assets
+from fingru.store.ledger import indecisive_sections, learn_assets
 from fingru.store.registry import keep_standings, list_models
 from fingru.store.returns import TrialReturns, pack
 from fingru.store.runs import RunDirectory, run_ids
@@ -32,9 +32,6 @@ from fingru.store.standing import Standing, read_standings
 from fingru.store.strict_json import json_sha256, read_json
 
 logger = logging.getLogger(__name__)
-
-_UNDECIDED = ("store", "data", "device")
-"""Sections of a configuration that no trial is told apart by (``record.enter_trial``)."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +181,9 @@ def _of_run(run: RunDirectory) -> Entry | None:
     manifest = run.manifest
     if manifest["status"] != "done":
         return None
-    decisive = {k: v for k, v in manifest["config"].items() if k not in _UNDECIDED}
+    config = manifest["config"]
+    left_out = indecisive_sections((config.get("model") or {}).get("kind", "gru"))
+    decisive = {key: value for key, value in config.items() if key not in left_out}
     equity = run.read_frame("equity", ["date", "strategy", "net_return"])
     own = equity[equity["strategy"] == run.strategy]
     year = float(manifest["data"]["bars_per_year"])

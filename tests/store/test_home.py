@@ -78,15 +78,15 @@ def test_the_file_beside_the_runs_by_its_url_is_the_same_store(root):
 
 
 def test_a_user_of_other_rights_is_the_same_database(root):
-    from fingru.store.home import _place
+    from fingru.store.home import place_of
 
     urls = [
         "postgresql://me:***@host/db",
         "postgres://reader:***@host:5432/db",
         "postgresql+psycopg://host/db",
     ]
-    assert len({_place(url) for url in urls}) == 1
-    assert _place("postgresql://host/db") != _place("postgresql://host/other")
+    assert len({place_of(url) for url in urls}) == 1
+    assert place_of("postgresql://host/db") != place_of("postgresql://host/other")
 
 
 def test_a_store_that_may_only_be_read_is_read(root, finished, monkeypatch):

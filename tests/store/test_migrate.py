@@ -131,6 +131,16 @@ def test_a_database_that_holds_other_things_is_not_mixed(root, filled, tmp_path,
     assert told(open_database(root)) == before
 
 
+def test_another_spelling_of_the_same_file_is_no_migration(root, filled, tmp_path, now):
+    before = told(filled)
+    link = tmp_path / "link"
+    link.symlink_to(root, target_is_directory=True)
+    for path in (os.path.relpath(root / FILE_NAME), link / FILE_NAME):
+        with pytest.raises(StoreError, match="already"):
+            migrate_store(root, None, f"sqlite:///{path}", now)
+    assert told(open_database(root)) == before
+
+
 def test_the_same_database_is_no_migration(root, filled, now):
     with pytest.raises(StoreError, match="already"):
         migrate_store(root, None, f"sqlite:///{root / FILE_NAME}", now)
