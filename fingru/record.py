@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru import __version__
-from fingru.backtest.metrics import sharpe_ratio
+from fingru.backtest.metrics import return_per_bar, sharpe_ratio
 from fingru.config import Config, make_config
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.forecast.baselines import BaselineWalk
@@ -229,7 +229,7 @@ def enter_trial(
     """
     kind, data_sha256, run_or_study = made_of
     net = np.asarray(net_returns, dtype=np.float64)
-    cash = (1.0 + config.simulation.cash_rate) ** (1.0 / bars_per_year) - 1.0
+    cash = return_per_bar(config.simulation.cash_rate, bars_per_year)
     per_bar = sharpe_ratio(net, 1.0, cash)
     decisive = config.model_dump(mode="json", exclude=indecisive_sections(config.model.kind))
     database = open_database(config.store.runs, config.store.url)

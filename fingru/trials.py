@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.backtest.effective_trials import effective_trials, expected_maximum
+from fingru.backtest.metrics import return_per_bar
 from fingru.backtest.result import BacktestResult
 from fingru.backtest.statistics import (
     deflated_sharpe_ratio,
@@ -320,7 +321,7 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
 def _cash_per_bar(result: BacktestResult) -> float:
     rate = result.manifest.get("config", {}).get("simulation", {}).get("cash_rate", 0.0)
     year = float(result.manifest["data"]["bars_per_year"])
-    return float((1.0 + float(rate)) ** (1.0 / year) - 1.0)
+    return return_per_bar(float(rate), year)
 
 
 def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def code_of(config: Mapping[str, Any]) -> Code:
 def remember_code(code: Code) -> None:
     """Remember code that the user has named, so that what it made may run it again."""
     named = {source["sha256"]: source["path"] for source in code.values()}
-    lines = [f"{sha} {named[sha]}" for sha in named if sha and sha not in _remembered()]
+    known = _remembered() if named else set()
+    lines = [f"{sha} {named[sha]}" for sha in named if sha and sha not in known]
     if not lines:
         return
     try:

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.backtest.market_beta import market_regression
-from fingru.backtest.metrics import excess_returns
+from fingru.backtest.metrics import excess_returns, return_per_bar
 from fingru.backtest.profit_sides import profit_by_asset, profit_by_side
 from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, volatility_regimes
 from fingru.backtest.settings import SimulationSettings
@@ -107,7 +107,7 @@ def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
     net = _returns(simulation)
     parts = _parts(prices.index[rows], net, replays, simulation)
     parts["regime"] = volatility_regimes(market)[rows].astype(str)
-    cash = float((1.0 + settings.cash_rate) ** (1.0 / prices.bars_per_year) - 1.0)
+    cash = return_per_bar(settings.cash_rate, prices.bars_per_year)
     annual = prices.bars_per_year
     summary = {
         "heads": _heads(parts, annual),

@@ -145,7 +145,7 @@ def _net(simulation: Simulation) -> FloatArray:
 def _excess_returns(
     simulations: Mapping[str, Simulation], bars_per_year: float, cash_rate: float
 ) -> dict[str, FloatArray]:
-    cash = (1.0 + cash_rate) ** (1.0 / bars_per_year) - 1.0
+    cash = metrics.return_per_bar(cash_rate, bars_per_year)
     return {name: metrics.excess_returns(_net(s), cash) for name, s in simulations.items()}
 
 
@@ -174,11 +174,8 @@ def _sharpe(returns: FloatArray, bars_per_year: float) -> dict[str, float | None
 
 def _beside(net: FloatArray, benchmark: FloatArray, bars_per_year: float) -> dict[str, Any]:
     """What is measured on both strategies' whole returns, cash included."""
-    return {
-        "information_ratio": defined(relative.information_ratio(net, benchmark, bars_per_year)),
-        "up_capture": defined(relative.capture_ratio(net, benchmark, bars_per_year, up=True)),
-        "down_capture": defined(relative.capture_ratio(net, benchmark, bars_per_year, up=False)),
-    }
+    found = relative.beside(net, benchmark, bars_per_year)
+    return {name: defined(value) for name, value in found.items()}
 
 
 def _difference(
@@ -244,7 +241,7 @@ class _Replay:
 
     def _judged(self, equity: pd.DataFrame) -> dict[str, float | None]:
         net, per_year = equity["net_return"].to_numpy(), self._prices.bars_per_year
-        cash = (1.0 + self._settings.cash_rate) ** (1.0 / per_year) - 1.0
+        cash = metrics.return_per_bar(self._settings.cash_rate, per_year)
         return {
             "sharpe": defined(metrics.sharpe_ratio(net, per_year, cash)),
             "annual_return": defined(metrics.annual_return(net, per_year)),

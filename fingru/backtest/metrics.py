@@ -28,6 +28,11 @@ def lost_everything(returns: FloatArray) -> bool:
     return bool((returns <= -1.0).any())
 
 
+def return_per_bar(rate: float, bars_per_year: float) -> float:
+    """Return of a bar that compounds to a yearly rate: ``(1 + rate)**(1 / bars_per_year) - 1``."""
+    return float((1.0 + rate) ** (1.0 / bars_per_year) - 1.0)
+
+
 def excess_returns(net: FloatArray, cash: float) -> FloatArray:
     """Net returns over those of cash; NaN throughout once all equity was lost.
 

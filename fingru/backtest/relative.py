@@ -54,3 +54,12 @@ def capture_ratio(
     if not abs(growth) > NO_VOLATILITY:
         return np.nan
     return annual_return(returns[chosen], bars_per_year) / growth
+
+
+def beside(returns: FloatArray, benchmark: FloatArray, bars_per_year: float) -> dict[str, float]:
+    """What is measured on both strategies' whole returns, cash included, by name."""
+    return {
+        "information_ratio": information_ratio(returns, benchmark, bars_per_year),
+        "up_capture": capture_ratio(returns, benchmark, bars_per_year, up=True),
+        "down_capture": capture_ratio(returns, benchmark, bars_per_year, up=False),
+    }

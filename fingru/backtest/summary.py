@@ -63,7 +63,7 @@ def strategy_metrics(  # noqa: PLR0913 - by name
     net = equity_block["net_return"].to_numpy(dtype=np.float64)
     gross = equity_block["gross_return"].to_numpy(dtype=np.float64)
     turnover = equity_block["turnover"].to_numpy(dtype=np.float64)
-    cash = (1.0 + cash_rate) ** (1.0 / bars_per_year) - 1.0
+    cash = metrics.return_per_bar(cash_rate, bars_per_year)
     excess = metrics.excess_returns(net, cash)
     threshold = None
     if trials is not None and trials > 1:
@@ -131,11 +131,7 @@ def _beside(
     """What is measured against another strategy's returns."""
     if benchmark is None:
         return dict.fromkeys(("information_ratio", "up_capture", "down_capture"), np.nan)
-    return {
-        "information_ratio": relative.information_ratio(net, benchmark, bars_per_year),
-        "up_capture": relative.capture_ratio(net, benchmark, bars_per_year, up=True),
-        "down_capture": relative.capture_ratio(net, benchmark, bars_per_year, up=False),
-    }
+    return {**relative.beside(net, benchmark, bars_per_year)}
 
 
 def _mean(values: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fingru.backtest.accounting import NEXT_CLOSE, NEXT_OPEN, SAME_CLOSE, Market, Rules
 from fingru.backtest.costs import cost_by_asset, impact_factors
+from fingru.backtest.metrics import return_per_bar
 from fingru.backtest.settings import SimulationSettings
 from fingru.market.prices import Prices
 
@@ -97,4 +98,4 @@ def _timing(prices: Prices, settings: SimulationSettings) -> int:
 
 
 def _per_bar(rate: float, prices: Prices) -> float:
-    return float((1.0 + rate) ** (1.0 / prices.bars_per_year) - 1.0)
+    return return_per_bar(rate, prices.bars_per_year)

@@ -44,11 +44,9 @@ class FeatureNote:
     available: bool | None
 
 
-def list_features(
-    prices: Prices | None = None, settings: FeatureSettings | None = None
-) -> list[FeatureNote]:
+def list_features(prices: Prices | None = None) -> list[FeatureNote]:
     """Every column there is, built in first, then those of the ``ta`` package."""
-    windows = Windows(1, (settings or FeatureSettings()).longest_window)
+    windows = Windows(1, FeatureSettings().longest_window)
     return list(_notes(prices, windows))
 
 

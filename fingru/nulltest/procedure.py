@@ -176,7 +176,7 @@ def _statistics(job: Job, forecast: Forecast) -> dict[str, float | None]:
 def _sharpe(job: Job, simulation: Simulation) -> float:
     """Sharpe ratio a year from net returns; 0 for a strategy that holds nothing, NaN of NaN."""
     per_year = job.prices.bars_per_year
-    cash = (1.0 + job.config.simulation.cash_rate) ** (1.0 / per_year) - 1.0
+    cash = metrics.return_per_bar(job.config.simulation.cash_rate, per_year)
     net = simulation.equity["net_return"].to_numpy()
     if not np.isfinite(net).all():
         return np.nan

@@ -114,7 +114,7 @@ class CronTrigger:
         first, second = (
             local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
-        if first.astimezone(self.zone).replace(tzinfo=None, fold=0) == local:
+        if _shown(local, self.zone):
             yield first
             if second != first and not self.fixed:
                 yield second
