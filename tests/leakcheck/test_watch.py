@@ -16,6 +16,8 @@ from fingru.features.custom import load_feature
 from fingru.leakcheck.source_files import source_files
 from fingru.leakcheck.vouching import LIMITS, limits, reservations
 from fingru.leakcheck.watch import watched
+from fingru.market import load_prices
+from fingru.market.sources.csv_file import read_csv
 from fingru.strategy import load_strategy
 
 pytestmark = [
@@ -132,6 +134,22 @@ def test_where_prices_lie_on_disk(source, tmp_path):
     assert stored == ["other.csv", "notes.txt", "prices.csv", "prices.parquet"]
     assert source_files("sample:simulated?assets=2", tmp_path) == ()
     assert source_files("made by a program", tmp_path) == ()
+
+
+@pytest.mark.parametrize("source", ["sample:us_stocks", "sample:indices", "folder"])
+def test_what_is_watched_is_what_the_loader_reads(source, tmp_path, monkeypatch):
+    if source == "folder":
+        text = "date,close\n2020-01-02,1.0\n2020-01-03,1.1\n2020-01-06,1.2\n"
+        for name in ("A.csv", "B.CSV", ".hidden.csv", "C.tsv"):
+            (tmp_path / name).write_text(text)
+        source = str(tmp_path)
+    read = []
+    monkeypatch.setattr(
+        "fingru.market.sources.csv_file.read_csv",
+        lambda path, *rest: (read.append(path.resolve()), read_csv(path, *rest))[1],
+    )
+    load_prices(source)
+    assert source_files(source, tmp_path) == tuple(sorted(read)) != ()
 
 
 def test_the_file_of_a_sample_is_the_source_of_that_sample(watch_of):

@@ -45,6 +45,15 @@ def symbol_of(path: Path) -> str:
     return path.name[: len(path.name) - len(_ending(path))]
 
 
+def files_of_folder(path: Path) -> list[Path]:
+    """Files of a folder that hold prices, in order; what lies in folders below it is not read."""
+    return sorted(
+        f
+        for f in path.iterdir()
+        if f.is_file() and not f.name.startswith(".") and _ending(f) in _IN_FOLDERS
+    )
+
+
 def _ending(path: Path) -> str:
     name = path.name.lower()
     fitting = [e for e in (*_CSV, *_PARQUET) if name.endswith(e)]
@@ -64,11 +73,7 @@ def _read_file(path: Path, assets: Sequence[str] | None) -> RawTable:
 
 
 def _read_folder(path: Path, assets: Sequence[str] | None) -> list[RawTable]:
-    files = sorted(
-        f
-        for f in path.iterdir()
-        if f.is_file() and not f.name.startswith(".") and _ending(f) in _IN_FOLDERS
-    )
+    files = files_of_folder(path)
     if not files:
         raise DataError(f"the folder {path} has no CSV or Parquet file", _MEND)
     if assets is not None and set(assets) <= {symbol_of(f) for f in files}:

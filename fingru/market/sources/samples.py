@@ -50,23 +50,33 @@ def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
     return _indices() if base == "indices" else _us_stocks(assets)
 
 
+def sample_files(name: str) -> tuple[Path, ...]:
+    """Files that a sample is read from: none if it is simulated, or if arch is not installed."""
+    if name == "us_stocks":
+        return (bundled_path("data/us_stocks.csv.gz"),)
+    package = find_spec("arch") if name == "indices" else None  # importing it takes seconds
+    if package is None or package.origin is None:
+        return ()
+    folder = Path(package.origin).parent / "data"
+    return folder / "sp500" / "sp500.csv.gz", folder / "nasdaq" / "nasdaq.csv.gz"
+
+
 def _us_stocks(assets: Sequence[str] | None) -> Reading:
     from fingru.market.sources.csv_file import read_csv
 
-    table = read_csv(bundled_path("data/us_stocks.csv.gz"), "us_stocks", assets)
+    (file,) = sample_files("us_stocks")
+    table = read_csv(file, "us_stocks", assets)
     return Reading((table,), (SURVIVORS,))
 
 
 def _indices() -> Reading:
-    """Read the two files inside the arch wheel, without importing arch (it takes seconds)."""
+    """Read the two files inside the arch wheel."""
     from fingru.market.sources.csv_file import read_csv
 
-    package = find_spec("arch")
-    if package is None or package.origin is None:
+    files = sample_files("indices")
+    if not files:
         raise DataError("sample:indices comes with the package arch", "pip install arch")
-    folder = Path(package.origin).parent / "data"
-    files = {"SP500": "sp500/sp500.csv.gz", "NASDAQ": "nasdaq/nasdaq.csv.gz"}
-    return Reading(tuple(read_csv(folder / f, symbol) for symbol, f in files.items()))
+    return Reading(tuple(map(read_csv, files, ("SP500", "NASDAQ"))))
 
 
 def _simulated(options: str) -> Reading:
