@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fingru.leakcheck.usercode import is_library
-
-READ_SOURCE = "fingru.read_source"
-"""Raised by the loader of prices; its argument is the source."""
+from fingru.market.sources import READ_SOURCE
 
 _PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 EVENTS = frozenset(("open", "sqlite3.connect", "socket.connect", "socket.getaddrinfo",

@@ -19,10 +19,11 @@ from typing import Any, Self
 
 from fingru.config import Config
 from fingru.errors import LeakFoundError
-from fingru.leakcheck.audit_events import EVENTS, READ_SOURCE, described, is_no_data, reads
+from fingru.leakcheck.audit_events import EVENTS, described, is_no_data, reads
 from fingru.leakcheck.native import OpenWatch
 from fingru.leakcheck.source_files import inode, resolved, source_files
 from fingru.leakcheck.usercode import is_library, is_named, module_roots, references_of
+from fingru.market.sources import READ_SOURCE
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from pathlib import Path
 from fingru.errors import DataError
 from fingru.market.table import Reading
 
+READ_SOURCE = "fingru.read_source"
+"""Audit event of every reading; its argument is the source."""
+
 
 def read_source(source: str, assets: Sequence[str] | None, cache_dir: Path) -> Reading:
     """Read whatever a source names, unchecked.
@@ -29,7 +32,7 @@ def read_source(source: str, assets: Sequence[str] | None, cache_dir: Path) -> R
     DataError
         If it cannot be read.
     """
-    sys.audit("fingru.read_source", source)  # a strategy that loads prices itself is noticed
+    sys.audit(READ_SOURCE, source)  # a strategy that loads prices itself is noticed
     kind, _, rest = source.partition(":")
     if kind == "sample":
         from fingru.market.sources.samples import read_sample
