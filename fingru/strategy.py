@@ -142,10 +142,19 @@ def available_strategies() -> list[str]:
     return sorted(path.stem for path in bundled_path("strategies").glob("[!_]*.py"))
 
 
+def split_reference(reference: str) -> tuple[str, str]:
+    """File, module or shipped name of a reference, and the class or function it wants of it.
+
+    The second is empty where none is named; the colon of a drive letter names none.
+    """
+    place, colon, wanted = reference.rpartition(":")
+    return (place, wanted) if colon and wanted.isidentifier() else (reference, "")
+
+
 def is_shipped(reference: str) -> bool:
     """Whether a reference names a shipped strategy, or none at all; else it names own code."""
-    place, colon, wanted = reference.rpartition(":")
-    return not (reference.endswith(".py") or (colon and place and wanted.isidentifier()))
+    place, wanted = split_reference(reference)
+    return not (place.endswith(".py") or (place and wanted))
 
 
 def load_strategy(
@@ -179,9 +188,7 @@ def load_strategy(
     >>> name, strategy.volatility
     ('vol_target', 0.1)
     """
-    place, colon, wanted = reference.rpartition(":")
-    if not colon or not wanted.isidentifier():  # a drive letter is no file:Class
-        place, wanted = reference, ""
+    place, wanted = split_reference(reference)
     if place.endswith(".py"):
         module = _import_file(Path(place))
     elif wanted:

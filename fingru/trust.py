@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fingru.errors import StrategyError
-from fingru.strategy import is_shipped
+from fingru.strategy import is_shipped, split_reference
 
 logger = logging.getLogger(__name__)
 
@@ -113,9 +113,7 @@ def own_references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[
 
 def _source(reference: str) -> dict[str, str]:
     """Path and hash of what a reference would run; the hash is empty if that is nowhere."""
-    place, colon, wanted = reference.rpartition(":")
-    if not colon or not wanted.isidentifier():  # a drive letter is no file:Class
-        place = reference
+    place, _ = split_reference(reference)
     files = [Path(place).expanduser()] if place.endswith(".py") else _files_of_module(place)
     digest = hashlib.sha256()
     try:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from fingru.errors import StrategyError
-from fingru.strategy import available_strategies, is_shipped
+from fingru.strategy import available_strategies, is_shipped, split_reference
 from fingru.trust import check_code, code_of, remember_code
 
 
@@ -47,6 +47,25 @@ def test_every_way_to_name_own_code_is_found_without_running_it(mine, name):
     assert "pack" not in sys.modules
     with pytest.raises(StrategyError, match="never named in a command here"):
         check_code({"strategy": {"name": name}}, {name: found}, "model x")
+
+
+@pytest.mark.parametrize(
+    ("reference", "place", "wanted", "shipped"),
+    [
+        ("risk_aware", "risk_aware", "", True),
+        ("mine.py", "mine.py", "", False),
+        ("mine.py:Mine", "mine.py", "Mine", False),
+        ("pack.inner:Mine", "pack.inner", "Mine", False),
+        (r"C:\own\mine.py", r"C:\own\mine.py", "", False),
+        (r"C:\own\mine.py:Mine", r"C:\own\mine.py", "Mine", False),
+        ("mine.py:1", "mine.py:1", "", True),
+        (":Mine", "", "Mine", True),
+        ("", "", "", True),
+    ],
+)
+def test_a_reference_is_split_in_one_way(reference, place, wanted, shipped):
+    assert split_reference(reference) == (place, wanted)
+    assert is_shipped(reference) is shipped
 
 
 def test_what_was_named_here_runs_again_until_it_changes(mine, tmp_path):
