@@ -140,18 +140,18 @@ def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
 def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: bool) -> None:
     from fingru.config import to_toml
     from fingru.retrain.crontab import cron_trigger
-    from fingru.retrain.schedule import run_schedule
+    from fingru.retrain.schedule import run_trigger
     from fingru.store.files import write_bytes_atomic
     from fingru.store.settings import URL_VARIABLE
 
-    cron_trigger(*when)  # refused before anything is written
+    trigger = cron_trigger(*when)  # refused before anything is written
     if settings.store.url is not None:  # the file keeps it without its password
         os.environ[URL_VARIABLE] = settings.store.url
     file = settings.store.models / "schedule.toml"
     write_bytes_atomic(file, to_toml(settings).encode())
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # libraries: warnings
     logging.getLogger("fingru").setLevel(logging.WARNING if quiet else logging.INFO)
-    run_schedule(*when, ["--config", str(file), *(["--quiet"] * quiet)])
+    run_trigger(trigger, ["--config", str(file), *(["--quiet"] * quiet)])
 
 
 @app.command()

@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from fingru.errors import PromotionRefusedError
-from fingru.retrain.crontab import cron_trigger
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +34,6 @@ class Trigger(Protocol):
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """First time at or after ``now`` and after ``previous``; None if there is no more."""
-
-
-def run_schedule(expression: str, zone: str, arguments: Sequence[str]) -> None:
-    """Block and retrain at every time that a cron expression names; see ``run_trigger``.
-
-    Raises
-    ------
-    ConfigError
-        If the expression or the time zone is none.
-    """
-    run_trigger(cron_trigger(expression, zone), arguments)
 
 
 def run_trigger(trigger: Trigger, arguments: Sequence[str]) -> None:
