@@ -83,7 +83,7 @@ def explain(
 ) -> None:
     """What a setting, or every setting of a section, means and may be."""
     from fingru.cli.output import print_json, print_tables
-    from fingru.config.catalogue import all_settings, sections
+    from fingru.config.catalogue import all_settings, sections, settings_of
     from fingru.config.refusals import suggestion
     from fingru.errors import ConfigError
 
@@ -92,7 +92,7 @@ def explain(
         document = _document(all_settings()[key], config)
         print_json(document) if json else _tell(document)
     elif key in sections():
-        inside = [_document(s, config) for s in all_settings().values() if s.section == key]
+        inside = [_document(setting, config) for setting in settings_of(key)]
         if json:
             print_json({"section": key, "help": sections()[key], "settings": inside})
         else:
@@ -128,22 +128,21 @@ def _tell(document: dict[str, Any]) -> None:
 def _table(section: str, config: Config) -> Table:
     """Settings of one section; an asterisk marks what is not at its default."""
     from fingru.cli.output import plain_table
-    from fingru.config.catalogue import all_settings, sections, value_of
+    from fingru.config.catalogue import sections, settings_of, value_of
 
     title = f"{section}: {sections()[section]}" if section else "Settings of no section"
     table = plain_table(title, ("setting", "value", "default", "allowed", "meaning"))
-    for setting in all_settings().values():
-        if setting.section == section:
-            value = value_of(config, setting.key)
-            changed = "*" if value != setting.default else ""
-            name = setting.key.removeprefix(f"{section}.")
-            table.add_row(
-                name,
-                _written(value) + changed,
-                _written(setting.default),
-                setting.allowed,
-                setting.help,
-            )
+    for setting in settings_of(section):
+        value = value_of(config, setting.key)
+        changed = "*" if value != setting.default else ""
+        name = setting.key.removeprefix(f"{section}.")
+        table.add_row(
+            name,
+            _written(value) + changed,
+            _written(setting.default),
+            setting.allowed,
+            setting.help,
+        )
     return table
 
 

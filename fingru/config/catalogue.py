@@ -46,8 +46,7 @@ class Setting:
 @cache
 def all_settings() -> dict[str, Setting]:
     """Every setting by key, in the order of ``Config``."""
-    whole = Config.model_json_schema()
-    leaves = _leaves(_resolved(whole, whole["$defs"]))
+    leaves = _leaves(_schema())
     defaults = Config().model_dump(mode="json")
     return {key: _setting(key, node, defaults) for key, node in leaves}
 
@@ -55,18 +54,29 @@ def all_settings() -> dict[str, Setting]:
 @cache
 def sections() -> dict[str, str]:
     """Every section and what it is about, in the order of ``Config``."""
-    whole = Config.model_json_schema()
-    described = _resolved(whole, whole["$defs"])["properties"]
     return {
         name: str(node["description"]).partition("\n")[0]
-        for name, node in described.items()
+        for name, node in _schema()["properties"].items()
         if "properties" in node
     }
+
+
+def settings_of(section: str) -> list[Setting]:
+    """Settings of one section, in the order of ``Config``; of ``""`` those of no section."""
+    return [setting for setting in all_settings().values() if setting.section == section]
 
 
 def value_of(config: Config, key: str) -> Any:  # noqa: ANN401 - of any setting
     """Plain value of a setting, as in JSON."""
     return _look_up(config.model_dump(mode="json"), key)
+
+
+@cache
+def _schema() -> Node:
+    """JSON schema of ``Config``, without references."""
+    whole = Config.model_json_schema()
+    found: Node = _resolved(whole, whole["$defs"])
+    return found
 
 
 def _setting(key: str, node: Node, defaults: Mapping[str, Any]) -> Setting:

@@ -6,7 +6,7 @@ import difflib
 
 from pydantic_core import ErrorDetails
 
-from fingru.config.catalogue import all_settings, sections
+from fingru.config.catalogue import all_settings, sections, settings_of
 
 
 def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
@@ -29,8 +29,7 @@ def _mend(path: str) -> str:
     if path in all_settings():
         return f"give {all_settings()[path].allowed}"
     if path in sections():
-        inside = [key for key, setting in all_settings().items() if setting.section == path]
-        return f"it is a section; set its keys, such as {inside[0]}"
+        return f"it is a section; set its keys, such as {settings_of(path)[0].key}"
     key = max((key for key in all_settings() if path.startswith(f"{key}.")), key=len)
     return f"{key} is {all_settings()[key].allowed}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from fingru.config.catalogue import Setting, all_settings, sections
+from fingru.config.catalogue import Setting, sections, settings_of
 
 _WIDTH = 98
 
@@ -17,14 +17,12 @@ def commented_toml() -> str:
         "# What is taken out has its default; `fingru config explain KEY` says more.",
         "",
     ]
-    for setting in all_settings().values():  # those of no section come first in TOML
-        if not setting.section:
-            lines += _lines(setting)
+    for setting in settings_of(""):  # those of no section come first in TOML
+        lines += _lines(setting)
     for section, meaning in sections().items():
         lines += [*_comment(meaning), f"[{section}]", ""]
-        for setting in all_settings().values():
-            if setting.section == section:
-                lines += _lines(setting)
+        for setting in settings_of(section):
+            lines += _lines(setting)
     return "\n".join(lines).rstrip() + "\n"
 
 
