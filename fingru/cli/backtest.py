@@ -84,9 +84,7 @@ def backtest(
     if resume is None:
         settings = opt.configuration(config, set_, flags)
     else:
-        settings = _settings_of(resume, runs, config, set_, flags)
-        if not trust_code:
-            _check_code(settings.store.runs, resume)
+        settings = _settings_of(resume, runs, config, set_, flags, trust_code=trust_code)
     run, directory = _run(settings, resume, json=json, quiet=quiet)
     _show(run, directory, json=json, quiet=quiet)
     _refuse_leak(run.metrics["leak_check"])
@@ -98,12 +96,18 @@ def _settings_of(
     file: Path | None,
     sets: list[str] | None,
     flags: dict[str, Any],
+    *,
+    trust_code: bool,
 ) -> Config:
-    """Take the configuration of the run to resume; anything else given beside it is refused."""
+    """Take the configuration of the run to resume; anything else given beside it is refused.
+
+    So is own code that it names and this user never did, unless it is trusted.
+    """
     from fingru.config import make_config
     from fingru.errors import ConfigError
     from fingru.store.runs import RunDirectory
     from fingru.store.settings import StoreSettings
+    from fingru.trust import check_code
 
     others = [key for key, value in flags.items() if value is not None and key != "store.runs"]
     others += [text for text in sets or () if not text.startswith("store.url=")]
@@ -113,22 +117,18 @@ def _settings_of(
             "give no other settings beside it but --runs and --set store.url=URL",
         )
     root = runs or StoreSettings().runs
-    stored = RunDirectory.open(root, resume).config
+    run = RunDirectory.open(root, resume)
+    stored = run.config
     given = opt.configuration(None, sets, {}).store.url
     stored["store"] = {
         **stored["store"],
         "runs": str(root),
         **({} if given is None else {"url": given}),
     }
-    return make_config(stored)
-
-
-def _check_code(root: Path, run_id: str) -> None:
-    from fingru.store.runs import RunDirectory
-    from fingru.trust import check_code
-
-    run = RunDirectory.open(root, run_id)
-    check_code(run.config, run.manifest.get("code") or {}, f"run {run.run_id}")
+    settings = make_config(stored)
+    if not trust_code:
+        check_code(stored, run.manifest.get("code") or {}, f"run {run.run_id}")
+    return settings
 
 
 def _run(
