@@ -61,7 +61,7 @@ def exchange_dates(
     if not timed:
         return dates, list(_doubtful_weekdays(table, dates))
     moved, symbols = local.as_unit("us").asi8.copy(), []
-    for symbol, rows in _rows_of_symbols(table):
+    for symbol, rows in _symbols_of_weekends(table):
         hours = _hours_off(table, moved[rows], rows)
         if hours:
             moved[rows] += hours * _HOUR
@@ -77,17 +77,14 @@ def exchange_dates(
     return found, [note("dates", text, int((found != dates).sum()))]
 
 
-def _rows_of_symbols(table: RawTable) -> Iterator[tuple[str, IntArray]]:
-    codes = table.symbol_of_row
+def _symbols_of_weekends(table: RawTable) -> Iterator[tuple[str, IntArray]]:
+    """Symbols that have bars on a week-end (all if they share their rows), each with its rows."""
+    shared = table.symbol_of_row is None
     weekend = table.stamps.local.day_of_week >= 5
-    if codes is None:
-        if weekend.any():
-            yield first_few(table.symbols), np.arange(table.n_rows)
-        return
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(table.symbols) + 1))
-    for code in np.unique(codes[weekend]):
-        yield table.symbols[code], order[starts[code] : starts[code + 1]]
+    names = (first_few(table.symbols),) if shared else table.symbols
+    for name, rows in zip(names, table.rows_of_symbols(), strict=True):
+        if weekend[rows].any():
+            yield name, rows
 
 
 def _hours_off(table: RawTable, local: NDArray[np.int64], rows: IntArray) -> int:
@@ -124,7 +121,7 @@ def _weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
 def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[Finding]:
     """Doubt dates from Sunday to Thursday or from Tuesday to Saturday, cut from UTC."""
     names = ("Mondays", "", "", "", "Fridays", "Saturdays", "Sundays")
-    for symbol, rows in _rows_of_symbols(table):
+    for symbol, rows in _symbols_of_weekends(table):
         share = np.bincount(dates[rows].day_of_week, minlength=7) / len(rows)
         for day, missing, way in ((6, 4, "early"), (5, 0, "late")):
             others = share[[missing, 11 - day]]

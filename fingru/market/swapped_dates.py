@@ -40,7 +40,7 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Findi
     """
     if table.stamps.offset is not None or sessions.tz is not None:
         return  # an instant has no day and month to swap
-    for rows in _rows_of_symbols(table):
+    for rows in table.rows_of_symbols()[:_SYMBOLS]:
         days: NDArray[np.int64] = np.asarray(sessions[rows], dtype="M8[D]").view(np.int64)
         steps = np.diff(days)
         if len(days) < _ENOUGH or np.median(np.abs(steps)) > _DAILY:
@@ -74,15 +74,6 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Findi
                 int(swaps.size),
             )
             return
-
-
-def _rows_of_symbols(table: RawTable) -> Iterator[IntArray]:
-    """Rows of each of the first symbols, in the order of the file."""
-    if table.symbol_of_row is None:
-        yield np.arange(table.n_rows)
-        return
-    for code in range(min(len(table.symbols), _SYMBOLS)):
-        yield np.flatnonzero(table.symbol_of_row == code)
 
 
 def _irregular(steps: NDArray[np.int64]) -> int:

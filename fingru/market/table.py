@@ -88,6 +88,14 @@ class RawTable:
         """N, the number of rows."""
         return len(self.stamps.local)
 
+    def rows_of_symbols(self) -> list[IntArray]:
+        """Rows of each symbol in the order of the file; all rows once where symbols share them."""
+        codes = self.symbol_of_row
+        if codes is None:
+            return [np.arange(self.n_rows)]
+        order = np.argsort(codes, kind="stable")
+        return np.split(order, np.searchsorted(codes[order], np.arange(1, len(self.symbols))))
+
     def row_name(self, row: int) -> str:
         """Name a row the way the user finds it."""
         if self.dated:
