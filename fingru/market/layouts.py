@@ -47,6 +47,11 @@ class Cell:
     name: str
     doubt: Literal["", "values", "word"] = ""
 
+    @property
+    def is_volume(self) -> bool:
+        """Whether it counts what was traded, so that no cell of it is a price."""
+        return self.field in {"volume", "adj_volume", "tick_volume"}
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -231,8 +231,7 @@ def _numbers(text: _CsvText, table: pa.Table, cells: Sequence[Cell]) -> dict[int
     grouped = proves_decimal_point(v for column in words.values() for v in column.values)
     found, blame = {}, []
     for cell, column in words.items():
-        volume = cell.field in {"volume", "adj_volume", "tick_volume"}
-        values, bad = to_numbers(column.values, grouped=grouped, volume=volume)
+        values, bad = to_numbers(column.values, grouped=grouped, volume=cell.is_volume)
         found[cell.position] = values[column.codes]
         if bad is not None:
             blame.append((int(np.flatnonzero(column.codes == bad)[0]), cell, column.values[bad]))

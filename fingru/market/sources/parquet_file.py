@@ -114,9 +114,8 @@ def _floats(column: pd.Series, origin: str, cell: Cell) -> FloatArray:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     words = _text(column)
-    volume = cell.field in {"volume", "adj_volume", "tick_volume"}
     grouped = proves_decimal_point(words.values)
-    values, bad = to_numbers(words.values, grouped=grouped, volume=volume)
+    values, bad = to_numbers(words.values, grouped=grouped, volume=cell.is_volume)
     if bad is not None:
         row = int(np.flatnonzero(words.codes == bad)[0]) + 1
         raise DataError(
