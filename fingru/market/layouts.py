@@ -234,9 +234,9 @@ def _wide(
     plain = [i for i, m in meanings.items() if m.kind == "unknown" and i not in around]
     named = {names[i].strip() for i in plain} | closes
     plain = [i for i in plain if not weak_beside(names[i], named)]
-    if plain or split:
-        plain += _words_as_tickers(names, meanings, bool(plain))
-    if any(m.field not in _CLOSES or m.field == "adj_close" for m in split.values()):
+    if plain:
+        plain += _words_as_tickers(names, meanings)
+    if any(m.field != "close" for m in split.values()):
         plain = []  # every symbol has its field beside it, so a name alone is no symbol
     _refuse_without_prices(names, meanings, origin, taken={*plain, *split})
     owned = {names[i].strip() for i in plain}
@@ -267,11 +267,7 @@ def _around_symbols(names: Sequence[str], meanings: Mapping[int, Meaning]) -> di
     if not found:
         best = _glued(names, unknown)
     closes = {m.symbol for m in best.values() if m.field in _CLOSES}
-    for (
-        _,
-        _,
-        parts,
-    ) in ways:  # what is no price is none on either side, and a volume may stand apart
+    for *_, parts in ways:  # what is no price is none on either side; a volume may stand apart
         apart = {i: m for i, m in parts.items() if m.kind == "other" or m.symbol in closes}
         best = {**apart, **best}
     return best
@@ -297,12 +293,8 @@ def _glued(names: Sequence[str], unknown: set[int]) -> dict[int, Meaning]:
     return {i: Meaning("field", f, symbol=s) for i, (s, f) in parts.items() if s in whole}
 
 
-def _words_as_tickers(
-    names: Sequence[str], meanings: Mapping[int, Meaning], among_others: bool
-) -> list[int]:
+def _words_as_tickers(names: Sequence[str], meanings: Mapping[int, Meaning]) -> list[int]:
     """Columns such as LOW, OPEN or DAY, in capitals beside symbols that are no words."""
-    if not among_others:
-        return []
     found = [
         i
         for i, m in meanings.items()
