@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.backtest.accounting import NEXT_CLOSE, NEXT_OPEN, SAME_CLOSE, Market, Rules
 from fingru.backtest.costs import cost_by_asset, impact_factors
+from fingru.backtest.listing import last_bars
 from fingru.backtest.metrics import return_per_bar
 from fingru.backtest.settings import SimulationSettings
 from fingru.market.prices import Prices
@@ -80,13 +80,8 @@ def _carried(prices: Prices, settings: SimulationSettings) -> tuple[FloatArray, 
     """Last close of every asset at every session, and whether it has been silent for too long."""
     if prices.has_bar.all():
         return prices.close, np.zeros(prices.close.shape, dtype=np.bool_)
-    session = np.arange(prices.n_sessions)[:, None]
-    last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
-    mark = np.take_along_axis(prices.close, np.maximum(last_bar, 0), axis=0)
-    dates = prices.index.as_unit("ns").asi8
-    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
-    limit = pd.Timedelta(days=settings.delisted_after_days).value
-    return mark, (last_bar >= 0) & (silence > limit)
+    last_bar, silent = last_bars(prices, settings.delisted_after_days)
+    return np.take_along_axis(prices.close, np.maximum(last_bar, 0), axis=0), silent
 
 
 def _timing(prices: Prices, settings: SimulationSettings) -> int:

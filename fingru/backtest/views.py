@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.backtest.listing import last_bars
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
 from fingru.market.calendars import OwnCalendars
@@ -46,7 +46,7 @@ class ViewFactory:
         prices: Prices,
         forecast: Forecast | None,
         first_row: int,
-        delisted_after_days: int = 30,
+        delisted_after_days: int,
     ) -> None:
         if forecast is not None and forecast.mean.shape[:2] != prices.close.shape:
             raise DataError(
@@ -60,10 +60,7 @@ class ViewFactory:
         self._close, self._shown_close = _hidden(prices.close, first_row)
         self._returns, self._shown_returns = _hidden(prices.log_returns, first_row)
         self._calendars = OwnCalendars(prices)
-        self._stamps = prices.index.as_unit("ns").asi8
-        self._patience = pd.Timedelta(days=delisted_after_days).value
-        self._last_bar = np.full(prices.n_assets, -1)
-        self._note_bars(0, first_row)
+        self._last_bar, self._silent = last_bars(prices, delisted_after_days)
 
     def at(self, row: int, weights: FloatArray, waiting: FloatArray | None = None) -> View:
         """Show session ``row``, which must not be before the one shown last.
@@ -78,12 +75,11 @@ class ViewFactory:
         news = slice(self._seen, row + 1)
         self._close[news] = self._prices.close[news]
         self._returns[news] = self._prices.log_returns[news]
-        self._note_bars(self._seen, row + 1)
         self._seen = row
         tradable = _read_only(self._prices.has_bar[row])
-        silence = self._stamps[row] - self._stamps[self._last_bar]
-        listed = (self._last_bar >= 0) & (silence <= self._patience)
-        origins = np.where(listed, self._last_bar, row)
+        last_bar = self._last_bar[row]
+        listed = (last_bar >= 0) & ~self._silent[row]
+        origins = np.where(listed, last_bar, row)
         bars_per_year, own = self._calendars.at(row)
         return View(
             date=self._prices.index[row],
@@ -99,24 +95,19 @@ class ViewFactory:
             asset_bars_per_year=own,
         )
 
-    def _note_bars(self, first: int, end: int) -> None:
-        """Remember each asset's latest bar among these rows."""
-        for row in range(first, end):
-            self._last_bar[self._prices.has_bar[row]] = row
-
 
 def forecast_view(
-    forecast: Forecast | None, row: int, origins: NDArray[np.intp] | None = None
+    forecast: Forecast | None, row: int, origins: NDArray[np.intp]
 ) -> ForecastView | None:
     """Copy the forecasts with origin ``row``; None if no asset has one.
 
-    ``origins``, (A,), are the rows of assets whose latest forecast is an older one, because their
+    ``origins``, (A,), are the rows of the latest forecasts: older than ``row`` for assets whose
     market is closed.
     """
     if forecast is None:
         return None
     rows: Any = row
-    if origins is not None and (origins != row).any():
+    if (origins != row).any():
         rows = origins, np.arange(len(origins))
     if np.isnan(forecast.variance[rows]).all():
         return None

@@ -77,7 +77,7 @@ def test_view_ends_at_the_present_and_hides_the_rest_of_its_memory(prices_small,
     assert view.date == prices_small.index[103]
     assert np.array_equal(view.close, prices_small.close[:104])
     assert np.array_equal(view.log_returns, prices_small.log_returns[:104], equal_nan=True)
-    first = ViewFactory(prices_small, None, 100).at(100, np.zeros(3))
+    first = ViewFactory(prices_small, None, 100, 30).at(100, np.zeros(3))
     for array in (first.close, first.log_returns):
         assert np.isnan(array.base[101 * 3 :]).all()
 
@@ -94,7 +94,7 @@ def test_view_arrays_cannot_be_written(prices_small):
         5 * variance,
         variance,
     )
-    view = ViewFactory(prices_small, forecast, 10).at(10, np.zeros(3))
+    view = ViewFactory(prices_small, forecast, 10, 30).at(10, np.zeros(3))
     shown = [view.close, view.log_returns, view.weights, view.tradable]
     shown += [view.forecast.mean, view.forecast.variance, view.forecast.df]
     shown += [view.forecast.epistemic_variance]
@@ -127,9 +127,9 @@ def test_forecast_view_is_a_copy_of_one_origin_or_none():
     mean[0], variance[0] = np.nan, np.nan
     index = pd.bdate_range("2024-01-01", periods=4)
     forecast = Forecast("m", index, ("A", "B"), (1, 5, 21), mean, variance)
-    assert forecast_view(None, 0) is None
-    assert forecast_view(forecast, 0) is None
-    view = forecast_view(forecast, 2)
+    assert forecast_view(None, 0, np.array([0, 0])) is None
+    assert forecast_view(forecast, 0, np.array([0, 0])) is None
+    view = forecast_view(forecast, 2, np.array([2, 2]))
     assert view.horizons == (1, 5, 21)
     assert np.array_equal(view.mean, mean[2])
     assert np.array_equal(view.variance, variance[2])
