@@ -102,7 +102,7 @@ def build_panel(
         bars_per_year=per_year,
         bars_per_year_observed=not reading.bars_per_year,
         findings=tuple(findings),
-        allow=("future_dates",) if reading.simulated else (),
+        allow=reading.allow,
     )
     return Panel(prices, tuple(findings), n_rows)
 

@@ -154,11 +154,11 @@ class Reading:
         What the user should know about the source.
     bars_per_year
         Where the source defines it; otherwise None and it is observed.
-    simulated
-        Whether its dates are made up, so that they may lie in the future.
+    allow
+        What it may hold though it is implausible, as ``data.allow`` names it.
     """
 
     tables: tuple[RawTable, ...]
     findings: tuple[Finding, ...] = ()
     bars_per_year: float | None = None
-    simulated: bool = False
+    allow: tuple[str, ...] = ()

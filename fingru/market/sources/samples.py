@@ -86,7 +86,7 @@ def _simulated(options: str) -> Reading:
     fields["volume"] = prices.volume
     known = {name: np.array(values) for name, values in fields.items() if values is not None}
     table = RawTable("sample:simulated", Stamps(prices.index), prices.assets, known)
-    return Reading((table,), prices.findings, prices.bars_per_year, simulated=True)
+    return Reading((table,), prices.findings, prices.bars_per_year, allow=prices.allow)
 
 
 def _simulation_options(options: str) -> tuple[SimulationSettings, int]:
