@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+_FEWEST_ROWS = 60
+
 
 @dataclass(frozen=True)
 class Correlation:
@@ -67,7 +69,7 @@ class Correlation:
         return out
 
 
-def shrunk_correlation(returns: FloatArray, fewest_rows: int = 60) -> Correlation:
+def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> Correlation:
     """Correlations of past returns, drawn towards their average by how uncertain they are.
 
     ``(1 - d) r_ij + d m`` with m the mean of all ``r_ij`` and ``d = sum var(r_ij) / sum (r_ij -
@@ -321,8 +323,8 @@ class PastCorrelation:
         return self._kept
 
 
-def _of_common_bars(log_returns: FloatArray, fewest_rows: int = 60) -> Correlation:
+def _of_common_bars(log_returns: FloatArray) -> Correlation:
     if np.isfinite(log_returns).all():
-        return shrunk_correlation(log_returns, fewest_rows)
-    merged, _, _ = common_bars(np.expm1(log_returns), fewest_rows)
-    return shrunk_correlation(np.log1p(merged), fewest_rows)
+        return shrunk_correlation(log_returns)
+    merged, _, _ = common_bars(np.expm1(log_returns), _FEWEST_ROWS)
+    return shrunk_correlation(np.log1p(merged))

@@ -97,7 +97,7 @@ def _spikes(prices: Prices) -> Iterator[Finding]:
         f"{session_name(prices.index[row])} is {value:g}, "
         f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it"
         f"{more}",
-        _MEND + setting("spikes"),
+        _MEND + _setting("spikes"),
         len(places),
         names,
     )
@@ -167,16 +167,15 @@ def future_dates(prices: Prices, now: datetime | None) -> Iterator[Finding]:
         f"{prices.source}: {late.size} session(s) in the future, first "
         f"{session_name(prices.index[row])} ({prices.assets[a]} at {prices.close[row, a]:g}); "
         f"today is {moment.date()}",
-        f"correct the date; to use it as it is: {setting('future_dates')}",
+        f"correct the date; to use it as it is: {_setting('future_dates')}",
         int(late.size),
         names,
     )
 
 
-def setting(*names: str) -> str:
+def _setting(name: str) -> str:
     """How something is allowed, for messages."""
-    listed = ", ".join(f'"{name}"' for name in names)
-    return f"--set 'data.allow=[{listed}]', or allow=[{listed}] in Python"
+    return f"""--set 'data.allow=["{name}"]', or allow=["{name}"] in Python"""
 
 
 def _as_warning(finding: Finding) -> Finding:

@@ -96,7 +96,7 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
 
     if (unit_of := _epoch_units(texts)) is not None:
         moments = [_microseconds(t, u) for t, u in zip(texts, unit_of, strict=True)]
-        low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (1680, LAST_YEAR + 1))
+        low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (FIRST_YEAR, LAST_YEAR + 1))
         if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
             raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
         if apart := _units_far_apart(unit_of, moments):

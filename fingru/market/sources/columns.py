@@ -86,7 +86,8 @@ def build_table(file: FileColumns, symbols: Sequence[str]) -> RawTable:
     else:
         left_out = [c for c in layout.cells if _is_no_price(file, c, stamps)]
         unused = (*unused, *(c.name for c in left_out))
-        symbols = [s for s in symbols if s not in {c.symbol for c in left_out}]
+        no_prices = {c.symbol for c in left_out}
+        symbols = [s for s in symbols if s not in no_prices]
         fields = _grid(file, symbols, len(stamps.local))
     if unused:
         notes.append(f"columns not used: {first_few(unused, 10)}")
