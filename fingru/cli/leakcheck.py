@@ -74,13 +74,10 @@ def leakcheck(
 
 def _refusal(leak: dict[str, str]) -> tuple[str, str]:
     """What is wrong, and the mend."""
-    from fingru.leakcheck.certificate import FILE_READ
+    from fingru.leakcheck.certificate import FILE_READ, MEND_OF_READING, WHAT_IT_READ
 
     if leak["kind"] == FILE_READ:
-        return (
-            f"{leak['column']}, the prices that it is tested on, later ones too",
-            "decide from what it is given: the view of a strategy, the bars of a feature",
-        )
+        return f"{leak['column']}, {WHAT_IT_READ}", MEND_OF_READING
     return (
         f"what happened after {leak['cut']} changed {leak['stage']} ({leak['column']}) "
         f"on {leak['first_date']}",

@@ -15,6 +15,8 @@ PASSED, RESERVED, LEAKS = "passed", "passed with reservations", "leak"
 
 FILE_READ = "reading the file of the prices"
 """Kind of the leak that no change of prices shows."""
+WHAT_IT_READ = "the prices that it is tested on, later ones too"
+MEND_OF_READING = "decide from what it is given: the view of a strategy, the bars of a feature"
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _sentence(found: Mapping[str, Any]) -> str:
     if found["leaks"]:
         leak = found["leaks"][0]
         if leak["kind"] == FILE_READ:
-            return f"leak: {leak['column']}, the prices that it is tested on, later ones too"
+            return f"leak: {leak['column']}, {WHAT_IT_READ}"
         touched = sum(verdict["verdict"] == LEAK for verdict in found["verdicts"])
         return (
             f"leak: {leak['stage']} ({leak['column']}) saw the future first on "

@@ -20,6 +20,7 @@ from typing import Any, Self
 from fingru.config import Config
 from fingru.errors import LeakFoundError
 from fingru.leakcheck.audit_events import EVENTS, described, is_no_data, reads
+from fingru.leakcheck.certificate import MEND_OF_READING, WHAT_IT_READ
 from fingru.leakcheck.native import OpenWatch
 from fingru.leakcheck.source_files import inode, resolved, source_files
 from fingru.leakcheck.usercode import is_library, is_named, module_roots, references_of
@@ -60,7 +61,7 @@ class Watch:
         self._found: dict[tuple[str, str], Access] = {}
         self._opens = OpenWatch(self._files if self._own else ())
         self._rounds: list[bool] = []
-        self._opened = self._unexplained = False
+        self._opened = False
         self._entry: FrameType | None = None
         self._thread = 0
 
@@ -75,9 +76,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         global _active
         _active = self._entry = None
-        opened = self._opens.opened() > 0
-        self._opened |= opened
-        self._unexplained |= opened
+        self._opened |= self._opens.opened() > 0
 
     def end_round(self) -> None:
         """All of the user's code has run once more."""
@@ -105,7 +104,7 @@ class Watch:
         """What else was reached for: it may hold later prices, and no check can tell."""
         leaks = self.reads_of_source()
         found = [str(a) for a in self._found.values() if a not in leaks]
-        if self._unexplained and not leaks:
+        if (self._opened or any(self._rounds)) and not leaks:
             found.append(
                 f"{self.source} was opened while {', '.join(self._own)} ran, by it or by another "
                 "program"
@@ -121,10 +120,7 @@ class Watch:
             Naming who read it.
         """
         for access in self.reads_of_source():
-            raise LeakFoundError(
-                f"{access}: those are the prices that it is tested on, later ones too",
-                "decide from what it is given: the view of a strategy, the bars of a feature",
-            )
+            raise LeakFoundError(f"{access}: those are {WHAT_IT_READ}", MEND_OF_READING)
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Keep an audit event if it is the user's code that caused it."""
