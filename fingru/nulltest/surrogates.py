@@ -87,16 +87,15 @@ def _reshuffled(prices: Prices, fits: list[GarchParameters], rng: np.random.Gene
         lasting = _stable(fit, shocks, errors.var())
         factors[:, a] = np.sqrt(_variance_of(lasting, shocks[rows], errors.var()))
         factors[:, a] /= deviation[rows]
-    drift = np.array([fit.mean for fit in fits]) / 100.0
-    made = rearranged(prices, rows + 1, factors, drift)
-    broken = ~np.isfinite(made.close).all(axis=0)
+    broken = ~np.isfinite(factors).all(axis=0)
     if broken.any():
         raise DataError(
             f"{prices.source}: the residuals of {prices.assets[int(broken.argmax())]} make no "
             "market, because their variance grows without bound",
             "use --set null_test.kind=sign_flip or blocks, or leave that asset out",
         )
-    return made
+    drift = np.array([fit.mean for fit in fits]) / 100.0
+    return rearranged(prices, rows + 1, factors, drift)
 
 
 def _stable(fit: GarchParameters, shocks: FloatArray, level: float) -> GarchParameters:

@@ -136,13 +136,16 @@ def test_a_fit_outside_its_bounds_gives_a_positive_variance(market, monkeypatch,
         assert np.isfinite(draw(np.random.default_rng(seed)).close).all()
 
 
-def test_a_surrogate_that_is_no_market_is_refused_by_the_name_of_its_asset(market, monkeypatch):
+@pytest.mark.parametrize("times", [-1.0, np.inf])
+def test_a_surrogate_that_is_no_market_is_refused_by_the_name_of_its_asset(
+    market, monkeypatch, times
+):
     draw = surrogate_maker(market, NullTestSettings(kind="residuals"))
     variance = surrogates._variance_of
 
     def broken(fit, shocks, level):
         found = variance(fit, shocks, level)
-        return -found if level == market_level else found
+        return times * found if level == market_level else found
 
     percent = 100 * market.log_returns[1:, 1]
     market_level = (percent - percent.mean()).var()
