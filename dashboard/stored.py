@@ -82,10 +82,14 @@ def listed() -> list[dict[str, Any]]:
 
 def stamp_of(run_id: str) -> str:
     """Changes whenever a file of the run does (its models aside), or a trial is added."""
-    folder, database = runs_root() / run_id, ledger()
+    database = ledger()
+    return f"{_files_stamp(run_id)}:{0 if database is None else count_entries(database)}"
+
+
+def _files_stamp(run_id: str) -> str:
+    folder = runs_root() / run_id
     looks = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.is_file()]
-    files = sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)
-    return f"{folder}:{files}:{0 if database is None else count_entries(database)}"
+    return f"{folder}:{sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)}"
 
 
 def ledger() -> Database | None:
@@ -155,7 +159,7 @@ def digest(run_id: str) -> dict[str, Any]:
     Empty for a run whose files cannot be read; the list shows its status then.
     """
     try:
-        return _digest(run_id, stamp_of(run_id))
+        return _digest(run_id, _files_stamp(run_id))
     except (OSError, KeyError, StoreError):
         return {}
 
