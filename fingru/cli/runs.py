@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fingru.backtest.result import BacktestResult
     from fingru.store.runs import RunDirectory
+    from fingru.store.settings import StoreSettings
+    from fingru.store.verify import Finding
 
 app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
 
@@ -50,28 +52,32 @@ def show(
     from fingru.report.terminal import render_tables
     from fingru.store.runs import RunDirectory
 
-    run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
-    with _telling_changes(run):
+    store = opt.store_of(config, runs)
+    run = RunDirectory.open(store.runs, run_id)
+    with _telling_changes(run) as changes:
         if json:
-            manifest = shown_manifest(run)
+            manifest = shown_manifest(run, changes)
             metrics = run.metrics if run.status == "done" else {}
             about = {"run_directory": str(run.path), "status": manifest["status"]}
-            today = {"trials_today": _trials_today(_loaded(run, config, runs))} if metrics else {}
+            today = (
+                {"trials_today": _trials_today(_loaded(run, store, changes))} if metrics else {}
+            )
             print_json({**about, "manifest": manifest, **metrics, **today})
             return
-        print_tables(*render_tables(_loaded(run, config, runs)))
+        print_tables(*render_tables(_loaded(run, store, changes)))
     say(f"report: {run.report}")
 
 
 @contextmanager
-def _telling_changes(run: RunDirectory) -> Iterator[None]:
+def _telling_changes(run: RunDirectory) -> Iterator[list[Finding]]:
     """Say on stderr what was changed in a run since it ended; what cannot be shown is refused."""
-    from fingru.store.verify import explaining_changes
+    from fingru.store.verify import changes_since_end, explaining_changes
 
-    with explaining_changes(run) as changes:
-        for change in changes:
-            say(f"warning: run {run.run_id} is altered: {change.message}")
-        yield
+    changes = changes_since_end(run)
+    for change in changes:
+        say(f"warning: run {run.run_id} is altered: {change.message}")
+    with explaining_changes(run):
+        yield changes
 
 
 @app.command()
@@ -96,12 +102,11 @@ def compare(
 
     if len(run_ids) < 2:
         raise StoreError("one run cannot be compared", "name two or more")
-    root = opt.store_of(config, runs).runs
-    found = [RunDirectory.open(root, run_id) for run_id in run_ids]
+    store = opt.store_of(config, runs)
+    found = [RunDirectory.open(store.runs, run_id) for run_id in run_ids]
     with ExitStack() as telling:
-        for run in found:
-            telling.enter_context(_telling_changes(run))
-        comparison = compare_runs([_loaded(run, config, runs) for run in found])
+        told = [(run, telling.enter_context(_telling_changes(run))) for run in found]
+        comparison = compare_runs([_loaded(run, store, changes) for run, changes in told])
         if json:
             rows = {table.title: table.frame.to_dict(orient="records") for table in comparison}
             print_json(rows)
@@ -170,9 +175,10 @@ def report(
     from fingru.store.files import write_bytes_atomic
     from fingru.store.runs import RunDirectory
 
-    run = RunDirectory.open(opt.store_of(config, runs).runs, run_id)
-    with _telling_changes(run):
-        page = render_html(_loaded(run, config, runs))
+    store = opt.store_of(config, runs)
+    run = RunDirectory.open(store.runs, run_id)
+    with _telling_changes(run) as changes:
+        page = render_html(_loaded(run, store, changes))
     if output is None:
         run.write_text("report.html", page)
     else:
@@ -180,15 +186,15 @@ def report(
     typer.echo(str(output or run.report))
 
 
-def _loaded(run: RunDirectory, config: Path | None, runs: Path | None) -> BacktestResult:
+def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Finding]) -> BacktestResult:
     """A stored run with the trials of today, or of its end if the ledger cannot be read."""
     from fingru.errors import StoreError
     from fingru.report.loading import load_result
     from fingru.trials import with_todays_trials
 
-    result = load_result(run)
+    result = load_result(run, changes)
     try:
-        return with_todays_trials(result, opt.existing_database(opt.store_of(config, runs)))
+        return with_todays_trials(result, opt.existing_database(store))
     except StoreError as error:
         say(f"the trials since this run cannot be counted: {error}")
         return result

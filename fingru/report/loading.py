@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,19 +10,23 @@ from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.store.runs import RunDirectory
 from fingru.store.strict_json import to_json_value
-from fingru.store.verify import changes_since_end
+from fingru.store.verify import Finding, changes_since_end
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
+def load_result(
+    run_directory: RunDirectory | Path, changes: Sequence[Finding] | None = None
+) -> BacktestResult:
     """Load everything a finished run decided.
 
     Parameters
     ----------
     run_directory
         A run of the store, or the path of its folder.
+    changes
+        What ``changes_since_end`` found in it; None looks.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
     status ``altered`` and the differences as sentences under ``altered``, which every page shows.
     """
     run = RunDirectory(run_directory) if isinstance(run_directory, Path) else run_directory
-    manifest = shown_manifest(run)
+    manifest = shown_manifest(run, changes)
     if run.status != "done":
         raise StoreError(
             f"run {run.run_id} is {run.status}, so it has no results yet",
@@ -60,10 +65,14 @@ def load_result(run_directory: RunDirectory | Path) -> BacktestResult:
     )
 
 
-def shown_manifest(run: RunDirectory) -> dict[str, Any]:
-    """Manifest of a run as it may be shown: with what was changed since, and no password."""
+def shown_manifest(run: RunDirectory, changes: Sequence[Finding] | None = None) -> dict[str, Any]:
+    """Manifest of a run as it may be shown: with what was changed since, and no password.
+
+    ``changes`` are those that ``changes_since_end`` found in it; None looks.
+    """
     manifest: dict[str, Any] = to_json_value(run.manifest)  # type: ignore[assignment]
-    if changes := changes_since_end(run):
+    changes = changes_since_end(run) if changes is None else changes
+    if changes:
         manifest |= {"status": "altered", "altered": [change.message for change in changes]}
     return manifest
 

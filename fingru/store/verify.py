@@ -91,20 +91,22 @@ def changes_since_end(run: RunDirectory) -> list[Finding]:
 
 
 @contextmanager
-def explaining_changes(run: RunDirectory) -> Iterator[list[Finding]]:
-    """Give what was changed in a run since its end, to whoever shows it.
+def explaining_changes(run: RunDirectory) -> Iterator[None]:
+    """Make an error about a run that was altered since its end say so.
+
+    What is read from an altered file may be anything. Files are hashed only after an error.
 
     Raises
     ------
     StoreError
-        If it cannot be shown because of that: what is read from an altered file may be anything.
+        If the run cannot be shown because of that.
     """
-    findings = changes_since_end(run)
     try:
-        yield findings
+        yield
     except StoreError:
         raise
     except Exception as error:
+        findings = changes_since_end(run)
         if not findings:
             raise
         raise StoreError(
