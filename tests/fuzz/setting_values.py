@@ -20,6 +20,7 @@ BASE = (
 def attempt(rng: Random, folder: Path) -> None:
     """Change some settings, and begin a job of whatever is taken."""
     from fingru.config import Config, load_config, make_config, to_toml
+    from fingru.config.catalogue import all_settings
 
     file = folder / "settings.toml"
     sets = list(BASE)
@@ -30,7 +31,7 @@ def attempt(rng: Random, folder: Path) -> None:
         file.write_bytes(content)
         refusal_or_value("load_config(file)", lambda: load_config(file), OSError)
         return
-    defaults = _flat(Config().model_dump(mode="json"))
+    defaults = {key: setting.default for key, setting in all_settings().items()}
     keys = [key for key in defaults if not key.startswith("store.")]
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         key = rng.choice(ODD_KEYS) if rng.random() < 0.03 else rng.choice(keys)
@@ -57,14 +58,6 @@ def _begin(config: Any) -> None:
                          bars_per_year=given.bars_per_year)  # fmt: skip
     load_strategies(config)
     preflight(prepare(prices.latest(min(420, prices.n_sessions)), config))
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        inner = isinstance(value, dict) and value
-        found |= _flat(value, f"{prefix}{key}.") if inner else {prefix + key: value}
-    return found
 
 
 def _near(rng: Random, value: Any) -> str:
