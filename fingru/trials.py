@@ -139,7 +139,29 @@ class Deflation:
         return expected_maximum_sharpe(self.count, self.sharpe_variance or 0.0)
 
 
-def deflation(database: Database, judged: Judged) -> Deflation:
+def related_entries(
+    database: Database, ledger: Sequence[LedgerEntry], judged: Judged
+) -> tuple[list[LedgerEntry], int]:
+    """Entries that count for what was judged, with returns; how many configurations do not.
+
+    Parameters
+    ----------
+    database
+        The opened database.
+    ledger
+        All its entries, with or without returns.
+    judged
+        What the trial in question was judged on.
+    """
+    known = [(entry, Judged.of(entry)) for entry in ledger]
+    with_assets = [(entry, of) for entry, of in known if of.shares_assets(judged)]
+    counted = [entry.number for entry, of in with_assets if of.shares_days(judged)]
+    related = ledger_entries(database, with_returns=True, numbers=counted)
+    configurations = len(latest_entries([entry for entry, _ in with_assets]))
+    return related, configurations - len(latest_entries(related))
+
+
+def deflation(entries: Sequence[LedgerEntry], on_other_days: int) -> Deflation:
     """Count the trials that a trial was chosen among, for the deflated Sharpe ratio.
 
     The published formula takes the variance of the trials' Sharpe ratios. Trials that share most
@@ -158,10 +180,10 @@ def deflation(database: Database, judged: Judged) -> Deflation:
 
     Parameters
     ----------
-    database
-        The opened database.
-    judged
-        What the trial in question was judged on.
+    entries
+        That count, with their returns (``related_entries``).
+    on_other_days
+        Configurations that do not.
 
     References
     ----------
@@ -169,18 +191,6 @@ def deflation(database: Database, judged: Judged) -> Deflation:
     (number of independent trials); Lo (2002), "The statistics of Sharpe ratios", equation 9 with
     a ratio of 0.
     """
-    return _deflation(*_related(database, judged))
-
-
-def _related(database: Database, judged: Judged) -> tuple[list[LedgerEntry], int]:
-    """Entries that count for what was judged, with returns; how many configurations do not."""
-    with_assets = [e for e in ledger_entries(database) if Judged.of(e).shares_assets(judged)]
-    counted = [e.number for e in with_assets if Judged.of(e).shares_days(judged)]
-    related = ledger_entries(database, with_returns=True, numbers=counted)
-    return related, len(latest_entries(with_assets)) - len(latest_entries(related))
-
-
-def _deflation(entries: Sequence[LedgerEntry], on_other_days: int = 0) -> Deflation:
     latest = latest_entries(entries)
     maximum = expected_maximum(_correlations(latest))
     independent = effective_trials(len(latest), maximum)
@@ -246,14 +256,14 @@ def count_of(database: Database, judged: Judged, bars_per_year: float) -> dict[s
         ``Deflation``; ``expected_maximum_sharpe`` (annual); ``overfitting``; ``counted``: True;
         ``data_sha256``.
     """
-    entries, elsewhere = _related(database, judged)
+    entries, elsewhere = related_entries(database, ledger_entries(database), judged)
     return _count_of(entries, elsewhere, judged, bars_per_year)
 
 
 def _count_of(
     entries: Sequence[LedgerEntry], elsewhere: int, judged: Judged, bars_per_year: float
 ) -> dict[str, Any]:
-    found = _deflation(entries, elsewhere)
+    found = deflation(entries, elsewhere)
     return {
         "count": found.count,
         "independent": found.independent,
@@ -292,7 +302,7 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
     market, dates = result.manifest["data"], pd.DatetimeIndex(own["date"])
     year, net = float(market["bars_per_year"]), own["net_return"].to_numpy(dtype=np.float64)
     judged = judged_on(str(market["sha256"]), list(map(str, market["assets"])), dates)
-    entries, elsewhere = _related(database, judged)
+    entries, elsewhere = related_entries(database, ledger_entries(database), judged)
     run_id = str(result.manifest.get("run_id"))
     if not any(e.trial.run_or_study == run_id for e in entries if e.trial.kind == "backtest"):
         return result  # a ledger that never saw the run knows less than the run itself
@@ -324,8 +334,19 @@ def _cash_per_bar(result: BacktestResult) -> float:
     return return_per_bar(float(rate), year)
 
 
-def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:
+def trial_summary(
+    database: Database, ledger: Sequence[LedgerEntry], data_sha256: str
+) -> dict[str, Any]:
     """Everything the ledger can say of one data set.
+
+    Parameters
+    ----------
+    database
+        The opened database.
+    ledger
+        All its entries, with or without returns.
+    data_sha256
+        Hash of the prices.
 
     Returns
     -------
@@ -338,15 +359,19 @@ def trial_summary(database: Database, data_sha256: str) -> dict[str, Any]:
         ``expected_maximum_sharpe``, all annual; and what ``overfitting`` tells. None where
         undefined.
     """
-    entries = ledger_entries(database, data_sha256, with_returns=True)
+    entries = [entry for entry in ledger if entry.trial.data_sha256 == data_sha256]
     latest = latest_entries(entries)
     judged = [entry for entry in latest if entry.trial.sharpe_annual is not None]
     # A search's trials are judged on days of their own; the result that is told is a backtest's.
     judged = [entry for entry in judged if entry.trial.kind == "backtest"] or judged
     best = max(judged, key=lambda e: e.trial.sharpe_annual or 0.0, default=None)
     subject = best or (latest[-1] if latest else None)
-    related, elsewhere = ([], 0) if subject is None else _related(database, Judged.of(subject))
-    found = _deflation(related, elsewhere)
+    related, elsewhere = (
+        ([], 0) if subject is None else related_entries(database, ledger, Judged.of(subject))
+    )
+    found = deflation(related, elsewhere)
+    if best is not None:  # its returns were read with the others'
+        best = next((entry for entry in related if entry.number == best.number), best)
     year = _bars_per_year(best)
     return {
         "configurations": len(latest),

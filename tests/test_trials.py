@@ -14,13 +14,14 @@ from fingru.backtest.summary import strategy_metrics
 from fingru.config import with_values
 from fingru.record import enter_trial
 from fingru.store.database import open_database
-from fingru.store.ledger import Trial, record_trial
+from fingru.store.ledger import Trial, ledger_entries, record_trial
 from fingru.trials import (
     FEWEST_BARS,
     FEWEST_TRIALS,
     Judged,
     deflation,
     judged_on,
+    related_entries,
     trial_summary,
     with_todays_trials,
 )
@@ -28,6 +29,14 @@ from fingru.trials import (
 SHA = "a" * 64
 BARS = 400
 ASSETS = ("AAA", "BBB")
+
+
+def summary_of(database, sha):
+    return trial_summary(database, ledger_entries(database), sha)
+
+
+def deflation_of(database, judged):
+    return deflation(*related_entries(database, ledger_entries(database), judged))
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def enter(config):
         named = with_values(config, {"seed": number})
         days = dates if dated else None
         enter_trial(named, net, 252.0, (kind, sha, f"run{number}"), days, assets)
-        return deflation(open_database(config.store.runs), judged_on(sha, assets, days))
+        return deflation_of(open_database(config.store.runs), judged_on(sha, assets, days))
 
     return entered
 
@@ -110,14 +119,14 @@ def test_the_sharpe_ratio_is_over_the_cash_of_the_configuration(config, database
          "turnover": 0.0, "cost": 0.0}
     )  # fmt: skip
     told = strategy_metrics(frame, 252.0, cash_rate=0.05)["sharpe"]
-    assert trial_summary(database, SHA)["best"]["sharpe"] == pytest.approx(told, rel=1e-12)
+    assert summary_of(database, SHA)["best"]["sharpe"] == pytest.approx(told, rel=1e-12)
 
 
 def test_the_best_trial_is_deflated_as_its_own_metrics_would_be(enter, database, noise):
     """The ledger's figure and that of ``strategy_metrics`` with the same trials are one."""
     for number in range(8):
         found = enter(noise[:, number], number)
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     sharpes = noise.mean(axis=0) / noise.std(axis=0, ddof=1)
     best = int(np.argmax(sharpes))
     assert summary["best"]["run_or_study"] == f"run{best}"
@@ -140,10 +149,10 @@ def test_old_trials_are_deflated_as_if_normal(database, now):
             database,
             Trial("backtest", SHA, "old", f"c{number}", sharpe, sharpe * 252**0.5, 401, now),
         )
-    found = deflation(database, Judged(SHA))
+    found = deflation_of(database, Judged(SHA))
     threshold = expected_maximum_sharpe(2, found.sharpe_variance)
     expected = norm.cdf((0.1 - threshold) * 20 / (1 + 0.5 * 0.01) ** 0.5)
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     assert summary["best"]["dsr"] == pytest.approx(expected, rel=1e-12)
     assert (summary["pbo"], summary["pbo_trials"]) == (None, 0)
 
@@ -152,7 +161,7 @@ def test_overfitting_is_told_of_all_configurations(enter, database, noise):
     for number in range(8):
         enter(noise[:, number], number)
     enter(noise[:, 3], 3)  # repeated: still one configuration
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     assert summary["pbo"] == probability_of_backtest_overfitting(noise)
     assert (summary["pbo_trials"], summary["pbo_bars"]) == (8, BARS)
     assert (summary["configurations"], summary["entries"]) == (8, 9)
@@ -163,14 +172,14 @@ def test_overfitting_needs_eight_configurations_and_enough_bars(enter, database,
     assert FEWEST_TRIALS == 8
     for number in range(7):
         enter(noise[:, number], number)
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     assert (summary["pbo"], summary["pbo_trials"]) == (None, 7)
     enter(noise[:, 7], 7)
-    assert trial_summary(database, SHA)["pbo"] is not None
+    assert summary_of(database, SHA)["pbo"] is not None
     short = "b" * 64
     for number in range(8):
         enter(noise[: FEWEST_BARS - 1, number], number, sha=short, assets=("ZZZ",))
-    summary = trial_summary(database, short)
+    summary = summary_of(database, short)
     assert (summary["pbo"], summary["pbo_trials"]) == (None, 8)
 
 
@@ -178,7 +187,7 @@ def test_kinds_are_counted_apart_and_together(enter, database, noise):
     enter(noise[:, 0], 0)
     enter(noise[:, 1], 1)
     enter(noise[:, 2], 1, kind="tuning", start="2010-01-01")
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     assert summary["by_kind"] == {
         "backtest": {"configurations": 2, "entries": 2},
         "tuning": {"configurations": 1, "entries": 1},
@@ -191,7 +200,7 @@ def test_kinds_are_counted_apart_and_together(enter, database, noise):
 def test_a_strategy_that_never_traded_is_a_trial_without_a_ratio(enter, database):
     found = enter(np.zeros(BARS), 0)
     assert found.count == 1
-    summary = trial_summary(database, SHA)
+    summary = summary_of(database, SHA)
     assert summary["best"] is None
     assert summary["expected_maximum_sharpe"] is None
 
@@ -207,9 +216,9 @@ def test_undefined_trials_do_not_take_the_deflation_away(enter, noise):
 
 
 def test_no_data_has_no_deflation(database):
-    found = deflation(database, Judged(SHA))
+    found = deflation_of(database, Judged(SHA))
     assert (found.count, found.sharpe_variance) == (0, None)
-    assert trial_summary(database, SHA)["configurations"] == 0
+    assert summary_of(database, SHA)["configurations"] == 0
 
 
 OTHER = "b" * 64

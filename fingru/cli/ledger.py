@@ -58,14 +58,14 @@ def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[s
     from fingru.store.ledger import ledger_entries, summarise
     from fingru.trials import trial_row, trial_summary
 
-    found = []
+    found, entries = [], ledger_entries(database)
     for row in summarise(database):
         sha = row["data_sha256"]
         if not sha.startswith(data_sha or ""):
             continue
-        one = row | trial_summary(database, sha)
+        one = row | trial_summary(database, entries, sha)
         if trials:
-            one["trials"] = [trial_row(entry) for entry in ledger_entries(database, sha)]
+            one["trials"] = [trial_row(e) for e in entries if e.trial.data_sha256 == sha]
         found.append(one)
     return found
 

@@ -24,9 +24,9 @@ from fingru.experiment import run_backtest
 from fingru.market.prices import Prices
 from fingru.record import enter_trial
 from fingru.store.database import open_database
-from fingru.store.ledger import summarise
+from fingru.store.ledger import ledger_entries, summarise
 from fingru.store.listing import delete_run
-from fingru.trials import Judged, deflation, trial_summary
+from fingru.trials import Judged, deflation, related_entries, trial_summary
 
 RUNS = 50
 REPEATS = 40
@@ -95,9 +95,11 @@ def best_of_50(family, repeat, config):
         )
         equities.append(equity)
     database = open_database(config.store.runs)
-    summary = trial_summary(database, prices.sha256)
+    ledger = ledger_entries(database)
+    summary = trial_summary(database, ledger, prices.sha256)
     days = [day[:10] for day in (summary["best"]["first"], summary["best"]["last"])]
-    found = deflation(database, Judged(prices.sha256, frozenset(prices.assets), *days))
+    judged = Judged(prices.sha256, frozenset(prices.assets), *days)
+    found = deflation(*related_entries(database, ledger, judged))
     assert summary["configurations"] == found.count == RUNS
     best = strategy_metrics(
         equities[int(summary["best"]["run_or_study"])],
@@ -154,8 +156,10 @@ def test_50_real_jobs_on_a_null_market_find_nothing(tmp_path):
         seen.append(run.metrics["trials"]["count"])
     assert seen == list(range(1, RUNS + 1))
     (sha,) = {row["data_sha256"] for row in summarise(open_database(tmp_path))}
-    summary = trial_summary(open_database(tmp_path), sha)
+    database = open_database(tmp_path)
+    summary = trial_summary(database, ledger_entries(database), sha)
     assert summary["configurations"] == RUNS
     assert summary["best"]["dsr"] < 0.95
     delete_run(tmp_path, summary["best"]["run_or_study"])
-    assert trial_summary(open_database(tmp_path), sha) == summary
+    database = open_database(tmp_path)
+    assert trial_summary(database, ledger_entries(database), sha) == summary
