@@ -49,7 +49,7 @@ def sharpe_ci95(
     Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected
     2009), "Automatic block-length selection for the dependent bootstrap".
     """
-    if not _is_usable(excess_returns) or _is_flat(excess_returns):
+    if not _has_sharpe(excess_returns):
         return np.nan, np.nan
     from arch.bootstrap import StationaryBootstrap
 
@@ -87,7 +87,7 @@ def paired_draws(
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} differ")
-    if not all(_is_usable(r) and not _is_flat(r) for r in (ours, theirs)):
+    if not (_has_sharpe(ours) and _has_sharpe(theirs)):
         return PairedDraws(np.array([]), np.array([]))
     from arch.bootstrap import StationaryBootstrap
 
@@ -149,13 +149,13 @@ def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: i
     Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
     """
     theirs = returns[benchmark]
-    if not _is_usable(theirs) or _is_flat(theirs):
+    if not _has_sharpe(theirs):
         return []
     level = np.std(theirs)
     ours = {
         name: r * level / np.std(r)
         for name, r in returns.items()
-        if name != benchmark and _is_usable(r) and not _is_flat(r)
+        if name != benchmark and _has_sharpe(r)
     }
     ours = {name: r for name, r in ours.items() if not _is_flat(r - theirs)}
     if not ours:
@@ -206,7 +206,7 @@ def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
     and Monahan (1992), "An improved heteroskedasticity and autocorrelation consistent covariance
     matrix estimator" (prewhitening, without which V is too small under autocorrelation).
     """
-    if not _is_usable(excess_returns) or _is_flat(excess_returns):
+    if not _has_sharpe(excess_returns):
         return np.nan
     variance = _long_run_variance(_sharpe_influence(excess_returns))
     return float(np.sqrt(variance / excess_returns.size * bars_per_year))
@@ -224,7 +224,7 @@ def effective_returns(excess_returns: FloatArray) -> float:
     Lo (2002), "The statistics of Sharpe ratios", section on non-iid returns.
     """
     n = float(excess_returns.size)
-    if not _is_usable(excess_returns) or _is_flat(excess_returns):
+    if not _has_sharpe(excess_returns):
         return n
     influence = _sharpe_influence(excess_returns)
     variance = _long_run_variance(influence)
@@ -247,7 +247,7 @@ def sharpe_difference_error(ours: FloatArray, theirs: FloatArray, bars_per_year:
     Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio",
     section 3.1.
     """
-    if not all(_is_usable(r) and not _is_flat(r) for r in (ours, theirs)):
+    if not (_has_sharpe(ours) and _has_sharpe(theirs)):
         return np.nan
     difference = _sharpe_influence(ours) - _sharpe_influence(theirs)
     if float(np.std(difference)) < _SAME:
@@ -466,6 +466,11 @@ def _is_usable(returns: FloatArray) -> bool:
     """Whether there is enough to judge, all of it known, and equity left to the end."""
     enough = returns.size >= _FEWEST_ROWS and bool(np.isfinite(returns).all())
     return enough and not lost_everything(returns)
+
+
+def _has_sharpe(returns: FloatArray) -> bool:
+    """Whether there is enough to judge, and volatility."""
+    return _is_usable(returns) and not _is_flat(returns)
 
 
 def _is_flat(returns: FloatArray) -> bool:
