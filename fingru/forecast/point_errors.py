@@ -80,13 +80,14 @@ def point_errors(rows: pd.DataFrame, scales: tuple[float, float]) -> dict[str, f
     )
     of_returns, of_prices = scales
     expected, came = close * np.exp(mean), close * np.exp(realized)
+    error, price_error = mae(realized, mean), mae(came, expected)
     return {
         "rmse": rmse(realized, mean),
-        "mae": mae(realized, mean),
-        "mase": mae(realized, mean) / of_returns,
+        "mae": error,
+        "mase": error / of_returns,
         "price_rmse": rmse(came, expected),
-        "price_mae": mae(came, expected),
-        "price_mase": mae(came, expected) / of_prices,
+        "price_mae": price_error,
+        "price_mase": price_error / of_prices,
     }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
+from fingru.forecast.evaluation import LEVELS
 from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
 from fingru.report.forecast_quality import first_horizon
 from fingru.report.performance import drawdown_axis, growth_of_one
@@ -31,8 +32,8 @@ from fingru.report.theme import (
 _SCORES = tuple(
     field
     for field in FORECAST_FIELDS
-    if field not in {"gaussian_nll", "rank_ic", "signal_turnover"}
-    and not field.startswith(("pinball0", "pinball2", "pinball5", "pinball7", "pinball9", "price"))
+    if field not in {"gaussian_nll", "rank_ic", "signal_turnover", *LEVELS}
+    and not field.startswith("price")
 )
 
 
