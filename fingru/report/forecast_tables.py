@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -64,7 +66,7 @@ def errors_table(result: BacktestResult) -> Table:
         "price the last close times exp(mean). Errors of single returns are mostly noise: a model "
         "that knows volatility better has hardly smaller ones.",
     )
-    return Table(table.title, stored, table.columns, notes)
+    return replace(table, frame=stored, notes=notes)
 
 
 def _pooled_table(

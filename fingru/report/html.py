@@ -28,7 +28,7 @@ from fingru.report.provenance import (
     header,
     leak_verdict,
     reproduce_command,
-    warnings_of,
+    run_warnings,
 )
 from fingru.report.selection import (
     assets_of,
@@ -205,7 +205,7 @@ def _head(result: BacktestResult) -> str:
     if not has_forecasts(result):
         what = "Backtest without a model: every decision was made from the prices up to its close."
     doubts = data_warnings(result)
-    others = [text for text in warnings_of(result) if text not in doubts]
+    others = [text for text in dict.fromkeys(run_warnings(result)) if text not in doubts]
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in others)
     if doubts:
         items = "".join(f"<li>{escape(text)}</li>" for text in doubts)

@@ -112,10 +112,11 @@ def data_warnings(result: BacktestResult) -> list[str]:
 
 def warnings_of(result: BacktestResult) -> list[str]:
     """What a reader must know before believing any number, ``data_warnings`` last."""
-    return list(dict.fromkeys([*_warnings_of_the_run(result), *data_warnings(result)]))
+    return list(dict.fromkeys([*run_warnings(result), *data_warnings(result)]))
 
 
-def _warnings_of_the_run(result: BacktestResult) -> list[str]:
+def run_warnings(result: BacktestResult) -> list[str]:
+    """What is doubtful in the run itself, whatever its prices."""
     found = [
         f"Altered since the run ended: {change}. The numbers here may be anybody's."
         for change in result.manifest.get("altered") or []
