@@ -83,8 +83,9 @@ def evidence(
         same cost.
     """
     year = prices.bars_per_year
-    returns = _excess_returns(simulations, year, terms.settings.cash_rate)
+    cash = metrics.return_per_bar(terms.settings.cash_rate, year)
     net = {name: _net(simulation) for name, simulation in simulations.items()}
+    returns = {name: metrics.excess_returns(r, cash) for name, r in net.items()}
     chosen, *benchmarks = simulations
     replay = _Replay(prices, simulations, terms.settings)
     costs = replay.cost_sweep()
@@ -140,13 +141,6 @@ def sharpe_paths(excess_returns: FloatArray, bars_per_year: float, purge: int = 
 
 def _net(simulation: Simulation) -> FloatArray:
     return simulation.equity["net_return"].to_numpy(dtype=np.float64)
-
-
-def _excess_returns(
-    simulations: Mapping[str, Simulation], bars_per_year: float, cash_rate: float
-) -> dict[str, FloatArray]:
-    cash = metrics.return_per_bar(cash_rate, bars_per_year)
-    return {name: metrics.excess_returns(_net(s), cash) for name, s in simulations.items()}
 
 
 def _ruin(simulation: Simulation) -> str | None:
