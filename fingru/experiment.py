@@ -48,6 +48,7 @@ from fingru.record import (
     recording_failure,
 )
 from fingru.store.database import open_database
+from fingru.store.ledger import learn_assets
 from fingru.store.runs import RunDirectory
 from fingru.strategy import load_strategy
 from fingru.trials import count_of, judged_on
@@ -399,7 +400,9 @@ def _count_trial(job: Job, chosen: Simulation, directory: RunDirectory | None) -
     made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
     year, assets = job.prices.bars_per_year, job.prices.assets
     enter_trial(job.config, net, year, made_of, dates, assets)
-    database = open_database(job.config.store.runs, job.config.store.url)
+    store = job.config.store
+    database = open_database(store.runs, store.url)
+    learn_assets(database, store.runs)
     return count_of(database, judged_on(job.prices.sha256, assets, dates), year)
 
 

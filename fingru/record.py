@@ -24,7 +24,7 @@ from fingru.forecast.forecaster import Progress
 from fingru.job import Job
 from fingru.market.sessions import session_name
 from fingru.store.database import open_database
-from fingru.store.ledger import Trial, indecisive_sections, learn_assets, record_trial
+from fingru.store.ledger import Trial, indecisive_sections, record_trial
 from fingru.store.returns import TrialReturns
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
@@ -232,9 +232,8 @@ def enter_trial(
     cash = return_per_bar(config.simulation.cash_rate, bars_per_year)
     per_bar = sharpe_ratio(net, 1.0, cash)
     decisive = config.model_dump(mode="json", exclude=indecisive_sections(config.model.kind))
-    database = open_database(config.store.runs, config.store.url)
     record_trial(
-        database,
+        open_database(config.store.runs, config.store.url),
         Trial(
             kind=kind,
             data_sha256=data_sha256,
@@ -249,4 +248,3 @@ def enter_trial(
         None if dates is None or not len(net) else TrialReturns(dates, net, bars_per_year),
         assets,
     )
-    learn_assets(database, config.store.runs)

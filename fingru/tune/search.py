@@ -19,6 +19,8 @@ from fingru.forecast.scores import log_score
 from fingru.job import Job, make_gru, make_problem, simulate_all, walk_gru
 from fingru.market.prices import Prices
 from fingru.record import TrialSource, enter_trial
+from fingru.store.database import open_database
+from fingru.store.ledger import learn_assets
 from fingru.store.strict_json import json_sha256
 from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
 from fingru.tune.study import ended, opened_study, sampler, study_name, with_value
@@ -105,7 +107,9 @@ def search(
     identity = _identity(past, config, plan)
     name = study_name(plan.study) if plan.study is not None else f"tune-{identity[:12]}"
     objective = _Objective(past, config, splits, present, (prices.sha256, name))
-    with opened_study(config.store.runs, name, identity, present, config.store.url) as study:
+    store = config.store
+    with opened_study(store.runs, name, identity, present, store.url) as study:
+        learn_assets(open_database(store.runs, store.url), store.runs)
         while (done := len(ended(study))) < plan.trials:
             progress("tune", done, plan.trials, _best_so_far(study))
             # Seeded by the trials that count: one cut short is asked again, as it was.
