@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -124,6 +125,25 @@ def sha256_of_file(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise storage_error(error, "read", path) from error
+
+
+def set_aside(file: Path, label: str, now: datetime) -> Path:
+    """Rename an SQLite file and what SQLite keeps beside it; returns its new path.
+
+    Raises
+    ------
+    StoreError
+        If one of them cannot be renamed.
+    """
+    kept = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
+    try:
+        for ending in ("", "-wal", "-shm"):
+            beside = Path(f"{file}{ending}")
+            if beside.exists():
+                beside.rename(f"{kept}{ending}")
+    except OSError as error:
+        raise storage_error(error, "rename", file) from error
+    return kept
 
 
 @contextmanager

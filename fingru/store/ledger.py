@@ -25,7 +25,7 @@ from fingru.errors import StoreError
 from fingru.store import schema
 from fingru.store.database import Database, reading, writing
 from fingru.store.journal import JOURNAL_FILE, append_entries, split_entry
-from fingru.store.returns import TrialReturns, largest_table, on_all_bars, pack, unpack
+from fingru.store.returns import TrialReturns, as_columns, largest_table, on_all_bars, unpack
 from fingru.store.schema import trials, utc_text
 from fingru.store.strict_json import read_json
 
@@ -105,7 +105,8 @@ def record_trial(
     with writing(database) as connection:
         key = connection.execute(insert(trials).values(values)).inserted_primary_key
         if returns is not None and key is not None:
-            connection.execute(insert(schema.trial_returns).values(_packed(key[0], returns)))
+            columns = {"trial_id": key[0], **as_columns(returns)}
+            connection.execute(insert(schema.trial_returns).values(columns))
         if assets is not None:
             _keep_assets(connection, trial.data_sha256, assets)
     _keep_journal(database, key[0] if key is not None else 0)
@@ -167,18 +168,6 @@ def learn_assets(database: Database, runs: Path) -> None:
         with writing(database) as connection:
             for data_sha256, assets in found.items():
                 _keep_assets(connection, data_sha256, assets)
-
-
-def _packed(trial_id: int, returns: TrialReturns) -> dict[str, Any]:
-    bars, net = pack(returns)
-    return {
-        "trial_id": trial_id,
-        "first": returns.dates[0].isoformat(),
-        "last": returns.dates[-1].isoformat(),
-        "bars_per_year": returns.bars_per_year,
-        "bars": bars,
-        "net_returns": net,
-    }
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, func, insert, select
 from fingru.errors import StoreError, masked
 from fingru.store import schema
 from fingru.store.database import Database, open_database, open_url, reading, writing
-from fingru.store.files import storage_error
+from fingru.store.files import set_aside
 from fingru.store.home import move_home, parse_url, place_of
 
 _MOVED = (
@@ -106,15 +106,4 @@ def _fill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 def _leave(source: Database, now: datetime) -> Path | None:
     """Rename the SQLite file, so that nobody counts in it by mistake."""
-    file = source.file
-    if file is None:
-        return None
-    kept = file.with_name(f"{file.name}.migrated-{now:%Y%m%d-%H%M%S}")
-    try:
-        for ending in ("", "-wal", "-shm"):
-            beside = Path(f"{file}{ending}")
-            if beside.exists():
-                beside.rename(f"{kept}{ending}")
-    except OSError as error:
-        raise storage_error(error, "rename", file) from error
-    return kept
+    return None if source.file is None else set_aside(source.file, "migrated", now)

@@ -21,12 +21,12 @@ from sqlalchemy import Connection, insert, select
 from fingru.errors import StoreError
 from fingru.store import schema
 from fingru.store.database import Database, open_database, reading, writing
-from fingru.store.files import exclusive, storage_error
+from fingru.store.files import exclusive, set_aside
 from fingru.store.home import FILE_NAME, has_database
 from fingru.store.journal import JOURNAL_FILE, Entry, key_of, read_entries
 from fingru.store.ledger import indecisive_sections, learn_assets
 from fingru.store.registry import keep_standings, list_models
-from fingru.store.returns import TrialReturns, pack
+from fingru.store.returns import TrialReturns, as_columns
 from fingru.store.runs import RunDirectory, run_ids
 from fingru.store.standing import Standing, read_standings
 from fingru.store.strict_json import json_sha256, read_json
@@ -116,16 +116,8 @@ def _put_away(file: Path, now: datetime) -> Path | None:
     """Rename a damaged file and what SQLite keeps beside it; None if it is whole or not there."""
     if not file.exists() or _is_whole(file):
         return None
-    kept = file.with_name(f"{file.name}.damaged-{now:%Y%m%d-%H%M%S}")
     with exclusive(file.parent):
-        try:
-            for ending in ("", "-wal", "-shm"):
-                beside = Path(f"{file}{ending}")
-                if beside.exists():
-                    os.rename(beside, f"{kept}{ending}")  # noqa: PTH104 - names, not paths
-        except OSError as error:
-            raise storage_error(error, "rename", file) from error
-    return kept
+        return set_aside(file, "damaged", now)
 
 
 def _is_whole(file: Path) -> bool:
@@ -190,7 +182,6 @@ def _of_run(run: RunDirectory) -> Entry | None:
     annual = run.metrics["strategies"][run.strategy]["sharpe"]
     dates = pd.DatetimeIndex(own["date"])
     returns = TrialReturns(dates, own["net_return"].to_numpy(dtype="float64"), year)
-    bars, net = pack(returns)
     trial = {
         "created_at": schema.utc_text(datetime.fromisoformat(manifest["created_at"])),
         "kind": "backtest",
@@ -201,8 +192,7 @@ def _of_run(run: RunDirectory) -> Entry | None:
         "sharpe_annual": annual,
         "periods": len(own),
     }
-    about = {"first": dates[0].isoformat(), "last": dates[-1].isoformat(), "bars_per_year": year}
-    return trial, {**about, "bars": bars, "net_returns": net}
+    return trial, as_columns(returns)
 
 
 def _without_standing(models: Path) -> list[Standing]:

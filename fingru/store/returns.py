@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,18 @@ def pack(returns: TrialReturns) -> tuple[bytes, bytes]:
     zone = b"n" if returns.dates.tz is None else b"u"
     net = np.ascontiguousarray(returns.net, dtype="<f8")
     return zone + zlib.compress(steps.tobytes()), zlib.compress(net.tobytes())
+
+
+def as_columns(returns: TrialReturns) -> dict[str, Any]:
+    """What the table ``trial_returns`` holds of them beside the number of their trial."""
+    bars, net = pack(returns)
+    return {
+        "first": returns.dates[0].isoformat(),
+        "last": returns.dates[-1].isoformat(),
+        "bars_per_year": returns.bars_per_year,
+        "bars": bars,
+        "net_returns": net,
+    }
 
 
 def unpack(bars: bytes, net_returns: bytes, bars_per_year: float) -> TrialReturns:
