@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from fingru.errors import ConfigError, StoreError, masked
-from fingru.store.database import open_url, writing
+from fingru.store.database import CONNECT_TIMEOUT_S, open_url, writing
 from fingru.store.files import lock_file, storage_error
 from fingru.store.home import is_postgres, parse_url
 
 if TYPE_CHECKING:
     import optuna
+    from sqlalchemy.engine import URL
 
 DATABASE = "tuning.sqlite"
 _SCHEMA = "fingru_studies"
@@ -76,13 +77,11 @@ def opened_study(
     except OSError as error:
         raise storage_error(error, "create", root) from error
     try:
-        with lock_file(root / f".{name}.study.lock", 0.0, busy):
-            storage = _storage(root, url)
-            try:
-                yield _taken_up(storage, name, identity, present)
-            finally:
-                storage.remove_session()
-                storage.engine.dispose()
+        with (
+            lock_file(root / f".{name}.study.lock", 0.0, busy),
+            _storage(root, url) as storage,
+        ):
+            yield _taken_up(storage, name, identity, present)
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StoreError(
             f"the studies in {root / DATABASE if url is None else masked(url)} cannot be used: "
@@ -91,7 +90,8 @@ def opened_study(
         ) from error
 
 
-def _storage(root: Path, url: str | None) -> optuna.storages.RDBStorage:
+@contextmanager
+def _storage(root: Path, url: str | None) -> Iterator[optuna.storages.RDBStorage]:
     """Open the database of the studies; one process at a time makes its tables.
 
     Beside an SQLite file it is a file of its own, in PostgreSQL a schema of its own: Optuna's
@@ -105,17 +105,25 @@ def _storage(root: Path, url: str | None) -> optuna.storages.RDBStorage:
     else:
         parsed = parse_url(url)
         if is_postgres(parsed):
-            _make_schema(url)
+            _make_schema(parsed)
             place = parsed.render_as_string(hide_password=False)
-            arguments = {"options": f"-csearch_path={_SCHEMA}", "connect_timeout": 10}
+            arguments = {
+                "options": f"-csearch_path={_SCHEMA}",
+                "connect_timeout": CONNECT_TIMEOUT_S,
+            }
         else:
             place = f"sqlite:///{Path(str(parsed.database)).with_name(DATABASE)}"
     with lock_file(root / ".tuning.lock", _BUSY_TIMEOUT_S, f"another search starts in {root}"):
-        return optuna.storages.RDBStorage(place, engine_kwargs={"connect_args": arguments})
+        storage = optuna.storages.RDBStorage(place, engine_kwargs={"connect_args": arguments})
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def _make_schema(url: str) -> None:
-    with writing(open_url(parse_url(url))) as connection:
+def _make_schema(url: URL) -> None:
+    with writing(open_url(url)) as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
 
 
@@ -133,15 +141,12 @@ def copy_studies(root: Path, url: str | None, to: str) -> int:
         return 0
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        source, target = _storage(root, url), _storage(root, to)
-        there = {study.study_name for study in target.get_all_studies()}
-        names = [study.study_name for study in source.get_all_studies()]
-        for name in names:
-            if name not in there:
-                optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target)
-        for storage in (source, target):
-            storage.remove_session()
-            storage.engine.dispose()
+        with _storage(root, url) as source, _storage(root, to) as target:
+            there = {study.study_name for study in target.get_all_studies()}
+            names = [study.study_name for study in source.get_all_studies()]
+            for name in names:
+                if name not in there:
+                    optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target)
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StoreError(
             f"the studies of {root} cannot be copied to {masked(to)}: {error}", "check both"
