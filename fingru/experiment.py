@@ -38,6 +38,7 @@ from fingru.job import (
 from fingru.leakcheck import Watch, leak_check, watched
 from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 from fingru.record import (
     TrialSource,
     UnitCheckpoints,
@@ -288,7 +289,7 @@ def _late_starts(simulations: Mapping[str, Simulation]) -> Iterator[str]:
         if not traded.any():
             yield f"{name} held nothing but cash throughout: does it need a forecast?"
         elif (first := int(traded.argmax())) > 1:
-            day = simulation.equity["date"].iloc[first - 1].date()
+            day = session_name(simulation.equity["date"].iloc[first - 1])
             yield f"{name} was in cash for the first {first - 1} of {periods} bars, until {day}"
 
 

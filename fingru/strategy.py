@@ -190,7 +190,7 @@ def load_strategy(
     """
     place, wanted = split_reference(reference)
     if place.endswith(".py"):
-        module = _import_file(Path(place))
+        module = _import_file(Path(place).expanduser())
     elif wanted:
         module = _import_module(place)
     else:
@@ -239,7 +239,7 @@ def list_strategies() -> list[StrategyNote]:
 
 
 def _name_of(place: str) -> str:
-    path = Path(place)
+    path = Path(place).expanduser()
     called_like_shipped = path.suffix == ".py" and path.stem in available_strategies()
     if called_like_shipped and not path.samefile(_shipped_file(path.stem)):
         return f"{path.stem}_custom"

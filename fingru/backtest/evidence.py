@@ -20,6 +20,7 @@ from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate_weights
 from fingru.backtest.summary import probability_above
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
 
@@ -148,8 +149,7 @@ def _ruin(simulation: Simulation) -> str | None:
     lost = _net(simulation) <= -1.0
     if not lost.any():
         return None
-    stamp = pd.Timestamp(simulation.equity["date"].iloc[int(lost.argmax())])
-    return stamp.date().isoformat()
+    return session_name(pd.Timestamp(simulation.equity["date"].iloc[int(lost.argmax())]))
 
 
 def _sharpe(returns: FloatArray, bars_per_year: float) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ import pytest
 from fingru.bundled import bundled_path
 from fingru.errors import StrategyError
 from fingru.strategy import available_strategies, load_strategy
+from fingru.trust import code_of
 
 GOOD = """
 from dataclasses import dataclass
@@ -160,3 +161,12 @@ def test_load_strategy_passes_anything_to_a_class_that_takes_anything(write):
 def test_true_is_no_number_for_a_parameter(key):
     with pytest.raises(StrategyError, match=f"parameter '{key}' is true: give a number"):
         load_strategy("risk_aware", {key: True})
+
+
+def test_a_home_that_is_abbreviated_is_the_one_that_trust_looks_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "abbreviated.py").write_text(
+        "class Home:\n    def target_weights(self, view):\n        return None\n"
+    )
+    assert load_strategy("~/abbreviated.py")[0] == "abbreviated"
+    assert code_of({"strategy": {"name": "~/abbreviated.py"}})["~/abbreviated.py"]["sha256"]
