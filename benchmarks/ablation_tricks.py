@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fingru.job import Job
-from fingru.model.likelihood import Distribution
-from fingru.model.network import MultiScaleGRU
+from fingru.models.gru.likelihood import Distribution
+from fingru.models.gru.network import MultiScaleGRU
+from fingru.walkforward.walk import WalkForward
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def hidden_bars(inputs: Tensor, generator: torch.Generator) -> Tensor:
     return inputs * (torch.rand((*inputs.shape[:3], 1, 1), generator=generator) >= 0.1)
 
 
-def direct_variance(job: Job) -> Job:
+def direct_variance(job: WalkForward) -> WalkForward:
     """The job with the mean of all squared returns so far as reference, in place of the EWMA."""
     problem = job.problem
     squared = np.square(problem.prices.log_returns.T)  # (A, T)

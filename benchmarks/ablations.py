@@ -28,11 +28,11 @@ from fingru import load_prices
 from fingru.config import Config, with_values
 from fingru.features.settings import FeatureSettings
 from fingru.forecast.forecast import distributions
-from fingru.forecast.scores import log_score
-from fingru.job import Job, make_gru, prepare, walk_gru
 from fingru.market.prices import Prices
+from fingru.measures.scores import log_score
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
+from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "ablations.json"
 FIRST_REFIT = {"sample:us_stocks": "1994-01-01", "sample:indices": "2001-01-01"}
@@ -128,7 +128,7 @@ def measure(
     prices: Prices,
     changes: Mapping[str, Any],
     seed: int,
-    job_of: Callable[[Job], Job] = lambda j: j,
+    job_of: Callable[[WalkForward], WalkForward] = lambda j: j,
 ) -> dict[str, Any]:
     """Mean log score at horizon 1 by asset, and what it cost."""
     first = {"walk_forward.first_refit": FIRST_REFIT[prices.source], "seed": seed}

@@ -23,13 +23,13 @@ import same_features
 
 from fingru import load_prices
 from fingru.config import Config, load_config
-from fingru.forecast.baselines import forecast_baselines
-from fingru.forecast.calibration import POOLED, calibration_table
-from fingru.forecast.evaluation import SCORES, common_rows, compare_models, score_forecasts
-from fingru.forecast.recalibration import without_recalibration
-from fingru.job import Job, make_gru, prepare, walk_gru
+from fingru.measures.calibration import POOLED, calibration_table
+from fingru.measures.evaluation import SCORES, common_rows, compare_models, score_forecasts
+from fingru.models.classical import forecast_baselines
+from fingru.models.recalibration import without_recalibration
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
+from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 PROTOCOLS = {
@@ -43,7 +43,7 @@ def told(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def baselines(job: Job) -> list[pd.DataFrame]:
+def baselines(job: WalkForward) -> list[pd.DataFrame]:
     """Long tables of everything that is not the network."""
     found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
     told(f"baselines: {', '.join(f.model for f in found)}")
@@ -54,7 +54,7 @@ def baselines(job: Job) -> list[pd.DataFrame]:
     return [forecast.to_frame(job.problem.labels) for forecast in found]
 
 
-def network(job: Job, seed: int) -> tuple[pd.DataFrame, float]:
+def network(job: WalkForward, seed: int) -> tuple[pd.DataFrame, float]:
     """Long table of the recalibrated network with one seed, and its seconds."""
     config = job.config.model_copy(update={"seed": seed})
     gru = make_gru(config)

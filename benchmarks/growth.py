@@ -23,10 +23,10 @@ import pandas as pd
 from rounds import Figures, child, peak_mib, told
 
 from fingru.config import Config, make_config
-from fingru.experiment import run_backtest
 from fingru.features import build_features
 from fingru.market.prices import Prices
-from fingru.model import forecaster, training  # noqa: F401 - imports before the clock starts
+from fingru.models.gru import forecaster, training  # noqa: F401 - imports before the clock starts
+from fingru.pipeline.backtest import run_backtest
 
 BARS_PER_YEAR = 252
 POINTS = {

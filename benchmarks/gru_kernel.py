@@ -22,8 +22,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fingru.model.kernels import GRUWeights, gru_numba, gru_scan_numba
-from fingru.model.recurrence import gru_scan
+from fingru.kernels.cpu import GRUWeights, gru_numba, gru_scan_numba
+from fingru.kernels.recurrence import gru_scan
 
 MODELS, SEQUENCES, BARS, FEATURES = 24, 16, 420, 10
 ONE_BY_ONE = 3  # models that torch.nn.GRU runs in turn; its rate does not depend on their number

@@ -16,12 +16,12 @@ from forecast_quality import BASELINES, PROTOCOLS, RESULTS, gains, told
 
 from fingru import load_prices
 from fingru.config import load_config
-from fingru.forecast.baselines import forecast_baselines
-from fingru.forecast.calibration import POOLED, calibration_table
-from fingru.forecast.evaluation import common_rows, compare_models, score_forecasts
-from fingru.job import make_gru, prepare, walk_gru
+from fingru.measures.calibration import POOLED, calibration_table
+from fingru.measures.evaluation import common_rows, compare_models, score_forecasts
+from fingru.models.classical import forecast_baselines
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
+from fingru.walkforward.walk import make_gru, prepare, walk_gru
 
 HORIZONS = [1, 5, 21]
 

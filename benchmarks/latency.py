@@ -1,7 +1,7 @@
 """Latency of one live update: one new bar of all assets through the warm state of an ensemble.
 
 The features of the bar are given; ``StreamingGRU`` does not compute them. What a whole
-``fingru.live.predict`` takes, which builds the features of its history anew, is a row of its own.
+``live.predict`` takes, which builds the features of its history anew, is a row of its own.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rounds import Figures
 
 from fingru.config import Config, with_values
 from fingru.features.feature_set import FeatureSet
-from fingru.job import make_problem
-from fingru.live import fit_at, predict, train_model
-from fingru.model.fitted import FittedFold
-from fingru.model.streaming import Bar, StreamingGRU
+from fingru.models.gru.fitted import FittedFold
+from fingru.models.gru.streaming import Bar, StreamingGRU
+from fingru.pipeline.live import fit_at, predict, train_model
+from fingru.walkforward.walk import make_problem
 
 ASSETS = (1, 100, 500, 1000)
 UPDATES, WARM_UP, SESSIONS = 1000, 60, 1500

@@ -30,13 +30,13 @@ import pandas as pd
 
 from fingru import load_prices
 from fingru.config import Config, with_values
-from fingru.forecast.baselines import forecast_baselines
-from fingru.forecast.calibration import calibration_table
-from fingru.forecast.evaluation import common_rows, compare_models
-from fingru.job import Job, make_gru, prepare, walk_gru
 from fingru.market.prices import Prices
+from fingru.measures.calibration import calibration_table
+from fingru.measures.evaluation import common_rows, compare_models
+from fingru.models.classical import forecast_baselines
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
+from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "other_markets.json"
 BASELINES = ["ewma", "garch", "gjr_garch_t"]
@@ -119,7 +119,7 @@ def first_refit(prices: Prices) -> pd.Timestamp:
     return min(half, prices.index[0].normalize() + pd.DateOffset(years=SINGLE_ASSET_YEARS))
 
 
-def forecasts(job: Job) -> tuple[pd.DataFrame, float]:
+def forecasts(job: WalkForward) -> tuple[pd.DataFrame, float]:
     """Long table of the network and the baselines on common rows, and the network's seconds."""
     found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
     started = time.perf_counter()

@@ -25,7 +25,7 @@ from window_loop import BATCH, BATCHES, WindowLoop
 
 from fingru import load_prices
 from fingru.config import Config
-from fingru.job import Job, prepare
+from fingru.walkforward.walk import WalkForward, prepare
 
 LOOKBACKS = (60, 126)
 """Bars of a window: what neuralforecast is given, and the job's own shortest memory of a label."""
@@ -51,27 +51,27 @@ def default_job() -> Figures:
     }
 
 
-def loop_work(job: Job, lookback: int) -> Work:
+def loop_work(job: WalkForward, lookback: int) -> Work:
     """Rates of the loop in the middle fold."""
     fold = job.folds[len(job.folds) // 2]
     loop = WindowLoop(job.problem, fold, lookback, job.config.model.hidden)
     return lambda: dict(loop.rates())
 
 
-def label_passes(job: Job, bar_steps: float) -> float:
+def label_passes(job: WalkForward, bar_steps: float) -> float:
     """Labels times how often the job trained on them: its bar-steps without burn-in and scales."""
     training = job.config.training
     sequences = bar_steps / (training.sequence_bars * len(job.problem.features.scales))
     return sequences * (training.sequence_bars - training.burn_in)
 
 
-def windows_forecast(job: Job) -> int:
+def windows_forecast(job: WalkForward) -> int:
     """Forecasts of all members in all test ranges."""
     days = sum(fold.test_last - fold.test_first + 1 for fold in job.folds)
     return days * job.prices.n_assets * job.config.model.members
 
 
-def save_for_neuralforecast(job: Job, folder: Path) -> None:
+def save_for_neuralforecast(job: WalkForward, folder: Path) -> None:
     """Returns up to the end of the middle fold's test range, and the sizes of the fit."""
     fold = job.folds[len(job.folds) // 2]
     returns = np.nan_to_num(job.prices.log_returns[1 : fold.test_last + 1])
@@ -91,7 +91,7 @@ def measure(rounds: int) -> list[Figures]:
     return rows(job, found, absent)
 
 
-def rows(job: Job, found: dict[str, list[Any]], absent: dict[str, str]) -> list[Figures]:
+def rows(job: WalkForward, found: dict[str, list[Any]], absent: dict[str, str]) -> list[Figures]:
     """Reckon the peers' whole walk-forwards and compare."""
     own = found.pop("job")
     passes, windows = label_passes(job, own[0]["bar_steps"]), windows_forecast(job)

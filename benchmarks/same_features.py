@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.forecaster import Fold, ForecastProblem
-from fingru.forecast.scores import log_score
+from fingru.forecast.problem import Fold, ForecastProblem
+from fingru.measures.scores import log_score
 
 SMALLEST = 1e-4
 """Squares of standardised returns are kept above it: the gamma deviance needs positive ones."""

@@ -25,15 +25,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.config import Config, with_values
-from fingru.forecast.baselines import forecast_baselines
-from fingru.forecast.calibration import POOLED, calibration_table
-from fingru.forecast.evaluation import common_rows, row_scores
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.information import correlation, correlation_error
-from fingru.job import Job, make_gru, prepare, walk_gru
 from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
+from fingru.measures.calibration import POOLED, calibration_table
+from fingru.measures.evaluation import common_rows, row_scores
+from fingru.measures.information import correlation, correlation_error
+from fingru.models.classical import forecast_baselines
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
+from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
 FloatArray = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def true_forecast(market: SimulatedMarket) -> Forecast:
     return Forecast("truth", prices.index, prices.assets, (1,), mean, variance, df)
 
 
-def forecasts(market: SimulatedMarket, job: Job) -> pd.DataFrame:
+def forecasts(market: SimulatedMarket, job: WalkForward) -> pd.DataFrame:
     """Long table of the truth, the network and the baselines on common rows."""
     found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
     found.append(walk_gru(make_gru(job.config), job.problem, job.folds, job.config))

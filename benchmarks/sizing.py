@@ -21,16 +21,16 @@ import numpy as np
 import pandas as pd
 
 from fingru import load_prices
-from fingru.backtest import metrics
 from fingru.backtest.simulator import simulate_weights
-from fingru.backtest.statistics import paired_draws
 from fingru.config import load_config
-from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
-from fingru.job import Job, make_gru, prepare, simulate_strategy, walk_gru
+from fingru.measures import returns as metrics
+from fingru.measures.inference import paired_draws
+from fingru.models.classical import make_baseline
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 from fingru.strategy import load_strategy
+from fingru.walkforward.walk import WalkForward, make_gru, prepare, simulate_strategy, walk_gru
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "sizing.json"
 MARKETS = {
@@ -61,7 +61,7 @@ AGAINST = "EWMA target"
 VOLATILITY = 0.15
 
 
-def returns_of(job: Job) -> dict[str, pd.DataFrame]:
+def returns_of(job: WalkForward) -> dict[str, pd.DataFrame]:
     """Equity tables by name in the table."""
     config = job.config
     forecasts: dict[str, Forecast] = {
@@ -77,7 +77,7 @@ def returns_of(job: Job) -> dict[str, pd.DataFrame]:
     return tables | dict(_in_hindsight(job))
 
 
-def _in_hindsight(job: Job) -> Iterator[tuple[str, pd.DataFrame]]:
+def _in_hindsight(job: WalkForward) -> Iterator[tuple[str, pd.DataFrame]]:
     """Equal weights scaled by the variance of the equally weighted portfolio yet to come."""
     past = np.nanmean(job.prices.log_returns, axis=1)
     listed = job.prices.has_bar

@@ -26,13 +26,13 @@ from torch.utils.checkpoint import checkpoint
 
 from fingru import load_prices
 from fingru.config import Config
-from fingru.job import Job, prepare
-from fingru.model.forecaster import make_plan
-from fingru.model.network import MultiScaleGRU
-from fingru.model.plan import ModelTask
-from fingru.model.sequences import build_bank
-from fingru.model.stack_run import StackRun
-from fingru.model.threads import compute_threads
+from fingru.kernels.threads import compute_threads
+from fingru.models.gru.forecaster import make_plan
+from fingru.models.gru.network import MultiScaleGRU
+from fingru.models.gru.plan import ModelTask
+from fingru.models.gru.sequences import build_bank
+from fingru.models.gru.stack_run import StackTrainer
+from fingru.walkforward.walk import WalkForward, prepare
 
 VARIANTS = {
     "as trained": "float32, whole batches, activations kept",
@@ -43,13 +43,13 @@ VARIANTS = {
 MODELS, STEPS, WARM_UP = 17, 20, 3
 
 
-def slice_run(job: Job, sequences: int) -> StackRun:
+def slice_run(job: WalkForward, sequences: int) -> StackTrainer:
     """One slice of the last folds' models, about to train."""
     training = job.config.training.model_copy(update={"sequences": sequences})
     plan = make_plan(job.problem, (job.config.model, training), 0, torch.device("cpu"))
     members = range(job.config.model.members)
     tasks = [ModelTask(fold, m) for fold in job.folds[-6:] for m in members][:MODELS]
-    return StackRun(build_bank(job.problem), tasks, [task.known for task in tasks], plan)
+    return StackTrainer(build_bank(job.problem), tasks, [task.known for task in tasks], plan)
 
 
 def forget_peak() -> float:
@@ -61,7 +61,7 @@ def forget_peak() -> float:
     return peak_mib()
 
 
-def step_of(variant: str, run: StackRun) -> Callable[[], object]:
+def step_of(variant: str, run: StackTrainer) -> Callable[[], object]:
     rates = np.ones(MODELS)
     if variant != "accumulated":
         return lambda: run.step(rates)

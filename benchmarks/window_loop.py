@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fingru.forecast.forecaster import Fold, ForecastProblem
+from fingru.forecast.problem import Fold, ForecastProblem
 
 BATCH, BATCHES, FORECAST_BATCHES, TRIAL_BATCHES = 256, 100, 30, 5
 

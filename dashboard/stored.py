@@ -19,6 +19,7 @@ import streamlit as st
 
 from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
+from fingru.pipeline.trials import with_todays_trials
 from fingru.report import (
     calendar_returns,
     diagnostics,
@@ -39,7 +40,6 @@ from fingru.store.listing import list_runs
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.verify import explaining_changes
-from fingru.trials import with_todays_trials
 
 SPARK_POINTS = 60
 _DRAWERS: dict[str, Callable[..., go.Figure]] = {

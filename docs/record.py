@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from fingru.forecast.evaluation import compare_models, loss_table
+from fingru.measures.evaluation import compare_models, loss_table
 from fingru.store.files import write_bytes_atomic
 from fingru.store.runs import RunDirectory
 from fingru.store.strict_json import to_json_bytes

@@ -58,7 +58,11 @@ def _latency(latency: dict[str, Any]) -> list[str]:
     whole = latency["predict"]
     size = f"{whole['assets']} assets x {whole['sessions']:,} sessions"
     took = f"takes {whole['median_ms']:.0f} ms"
-    return [*lines, "", f"A whole `fingru.live.predict`, features of {size} included, {took}."]
+    return [
+        *lines,
+        "",
+        f"A whole `live.predict`, features of {size} included, {took}.",
+    ]
 
 
 def _comparisons(rows: list[dict[str, Any]]) -> list[str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fingru.config import Config
-    from fingru.experiment import run_backtest
     from fingru.forecast.forecast import Forecast
     from fingru.market import load_prices
     from fingru.market.prices import Prices
+    from fingru.pipeline.backtest import run_backtest
 
 __version__ = "0.1.0"
 
@@ -23,7 +23,7 @@ _HOMES = {
     "Forecast": "fingru.forecast.forecast",
     "Prices": "fingru.market.prices",
     "load_prices": "fingru.market",
-    "run_backtest": "fingru.experiment",
+    "run_backtest": "fingru.pipeline.backtest",
 }
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.forecast.forecast import FloatArray
-from fingru.risk import PastCorrelation, Risk
 from fingru.strategy import (
     ForecastView,
     View,
@@ -17,6 +16,7 @@ from fingru.strategy import (
     moments_per_bar,
     with_fixed_holdings,
 )
+from fingru.strategy.risk import PastCorrelation, Risk
 
 
 @dataclass

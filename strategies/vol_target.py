@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fingru.risk import PastCorrelation, Risk
 from fingru.strategy import (
     View,
     calibration_trust,
     moments_per_bar,
     with_fixed_holdings,
 )
+from fingru.strategy.risk import PastCorrelation, Risk
 
 
 @dataclass

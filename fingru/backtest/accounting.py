@@ -1,7 +1,7 @@
 """The one set of books of the simulated broker, compiled.
 
 Holdings are kept in units of value and drift with prices; what is not held is cash. Row 0 of a
-``Book`` is the start; row i is the close of the i-th session after it. ``settle_session`` serves
+``Account`` is the start; row i the close of the i-th session after it. ``settle_session`` serves
 both a strategy asked day by day and a whole matrix of weights, so there is one accounting.
 
 Each session, with E the equity at the previous close:
@@ -29,7 +29,7 @@ FILLED, NO_BAR, NO_PRICE, NO_VOLUME, DELISTED = 0, 1, 2, 3, 4
 """Why an order was not filled; the last is a waiting one that lapsed."""
 
 COMMISSION, SPREAD, SLIPPAGE, IMPACT = 0, 1, 2, 3
-"""Columns of ``Book.cost_parts``."""
+"""Columns of ``Account.cost_parts``."""
 
 _ROUNDING = 1e-14
 """Trades below this fraction of equity are rounding errors, not trades."""
@@ -38,7 +38,7 @@ _part = njit(cache=True, error_model="numpy", inline="always")
 """For the parts of a session: a call that hands over all books takes longer than what it does."""
 
 
-class Market(NamedTuple):
+class Quotes(NamedTuple):
     """Prices of N + 1 sessions and A assets, as the books need them; arrays are (N + 1, A).
 
     Parameters
@@ -64,8 +64,8 @@ class Market(NamedTuple):
     impact: FloatArray
 
 
-class Rules(NamedTuple):
-    """Terms of the simulation: rates as fractions, interest per bar, timing of fills.
+class BrokerTerms(NamedTuple):
+    """RobustnessTerms of the simulation: rates as fractions, interest per bar, timing of fills.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Rules(NamedTuple):
     pause: int
 
 
-class Book(NamedTuple):
+class Account(NamedTuple):
     """Everything that was booked, in units of money; (N + 1,) or (N + 1, A), row 0 is the start.
 
     Parameters
@@ -165,14 +165,14 @@ class Book(NamedTuple):
         return np.concatenate([[False], (self.pause_left[:-1] > 0) & (self.equity[:-1] > 0.0)])
 
 
-def open_book(n_periods: int, n_assets: int, initial_equity: float) -> Book:
+def open_account(n_periods: int, n_assets: int, initial_equity: float) -> Account:
     """Start empty books with all equity in cash."""
     flat = [np.zeros(n_periods + 1) for _ in range(6)]
     wide = [np.zeros((n_periods + 1, n_assets)) for _ in range(6)]
     equity, cash, interest, cost, forgiven, peak = flat
     holdings, pnl, traded, closed, cost_by_asset, borrow = wide
     equity[0] = cash[0] = peak[0] = initial_equity
-    return Book(
+    return Account(
         equity, cash, holdings, pnl, interest, cost, forgiven, traded, closed, cost_by_asset,
         borrow,
         cost_parts=np.zeros((n_periods + 1, 4)),
@@ -185,7 +185,7 @@ def open_book(n_periods: int, n_assets: int, initial_equity: float) -> Book:
 
 
 @_part
-def _earn(row: int, start: FloatArray, end: FloatArray, market: Market, book: Book) -> None:
+def _earn(row: int, start: FloatArray, end: FloatArray, market: Quotes, book: Account) -> None:
     """Move holdings from the prices ``start`` to ``end`` and book the profit."""
     holdings, pnl, has_bar = book.holdings[row], book.pnl[row], market.has_bar[row]
     for a in range(start.size):
@@ -198,7 +198,7 @@ def _earn(row: int, start: FloatArray, end: FloatArray, market: Market, book: Bo
 
 @_part
 def _trade(
-    row: int, target: FloatArray, filled_in: int, market: Market, rules: Rules, book: Book
+    row: int, target: FloatArray, filled_in: int, market: Quotes, rules: BrokerTerms, book: Account
 ) -> None:
     """Bring holdings to ``target`` times the equity before costs; pay costs from cash.
 
@@ -258,7 +258,7 @@ def _trade(
 
 
 @_part
-def _close_delisted(row: int, market: Market, rules: Rules, book: Book) -> None:
+def _close_delisted(row: int, market: Quotes, rules: BrokerTerms, book: Account) -> None:
     for a in range(market.mark.shape[1]):
         held = book.holdings[row, a]
         if market.delisted[row, a] and held != 0.0:
@@ -270,7 +270,7 @@ def _close_delisted(row: int, market: Market, rules: Rules, book: Book) -> None:
 
 
 @_part
-def _accrue(row: int, rules: Rules, book: Book) -> None:
+def _accrue(row: int, rules: BrokerTerms, book: Account) -> None:
     """Interest on the cash and fees on the short holdings there are."""
     cash = book.cash[row]
     book.interest[row] = cash * (rules.interest_rate if cash >= 0.0 else rules.debit_rate)
@@ -283,7 +283,7 @@ def _accrue(row: int, rules: Rules, book: Book) -> None:
 
 
 @_part
-def _strike_balance(row: int, rules: Rules, book: Book) -> None:
+def _strike_balance(row: int, rules: BrokerTerms, book: Account) -> None:
     """Add up the equity; at or below zero the account is closed and stays at zero."""
     equity = book.cash[row] + book.holdings[row].sum()
     if equity <= 0.0:
@@ -301,8 +301,10 @@ def _strike_balance(row: int, rules: Rules, book: Book) -> None:
 
 
 @_part
-def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, book: Book) -> None:
-    """Book one session: interest, price moves, the fill of the last decision, costs.
+def settle_session(
+    row: int, target: FloatArray, market: Quotes, rules: BrokerTerms, book: Account
+) -> None:
+    """Account one session: interest, price moves, the fill of the last decision, costs.
 
     Interest is earned on the cash held at the previous close, and the fee for short holdings
     paid on their value then (after a ``SAME_CLOSE`` fill).
@@ -344,7 +346,9 @@ def settle_session(row: int, target: FloatArray, market: Market, rules: Rules, b
 
 
 @njit(cache=True, error_model="numpy")
-def settle_sessions(targets: FloatArray, market: Market, rules: Rules, book: Book) -> None:
-    """Book all sessions; row i of ``targets`` was decided at row i and is filled after it."""
+def settle_sessions(
+    targets: FloatArray, market: Quotes, rules: BrokerTerms, book: Account
+) -> None:
+    """Account all sessions; row i of ``targets`` was decided at row i and is filled after it."""
     for row in range(1, book.equity.size):
         settle_session(row, targets[row - 1], market, rules, book)

@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.backtest.market_beta import market_regression
-from fingru.backtest.metrics import excess_returns, return_per_bar
-from fingru.backtest.profit_sides import profit_by_asset, profit_by_side
+from fingru.backtest.long_short_pnl import profit_by_asset, profit_by_side
 from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, volatility_regimes
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate
-from fingru.backtest.uninformed import long_run_forecast, mix_heads
+from fingru.backtest.unconditional import mix_heads, unconditional_forecast
 from fingru.errors import ConfigError, FingruError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.forecaster import Fold
+from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
+from fingru.measures.market_beta import market_regression
+from fingru.measures.returns import excess_returns, return_per_bar
 from fingru.strategy import Strategy
 
 FloatArray = NDArray[np.float64]
@@ -101,7 +101,7 @@ def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
         )
     heads = None
     if forecast is not None:
-        heads = forecast, long_run_forecast(prices, forecast, folds, mean_per_bar)
+        heads = forecast, unconditional_forecast(prices, forecast, folds, mean_per_bar)
     replays, notes = _replays(prices, make_strategy, simulation.name, heads, settings, folds)
     market = equal_weight_returns(prices)
     net = _returns(simulation)

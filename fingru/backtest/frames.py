@@ -15,9 +15,9 @@ from fingru.backtest.accounting import (
     SAME_CLOSE,
     SLIPPAGE,
     SPREAD,
-    Book,
-    Market,
-    Rules,
+    Account,
+    BrokerTerms,
+    Quotes,
 )
 from fingru.market.prices import Prices
 
@@ -26,7 +26,7 @@ IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Accounts:
     """What the tables of a simulation are made of.
 
     Parameters
@@ -38,15 +38,15 @@ class Ledger:
     targets
         (N, A) weights carried out, row i decided at session i; NaN where holdings were left.
     market, rules, book
-        Terms and books.
+        RobustnessTerms and books.
     """
 
     prices: Prices
     dates: pd.DatetimeIndex
     targets: FloatArray
-    market: Market
-    rules: Rules
-    book: Book
+    market: Quotes
+    rules: BrokerTerms
+    book: Account
 
     def filled_in(self, row: IntArray) -> IntArray:
         """Session whose prices the orders booked in ``row`` were filled at."""
@@ -57,7 +57,7 @@ class Ledger:
         return _texts(self.prices.assets, which)
 
 
-def equity_frame(name: str, dates: pd.DatetimeIndex, book: Book) -> pd.DataFrame:
+def equity_frame(name: str, dates: pd.DatetimeIndex, book: Account) -> pd.DataFrame:
     """One row per period, dated by its end; returns, turnover and cost over its first equity."""
     start, end = book.equity[:-1], book.equity[1:]
     cost = _over(book.cost[1:], start)
@@ -77,7 +77,7 @@ def equity_frame(name: str, dates: pd.DatetimeIndex, book: Book) -> pd.DataFrame
     )
 
 
-def weights_frame(ledger: Ledger) -> pd.DataFrame:
+def weights_frame(ledger: Accounts) -> pd.DataFrame:
     """All weights of every session with a decision."""
     targets, n_assets = ledger.targets, ledger.prices.n_assets
     decided = np.flatnonzero(~np.isnan(targets).any(axis=1))
@@ -90,7 +90,7 @@ def weights_frame(ledger: Ledger) -> pd.DataFrame:
     )
 
 
-def trades_frame(ledger: Ledger) -> pd.DataFrame:
+def trades_frame(ledger: Accounts) -> pd.DataFrame:
     """List every trade and every delisting, sorted by date.
 
     ``weight`` and ``cost`` are fractions of the equity at the start of the period, as
@@ -119,7 +119,7 @@ def trades_frame(ledger: Ledger) -> pd.DataFrame:
     return trades.sort_values("date", kind="stable", ignore_index=True)
 
 
-def unfilled_frame(ledger: Ledger) -> pd.DataFrame:
+def unfilled_frame(ledger: Accounts) -> pd.DataFrame:
     """List every order that could not be filled when it was due: when, which, how much, and why.
 
     ``weight`` is the target weight; ``reason`` is ``no_bar`` (closed, halted or not listed),
@@ -142,7 +142,7 @@ def unfilled_frame(ledger: Ledger) -> pd.DataFrame:
     )
 
 
-def costs_frame(ledger: Ledger) -> pd.DataFrame:
+def costs_frame(ledger: Accounts) -> pd.DataFrame:
     """One row per period: what was paid for what, as fractions of the equity at its start.
 
     ``commission`` (fixed fees with it), ``spread``, ``slippage`` and ``impact`` add up to ``cost``

@@ -13,7 +13,7 @@ import pandas as pd
 
 from fingru.backtest.settings import WalkForwardSettings
 from fingru.errors import ConfigError
-from fingru.forecast.forecaster import Fold
+from fingru.forecast.problem import Fold
 from fingru.market.sessions import session_name
 
 __all__ = ["WalkForwardSettings", "folds_between", "make_folds", "single_range"]

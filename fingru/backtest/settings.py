@@ -113,7 +113,7 @@ class SimulationSettings(Settings):
         ge=0.0,
         le=100.0,
         description=(
-            "Market impact: a trade costs this x volatility per bar x root of (its money / "
+            "Quotes impact: a trade costs this x volatility per bar x root of (its money / "
             "average money traded in the asset per bar) of its value; 0: none. Needs volume."
         ),
     )

@@ -21,16 +21,17 @@ from fingru.backtest.accounting import (
     NEXT_CLOSE,
     NEXT_OPEN,
     SAME_CLOSE,
-    Book,
-    Market,
-    Rules,
-    open_book,
+    Account,
+    BrokerTerms,
+    Quotes,
+    open_account,
     settle_session,
     settle_sessions,
 )
+from fingru.backtest.broker_terms import broker_terms_of, quotes_of
 from fingru.backtest.decisions import decide
 from fingru.backtest.frames import (
-    Ledger,
+    Accounts,
     costs_frame,
     equity_frame,
     trades_frame,
@@ -39,13 +40,12 @@ from fingru.backtest.frames import (
 )
 from fingru.backtest.limits import accepted_leverage, is_over, limit_notes, within_limits
 from fingru.backtest.settings import SimulationSettings
-from fingru.backtest.terms import market_of, rules_of
-from fingru.backtest.views import ViewFactory
 from fingru.errors import ConfigError, StrategyError
 from fingru.forecast.forecast import Forecast
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
 from fingru.strategy import Strategy
+from fingru.strategy.views import ViewFactory
 
 __all__ = ["Simulation", "SimulationSettings", "simulate", "simulate_weights"]
 
@@ -96,10 +96,10 @@ class Simulation:
 
     name: str
     equity: pd.DataFrame
-    book: Book
+    book: Account
     fill: str
     notes: tuple[str, ...]
-    ledger: Ledger = field(repr=False, compare=False)
+    ledger: Accounts = field(repr=False, compare=False)
 
     @cached_property
     def weights(self) -> pd.DataFrame:
@@ -159,8 +159,8 @@ def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to w
     """
     settings = settings or SimulationSettings()
     rows = _period_rows(prices, first_row, last_row)
-    market, rules = market_of(prices, settings, rows), rules_of(prices, settings)
-    book = open_book(len(rows) - 1, prices.n_assets, settings.initial_equity)
+    market, rules = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
+    book = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
     asked = np.full((len(rows) - 1, prices.n_assets), np.nan)
     targets = asked.copy()
     most = accepted_leverage(settings)
@@ -210,8 +210,8 @@ def simulate_weights(
     asked = given[rows.start : rows.stop - 1]
     _check_matrix(prices, asked, name, accepted_leverage(settings), rows)
     targets = np.array(within_limits(asked, settings), order="C")
-    market, rules = market_of(prices, settings, rows), rules_of(prices, settings)
-    book = open_book(len(rows) - 1, prices.n_assets, settings.initial_equity)
+    market, rules = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
+    book = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
     settle_sessions(targets, market, rules, book)
     notes = limit_notes(name, asked, settings)
     return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
@@ -228,7 +228,7 @@ def _period_rows(prices: Prices, first_row: int, last_row: int | None) -> range:
     return range(first_row, last + 1)
 
 
-def _over_equity(book: Book, i: int, values: FloatArray) -> FloatArray:
+def _over_equity(book: Account, i: int, values: FloatArray) -> FloatArray:
     """Row i of values in money, as weights; without equity there are neither."""
     equity = book.equity[i]
     weights: FloatArray = values[i] / equity if equity > 0.0 else np.zeros_like(values[i])
@@ -307,7 +307,7 @@ def _simulation(
     name: str,
     prices: Prices,
     decided: tuple[range, FloatArray],
-    terms: tuple[Market, Rules, Book],
+    terms: tuple[Quotes, BrokerTerms, Account],
     notes: Iterable[str],
 ) -> Simulation:
     rows, targets = decided
@@ -316,7 +316,7 @@ def _simulation(
         array.flags.writeable = False
     targets[book.stopped[1:]] = 0.0
     dates = prices.index[rows.start : rows.stop]
-    ledger = Ledger(prices, dates, targets, market, rules, book)
+    ledger = Accounts(prices, dates, targets, market, rules, book)
     return Simulation(
         name=name,
         equity=equity_frame(name, dates, book),
@@ -327,7 +327,7 @@ def _simulation(
     )
 
 
-def _notes(name: str, ledger: Ledger) -> Iterator[str]:
+def _notes(name: str, ledger: Accounts) -> Iterator[str]:
     book, dates = ledger.book, ledger.dates
     ruined = np.flatnonzero(book.equity <= 0.0)
     if ruined.size:
@@ -347,7 +347,7 @@ def _notes(name: str, ledger: Ledger) -> Iterator[str]:
     yield from _unfilled_notes(name, ledger)
 
 
-def _unfilled_notes(name: str, ledger: Ledger) -> Iterator[str]:
+def _unfilled_notes(name: str, ledger: Accounts) -> Iterator[str]:
     """Say which orders waited for a market, and which never found one."""
     missed, waits = ledger.book.unfilled > 0, ledger.book.waits
     sentences = {

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.backtest import metrics, relative, statistics
 from fingru.market.sessions import session_name
+from fingru.measures import inference as statistics
+from fingru.measures import relative
+from fingru.measures import returns as metrics
 
 FloatArray = NDArray[np.float64]
 

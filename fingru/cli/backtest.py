@@ -12,7 +12,7 @@ from fingru.cli import options as opt
 
 if TYPE_CHECKING:
     from fingru.config import Config
-    from fingru.experiment import Run
+    from fingru.pipeline.backtest import Run
     from fingru.store.runs import RunDirectory
 
 
@@ -137,7 +137,7 @@ def _run(
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import progress_bars
     from fingru.errors import StoreError
-    from fingru.experiment import run_backtest
+    from fingru.pipeline.backtest import run_backtest
 
     with interruptible("interrupted before anything was stored"), progress_bars(quiet) as progress:
         # The tables say what is doubtful in the data.

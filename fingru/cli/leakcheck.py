@@ -37,11 +37,11 @@ def leakcheck(
     baseline and strategy is the one given here. A strategy or column of your own that reads the
     file of the prices by itself is a leak too; other files and the network are named.
     """
+    from fingru.audit.leak import leak_check, render
+    from fingru.audit.leak.report import FILE_READ
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, print_tables, progress_bars, say
     from fingru.errors import LeakFoundError
-    from fingru.leakcheck import leak_check, render
-    from fingru.leakcheck.certificate import FILE_READ
 
     flags = {
         **opt.data_flags(data, assets, start, end),
@@ -74,7 +74,7 @@ def leakcheck(
 
 def _refusal(leak: dict[str, str]) -> tuple[str, str]:
     """What is wrong, and the mend."""
-    from fingru.leakcheck.certificate import FILE_READ, MEND_OF_READING, WHAT_IT_READ
+    from fingru.audit.leak.report import FILE_READ, MEND_OF_READING, WHAT_IT_READ
 
     if leak["kind"] == FILE_READ:
         return f"{leak['column']}, {WHAT_IT_READ}", MEND_OF_READING

@@ -55,8 +55,8 @@ def ledger(
 
 
 def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[str, Any]]:
+    from fingru.pipeline.trials import trial_row, trial_summary
     from fingru.store.ledger import ledger_entries, summarise
-    from fingru.trials import trial_row, trial_summary
 
     found, entries = [], ledger_entries(database)
     for row in summarise(database):

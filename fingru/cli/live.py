@@ -14,7 +14,7 @@ from fingru.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fingru.live import Prediction, TrainedModel
+    from fingru.pipeline.live import Prediction, TrainedModel
     from fingru.store.settings import StoreSettings
 
 
@@ -40,7 +40,7 @@ def train(
     """
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, progress_bars, say
-    from fingru.live import train_model
+    from fingru.pipeline.live import train_model
 
     flags = {
         **opt.data_flags(data, assets, start, end),
@@ -100,7 +100,7 @@ def predict(
     """Latest forecast and target weights of a stored model, as a table or JSON."""
     from fingru.cli.output import print_json, print_tables, say
     from fingru.config import with_values
-    from fingru.live import predict as predict_now
+    from fingru.pipeline.live import predict as predict_now
 
     weights = _holdings(holdings)
     trained = _model(model, opt.store_of(config, runs), models)
@@ -119,7 +119,7 @@ def predict(
 
 def _model(model: str | None, store: StoreSettings, models: Path | None) -> TrainedModel:
     """Open the model asked for, else the champion, else the one trained last."""
-    from fingru.live import open_model
+    from fingru.pipeline.live import open_model
     from fingru.store.registry import known_champion
 
     folder = models or store.models

@@ -157,7 +157,7 @@ def _retrain_by_the_clock(settings: Config, when: tuple[str, str], *, quiet: boo
 @app.command()
 def kinds(json: opt.Json = False) -> None:
     """Kinds of forecasters: the model, none, and the baselines it is measured against."""
-    from fingru.forecast.settings import BASELINES
+    from fingru.models.settings import BASELINES
 
     rows = [
         {"kind": kind, "role": role, "meaning": meaning, "needs": needs}
@@ -241,7 +241,7 @@ def promote(
     runs: opt.Runs = None,
 ) -> None:
     """Make a registered model the champion, whatever the gate said."""
-    from fingru.model.checkpoint import check_model
+    from fingru.models.gru.checkpoint import check_model
     from fingru.store.registry import Decision, find_model
     from fingru.store.registry import promote as crown
 

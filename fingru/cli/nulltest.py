@@ -46,9 +46,9 @@ def nulltest(
     Features, training and sizing of a short job are the same everywhere; all markets are trained
     in one program. With 100 surrogates the smallest p-value is 0.0099.
     """
+    from fingru.audit.null import null_test, render
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, print_tables, progress_bars
-    from fingru.nulltest import null_test, render
 
     flags = {
         **opt.data_flags(data, assets, start, end),

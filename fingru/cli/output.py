@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from fingru.forecast.forecaster import Progress
+    from fingru.forecast.problem import Progress
 
 
 def print_json(document: object) -> None:
@@ -86,7 +86,7 @@ def say_what_is_left() -> None:
 def progress_bars(quiet: bool) -> Iterator[Progress]:
     """Show one bar per stage on a terminal, one line per finished stage elsewhere."""
     if quiet:
-        from fingru.forecast.forecaster import silent
+        from fingru.forecast.problem import silent
 
         yield silent
     elif sys.stderr.isatty():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fingru.backtest.result import BacktestResult
     from fingru.store.runs import RunDirectory
     from fingru.store.settings import StoreSettings
-    from fingru.store.verify import Finding
+    from fingru.store.verify import Mismatch
 
 app = typer.Typer(help="List, show, compare, verify and delete stored runs.", no_args_is_help=True)
 
@@ -69,7 +69,7 @@ def show(
 
 
 @contextmanager
-def _telling_changes(run: RunDirectory) -> Iterator[list[Finding]]:
+def _telling_changes(run: RunDirectory) -> Iterator[list[Mismatch]]:
     """Say on stderr what was changed in a run since it ended; what cannot be shown is refused."""
     from fingru.store.verify import changes_since_end, explaining_changes
 
@@ -186,11 +186,11 @@ def report(
     typer.echo(str(output or run.report))
 
 
-def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Finding]) -> BacktestResult:
+def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Mismatch]) -> BacktestResult:
     """A stored run with the trials of today, or of its end if the ledger cannot be read."""
     from fingru.errors import StoreError
+    from fingru.pipeline.trials import with_todays_trials
     from fingru.report.loading import load_result
-    from fingru.trials import with_todays_trials
 
     result = load_result(run, changes)
     try:

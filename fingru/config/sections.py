@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from fingru.backtest.settings import SimulationSettings, WalkForwardSettings
 from fingru.features.settings import FeatureSettings
-from fingru.forecast.settings import BaselineSettings, RecalibrationSettings
-from fingru.model.settings import ModelSettings, TrainingSettings
+from fingru.models.gru.settings import ModelSettings, TrainingSettings
+from fingru.models.settings import BaselineSettings, RecalibrationSettings
 from fingru.settings import MOST_BARS, Settings
 from fingru.store.settings import StoreSettings
 
@@ -71,7 +71,7 @@ class LeakCheckSettings(Settings):
 
 
 class NullTestSettings(Settings):
-    """The procedure on markets in which nothing can be forecast; see ``fingru.nulltest``."""
+    """The procedure on markets in which nothing can be forecast; see ``fingru.audit.null``."""
 
     surrogates: int = Field(
         default=100, ge=19, le=10_000, description="markets in which nothing can be forecast"

@@ -10,8 +10,8 @@ Flow: features -> sequences -> model -> **forecast** -> strategy -> backtest -> 
 """
 
 from fingru.forecast.forecast import COLUMNS, Forecast
-from fingru.forecast.forecaster import Fold, Forecaster, ForecastProblem
 from fingru.forecast.labels import Labels, make_labels
+from fingru.forecast.problem import Fold, Forecaster, ForecastProblem
 
 __all__ = [
     "COLUMNS",

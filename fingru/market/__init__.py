@@ -7,20 +7,20 @@ the bars of session t and nothing later. ``check_source`` reports on all of it w
 ``simulate_market`` makes prices whose conditional mean and variance are known.
 """
 
-from fingru.market.finding import Finding, Severity
 from fingru.market.health import Coverage, HealthReport, check_source
+from fingru.market.issues import DataIssue, Severity
 from fingru.market.load import load_prices
 from fingru.market.prices import Prices
-from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
+from fingru.market.simulated import SimulatedMarket, SimulatedMarketSettings, simulate_market
 
 __all__ = [
     "Coverage",
-    "Finding",
+    "DataIssue",
     "HealthReport",
     "Prices",
     "Severity",
     "SimulatedMarket",
-    "SimulationSettings",
+    "SimulatedMarketSettings",
     "check_source",
     "load_prices",
     "simulate_market",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import Finding, raise_if_refused
+from fingru.market.issues import DataIssue, raise_if_refused
 from fingru.market.sessions import session_name, to_sessions
 from fingru.market.table import FloatArray, RawTable, Stamps
 from fingru.market.validation import check_table
@@ -26,7 +26,7 @@ class CheckedPanel:
     assets: tuple[str, ...]
     fields: dict[str, FloatArray | None]
     bars_per_year: float
-    findings: tuple[Finding, ...]
+    findings: tuple[DataIssue, ...]
 
 
 def checked(
@@ -153,7 +153,9 @@ def _stamps(index: pd.DatetimeIndex) -> Stamps:
     return Stamps(local, local - index.tz_convert("UTC").tz_localize(None))
 
 
-def _sessions(table: RawTable, index: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, list[Finding]]:
+def _sessions(
+    table: RawTable, index: pd.DatetimeIndex
+) -> tuple[pd.DatetimeIndex, list[DataIssue]]:
     """Sessions as the loader makes them; the index itself where it is already of that form."""
     if index.tz is None and bool(index.is_normalized):
         return index, []

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import DataError
-from fingru.market.finding import Finding, Severity, first_few, note
+from fingru.market.issues import DataIssue, Severity, first_few, note
 from fingru.market.table import IntArray, RawTable
 
 _ENOUGH = 10
@@ -27,7 +27,7 @@ _SETTING = (
 
 def exchange_dates(
     table: RawTable, timezone: str | None = None
-) -> tuple[pd.DatetimeIndex, list[Finding]]:
+) -> tuple[pd.DatetimeIndex, list[DataIssue]]:
     """Date daily bars by their exchange's calendar.
 
     Dates without a time of day stay as they are. Other stamps are moved by whole hours, to where
@@ -118,7 +118,7 @@ def _weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
     return (days + 3) % 7
 
 
-def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[Finding]:
+def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[DataIssue]:
     """Doubt dates from Sunday to Thursday or from Tuesday to Saturday, cut from UTC."""
     names = ("Mondays", "", "", "", "Fridays", "Saturdays", "Sundays")
     for symbol, rows in _symbols_of_weekends(table):
@@ -127,7 +127,7 @@ def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[Fin
             others = share[[missing, 11 - day]]
             if len(rows) < _ENOUGH or share[day] < 0.1 or others.max() > 0.02:
                 continue
-            yield Finding(
+            yield DataIssue(
                 "dates",
                 Severity.WARNING,
                 f"{table.origin}: {symbol} has bars on {names[day]} and none on {names[missing]}, "

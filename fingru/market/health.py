@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fingru.errors import FingruError
-from fingru.market.finding import Finding, Severity, refused
 from fingru.market.implausible import implausible
+from fingru.market.issues import DataIssue, Severity, refused
 from fingru.market.load import DEFAULT_CACHE, Moment, cut, read_panel
 from fingru.market.prices import Prices
 
@@ -62,7 +62,7 @@ class HealthReport:
     last: str | None
     bars_per_year: float | None
     coverage: tuple[Coverage, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[DataIssue, ...]
 
     @property
     def exit_code(self) -> int:
@@ -118,7 +118,7 @@ def check_source(  # noqa: PLR0913 (all but the source by keyword)
     2
     """
     rows: int | None = None
-    findings: list[Finding] = []
+    findings: list[DataIssue] = []
     prices: Prices | None = None
     try:
         panel = read_panel(source, assets, cache_dir, timezone)

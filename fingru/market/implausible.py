@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import DataError
-from fingru.market.finding import Finding, Severity, raise_if_refused
+from fingru.market.issues import DataIssue, Severity, raise_if_refused
 from fingru.market.prices import FloatArray, Prices
 from fingru.market.sessions import session_name
 from fingru.market.validation import check_closes
@@ -63,7 +63,7 @@ def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = N
     return prices.unchecked(allow=allowed, findings=findings)
 
 
-def implausible(prices: Prices, now: datetime | None = None) -> list[Finding]:
+def implausible(prices: Prices, now: datetime | None = None) -> list[DataIssue]:
     """Find what ``accepted`` refuses where it is not allowed.
 
     A close or open is a spike if it, and up to two bars beside it, are 8 times as high (or low)
@@ -75,7 +75,7 @@ def implausible(prices: Prices, now: datetime | None = None) -> list[Finding]:
     return [*_spikes(prices), *future_dates(prices, now)]
 
 
-def _spikes(prices: Prices) -> Iterator[Finding]:
+def _spikes(prices: Prices) -> Iterator[DataIssue]:
     places: list[tuple[int, int, str, float]] = []
     for a in range(prices.n_assets):
         rows = np.flatnonzero(prices.has_bar[:, a])
@@ -90,7 +90,7 @@ def _spikes(prices: Prices) -> Iterator[Finding]:
     names = tuple(prices.assets[k] for k in sorted({place[1] for place in places}))
     value, times = getattr(prices, field)[row, a], np.exp(min(abs(distance), 700.0))
     more = f" ({len(places) - 1} more such prices)" if len(places) > 1 else ""
-    yield Finding(
+    yield DataIssue(
         "spikes",
         Severity.REFUSED,
         f"{prices.source}: the {field} of {prices.assets[a]} on "
@@ -149,7 +149,7 @@ def _needed(steps: FloatArray, first: int, after: int) -> float:
     return max(float(_AWAY), _DEVIATIONS * float(np.quantile(np.abs(others), 0.8)))
 
 
-def future_dates(prices: Prices, now: datetime | None) -> Iterator[Finding]:
+def future_dates(prices: Prices, now: datetime | None) -> Iterator[DataIssue]:
     """Find sessions more than a day after ``now``, the present if None."""
     moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
     tomorrow = moment + pd.Timedelta(days=1)
@@ -161,7 +161,7 @@ def future_dates(prices: Prices, now: datetime | None) -> Iterator[Finding]:
     assets = np.flatnonzero(prices.has_bar[late].any(axis=0))
     names = tuple(prices.assets[a] for a in assets)
     a = int(np.argmax(prices.has_bar[row]))
-    yield Finding(
+    yield DataIssue(
         "future_dates",
         Severity.REFUSED,
         f"{prices.source}: {late.size} session(s) in the future, first "
@@ -178,8 +178,8 @@ def _setting(name: str) -> str:
     return f"""--set 'data.allow=["{name}"]', or allow=["{name}"] in Python"""
 
 
-def _as_warning(finding: Finding) -> Finding:
-    return Finding(
+def _as_warning(finding: DataIssue) -> DataIssue:
+    return DataIssue(
         finding.kind, Severity.WARNING, finding.problem, "allowed by data.allow",
         finding.count, finding.assets,
     )  # fmt: skip

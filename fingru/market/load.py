@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few, note, raise_if_refused
 from fingru.market.implausible import accepted, future_dates
+from fingru.market.issues import first_few, note, raise_if_refused
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sources import read_source

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import Finding, first_few, note, raise_if_refused
+from fingru.market.issues import DataIssue, first_few, note, raise_if_refused
 from fingru.market.prices import FloatArray, Prices
 from fingru.market.sessions import bars_per_year, to_sessions
 from fingru.market.table import FIELDS, RawTable, Reading
@@ -33,7 +33,7 @@ class Panel:
     """
 
     prices: Prices | None
-    findings: tuple[Finding, ...]
+    findings: tuple[DataIssue, ...]
     n_rows: int
 
     def require(self) -> Prices:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fingru.errors import DataError
 from fingru.market.construction import checked
-from fingru.market.doubts import doubts_about
-from fingru.market.finding import Finding, Severity
+from fingru.market.issues import DataIssue, Severity
+from fingru.market.quality import doubts_about
 from fingru.market.sessions import session_name
 
 FloatArray = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Prices:
     high: FloatArray | None = None
     low: FloatArray | None = None
     volume: FloatArray | None = None
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[DataIssue, ...] = field(default=())
     bars_per_year_observed: bool = False
     allow: tuple[str, ...] = ()
 
@@ -140,7 +140,7 @@ class Prices:
         return out
 
     @cached_property
-    def warnings(self) -> tuple[Finding, ...]:
+    def warnings(self) -> tuple[DataIssue, ...]:
         """Everything doubtful or worth knowing about these sessions and assets, the worst first.
 
         ``findings``, and what the bars themselves show (spikes, splits, gaps, ...), found anew for

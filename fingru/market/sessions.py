@@ -10,7 +10,7 @@ import pandas as pd
 
 from fingru.errors import DataError
 from fingru.market.exchange_dates import exchange_dates
-from fingru.market.finding import Finding, note
+from fingru.market.issues import DataIssue, note
 from fingru.market.table import RawTable
 
 _DAILY = pd.Timedelta(hours=20)
@@ -24,7 +24,7 @@ _SUMMER_TIME = pd.Timedelta(hours=1)
 
 def to_sessions(
     tables: Sequence[RawTable], timezone: str | None = None
-) -> tuple[list[pd.DatetimeIndex], list[Finding]]:
+) -> tuple[list[pd.DatetimeIndex], list[DataIssue]]:
     """Give every table its rows' sessions.
 
     Daily and slower bars get the exchange's own date without time zone; intraday bars get UTC.

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from fingru.market.finding import note
+from fingru.market.issues import note
 from fingru.market.prices import FloatArray, Prices
 from fingru.settings import Settings
 
@@ -28,7 +28,7 @@ _OVERNIGHT_SHARE = 0.2
 _FIRST_PRICE = 100.0
 
 
-class SimulationSettings(Settings):
+class SimulatedMarketSettings(Settings):
     """What kind of market is simulated; the variance equation is in units of its own mean."""
 
     assets: int = Field(4, ge=1, le=5000, description="Number of assets, named SIM1, SIM2, ...")
@@ -54,7 +54,7 @@ class SimulationSettings(Settings):
     start: date = Field(date(2000, 1, 3), description="First session.")
 
     @model_validator(mode="after")
-    def _stationary(self) -> SimulationSettings:
+    def _stationary(self) -> SimulatedMarketSettings:
         if self.persistence >= 1:
             raise ValueError("alpha + gamma / 2 + beta must be below 1")
         return self
@@ -90,11 +90,11 @@ class SimulatedMarket:
     variance: FloatArray
     shocks: FloatArray
     df: float
-    settings: SimulationSettings
+    settings: SimulatedMarketSettings
     seed: int
 
 
-def simulate_market(settings: SimulationSettings, seed: int) -> SimulatedMarket:
+def simulate_market(settings: SimulatedMarketSettings, seed: int) -> SimulatedMarket:
     """Simulate prices with known conditional mean and variance.
 
     ``r[t+1] = mean[t] + sqrt(variance[t]) z[t+1]``,
@@ -139,7 +139,7 @@ def simulate_market(settings: SimulationSettings, seed: int) -> SimulatedMarket:
     )
 
 
-def _unconditional_variance(settings: SimulationSettings) -> FloatArray:
+def _unconditional_variance(settings: SimulatedMarketSettings) -> FloatArray:
     """Give every asset its variance per session, (A,)."""
     spread = np.linspace(-1, 1, settings.assets) if settings.assets > 1 else np.zeros(1)
     volatility = settings.annual_volatility * np.exp(settings.volatility_spread * spread)
@@ -147,7 +147,7 @@ def _unconditional_variance(settings: SimulationSettings) -> FloatArray:
 
 
 def _draw_shocks(
-    settings: SimulationSettings, normals: np.random.Generator, mixers: np.random.Generator
+    settings: SimulatedMarketSettings, normals: np.random.Generator, mixers: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Draw unit-variance Student-t shocks and the mixing variance of each, (burn-in + T, A)."""
     n, a, df, rho = (
@@ -164,7 +164,7 @@ def _draw_shocks(
 
 
 def _recursion(
-    settings: SimulationSettings, shocks: FloatArray
+    settings: SimulatedMarketSettings, shocks: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Run the variance equation; row t is known at t."""
     level = _unconditional_variance(settings)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.market.finding import Finding, Severity, refused
+from fingru.market.issues import DataIssue, Severity, refused
 from fingru.market.table import IntArray, RawTable
 
 _ENOUGH = 10
@@ -23,7 +23,7 @@ _SYMBOLS = 50
 _MEND = "a spreadsheet has turned round day and month; export the dates as 2020-01-31"
 
 
-def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
+def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     """Find rows whose day and month are turned round, by the order of the rows.
 
     Of all ways to swap day and month in rows where both are at most 12, the one with the fewest
@@ -65,7 +65,7 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Findi
             )
             return
         if not back:
-            yield Finding(
+            yield DataIssue(
                 "swapped_dates",
                 Severity.WARNING,
                 f"{where}: {swaps.size} date(s) far from their neighbours fit with day and month "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.market.finding import Finding
+from fingru.market.issues import DataIssue
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -159,6 +159,6 @@ class Reading:
     """
 
     tables: tuple[RawTable, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[DataIssue, ...] = ()
     bars_per_year: float | None = None
     allow: tuple[str, ...] = ()

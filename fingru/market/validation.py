@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.market.finding import Finding, Severity, first_few, note, refused
+from fingru.market.issues import DataIssue, Severity, first_few, note, refused
 from fingru.market.sessions import session_name
 from fingru.market.swapped_dates import swapped_dates
 from fingru.market.table import PRICE_FIELDS, FloatArray, RawTable
@@ -23,7 +23,7 @@ _LOWEST, _HIGHEST = 1e-30, 1e40  # of a coin of 18 decimals; powers of more woul
 _EMPTY_CELL = "correct it, or leave the cell empty where there was no trade"
 
 
-def check_table(table: RawTable, sessions: pd.DatetimeIndex) -> list[Finding]:
+def check_table(table: RawTable, sessions: pd.DatetimeIndex) -> list[DataIssue]:
     """Check the bars of one file: duplicates, order, signs, high below low.
 
     Parameters
@@ -43,7 +43,7 @@ def check_table(table: RawTable, sessions: pd.DatetimeIndex) -> list[Finding]:
     return [f for f in found if f is not None]
 
 
-def check_symbols(tables: Sequence[RawTable]) -> list[Finding]:
+def check_symbols(tables: Sequence[RawTable]) -> list[DataIssue]:
     """Refuse a symbol that several files hold."""
     home: dict[str, str] = {}
     for table in tables:
@@ -60,7 +60,7 @@ def check_symbols(tables: Sequence[RawTable]) -> list[Finding]:
     return []
 
 
-def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[Finding]:
+def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[DataIssue]:
     """Check the finished panel: at least two sessions, no empty and no constant asset.
 
     Parameters
@@ -73,7 +73,7 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
     if len(close) < 2:
         return [refused(f"{source} has {len(close)} session(s) with prices", "give at least two")]
     bars = np.isfinite(close).sum(axis=0)
-    found: list[Finding] = []
+    found: list[DataIssue] = []
     if (bars == 0).any():
         found.append(_named("no_prices", assets, bars == 0, f"{source}: no price at all for"))
     low = np.min(close, axis=0, initial=np.inf, where=np.isfinite(close))
@@ -84,15 +84,15 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
     return found
 
 
-def _named(kind: str, assets: Sequence[str], mask: NDArray[np.bool_], problem: str) -> Finding:
+def _named(kind: str, assets: Sequence[str], mask: NDArray[np.bool_], problem: str) -> DataIssue:
     names = tuple(a for a, hit in zip(assets, mask, strict=True) if hit)
     mend = "take it out, or choose others with --assets"
-    return Finding(
+    return DataIssue(
         kind, Severity.REFUSED, f"{problem} {first_few(names)}", mend, len(names), names
     )
 
 
-def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
+def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     keys = sessions.asi8
     if table.symbol_of_row is not None:
         codes, distinct = pd.factorize(keys)
@@ -115,7 +115,7 @@ def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding
     )
 
 
-def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
+def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     stamps = sessions.asi8
     if table.symbol_of_row is not None:
         narrow = table.symbol_of_row.astype(np.int32)  # sorted by radix where few enough
@@ -132,7 +132,7 @@ def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
         yield note("unsorted", f"{table.origin}: newest row first; rows were sorted")
         return
     row = int(rows[backward[0]])
-    yield Finding(
+    yield DataIssue(
         "unsorted",
         Severity.WARNING,
         f"{table.origin}: dates go back at {backward.size} place(s), first at "
@@ -142,7 +142,7 @@ def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
     )
 
 
-def _bad_numbers(table: RawTable) -> Iterator[Finding]:
+def _bad_numbers(table: RawTable) -> Iterator[DataIssue]:
     for field, values in table.fields.items():
         price = field in PRICE_FIELDS
         infinite = np.isinf(values)
@@ -154,7 +154,7 @@ def _bad_numbers(table: RawTable) -> Iterator[Finding]:
         yield from _cell(table, field, beyond & ~low & ~infinite, "out_of_scale")
 
 
-def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Iterator[Finding]:
+def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Iterator[DataIssue]:
     count = int(np.count_nonzero(bad))
     if not count:
         return
@@ -171,7 +171,7 @@ def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Ite
     )
 
 
-def _crossed(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Finding]:
+def _crossed(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     if not {"high", "low"} <= set(table.fields):
         return
     high, low = table.fields["high"], table.fields["low"]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fingru.backtest.periods import monthly_returns, yearly_returns
 from fingru.backtest.result import BacktestResult
+from fingru.measures.periods import monthly_returns, yearly_returns
 from fingru.report.catalogue import is_missing, label_of, write_value
 from fingru.report.performance import NO_RETURNS
 from fingru.report.selection import Day, assets_of, block_of, in_window, strategy_names

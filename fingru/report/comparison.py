@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.forecast.evaluation import LEVELS
+from fingru.measures.evaluation import LEVELS
 from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
 from fingru.report.forecast_quality import first_horizon
 from fingru.report.performance import drawdown_axis, growth_of_one

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.forecast import scores
 from fingru.forecast.forecast import distributions
+from fingru.measures import scores
 
 FloatArray = NDArray[np.float64]
 

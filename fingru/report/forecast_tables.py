@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
-from fingru.forecast.calibration import POOLED, calibration_table
-from fingru.forecast.evaluation import compare_models
-from fingru.forecast.recalibration import without_recalibration
+from fingru.measures.calibration import POOLED, calibration_table
+from fingru.measures.evaluation import compare_models
+from fingru.models.recalibration import without_recalibration
 from fingru.report.catalogue import (
     ERROR_FIELDS,
     FORECAST_FIELDS,

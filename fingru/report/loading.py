@@ -10,14 +10,14 @@ from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.store.runs import RunDirectory
 from fingru.store.strict_json import to_json_value
-from fingru.store.verify import Finding, changes_since_end
+from fingru.store.verify import Mismatch, changes_since_end
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def load_result(
-    run_directory: RunDirectory | Path, changes: Sequence[Finding] | None = None
+    run_directory: RunDirectory | Path, changes: Sequence[Mismatch] | None = None
 ) -> BacktestResult:
     """Load everything a finished run decided.
 
@@ -65,7 +65,7 @@ def load_result(
     )
 
 
-def shown_manifest(run: RunDirectory, changes: Sequence[Finding] | None = None) -> dict[str, Any]:
+def shown_manifest(run: RunDirectory, changes: Sequence[Mismatch] | None = None) -> dict[str, Any]:
     """Manifest of a run as it may be shown: with what was changed since, and no password.
 
     ``changes`` are those that ``changes_since_end`` found in it; None looks.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fingru.backtest.periods import drawdown_table, yearly_returns
 from fingru.backtest.result import BacktestResult
+from fingru.measures.periods import drawdown_table, yearly_returns
 from fingru.report.calendar_returns import dated_returns
 from fingru.report.catalogue import STRATEGY_FIELDS, is_missing, label_of, write_value
 from fingru.report.evidence import ruin_notes

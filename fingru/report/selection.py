@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
-from fingru.forecast.evaluation import common_rows, usable_rows
+from fingru.measures.evaluation import common_rows, usable_rows
 from fingru.report.catalogue import is_missing
 
 Day = str | pd.Timestamp | None

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from fingru.forecast.evaluation import common_rows, row_scores
-from fingru.forecast.significance import diebold_mariano
+from fingru.measures.evaluation import common_rows, row_scores
+from fingru.measures.significance import diebold_mariano
 
 Verdict = Literal["promote", "keep"]
 

@@ -14,11 +14,13 @@ import pandas as pd
 
 from fingru.config import Config
 from fingru.errors import ConfigError, StoreError
-from fingru.forecast.baselines import make_baseline
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.forecaster import Fold, ForecastProblem, Progress, silent
-from fingru.job import make_gru, make_problem, walk_gru
-from fingru.live import (
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.market.implausible import accepted
+from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
+from fingru.models.classical import make_baseline
+from fingru.pipeline.live import (
     TrainedModel,
     check_bars,
     check_own_code,
@@ -28,9 +30,6 @@ from fingru.live import (
     store_model,
     train_model,
 )
-from fingru.market.implausible import accepted
-from fingru.market.prices import Prices
-from fingru.market.sessions import session_name
 from fingru.retrain.gate import GateDecision, judge
 from fingru.store.database import Database, open_database
 from fingru.store.files import lock_file
@@ -42,9 +41,10 @@ from fingru.store.registry import (
     promote,
     register_model,
 )
+from fingru.walkforward.walk import make_gru, make_problem, walk_gru
 
 if TYPE_CHECKING:
-    from fingru.model.fitted import FittedFold
+    from fingru.models.gru.fitted import FittedFold
 
 Outcome = Literal["promoted", "kept", "not due"]
 

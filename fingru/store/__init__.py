@@ -13,10 +13,10 @@ do so on first use or not at all.
 from fingru.store.listing import delete_run, list_runs
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
-from fingru.store.verify import Finding, verify_run
+from fingru.store.verify import Mismatch, verify_run
 
 __all__ = [
-    "Finding",
+    "Mismatch",
     "RunDirectory",
     "StoreSettings",
     "delete_run",

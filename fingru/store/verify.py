@@ -20,7 +20,7 @@ FindingKind = Literal["missing", "extra", "changed", "unfinished"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mismatch:
     """One difference between a run and its manifest.
 
     Parameters
@@ -38,7 +38,7 @@ class Finding:
     message: str
 
 
-def verify_run(root: Path, run_id: str) -> list[Finding]:
+def verify_run(root: Path, run_id: str) -> list[Mismatch]:
     """Hash every file of a run again and compare; an empty list is a whole run.
 
     The manifest is covered too, by its own seal.
@@ -61,11 +61,11 @@ def verify_run(root: Path, run_id: str) -> list[Finding]:
     if not isinstance(recorded, dict):
         status = effective_status(manifest)
         message = f"the run is {status}: it has no hashes to compare with"
-        return [Finding("unfinished", MANIFEST, message)]
+        return [Mismatch("unfinished", MANIFEST, message)]
     return [*_seal(manifest), *_files(recorded, run.hashes())]
 
 
-def changes_since_end(run: RunDirectory) -> list[Finding]:
+def changes_since_end(run: RunDirectory) -> list[Mismatch]:
     """What tells at once that a finished run was changed: its seal, and its small files.
 
     Of files above ``SMALL_BYTES`` only that they are there. A run that has not ended has nothing
@@ -84,9 +84,9 @@ def changes_since_end(run: RunDirectory) -> list[Finding]:
     for name, expected in sorted(recorded.items()):
         path = run.path / name
         if not path.is_file():
-            findings.append(Finding("missing", name, f"{name} is gone"))
+            findings.append(Mismatch("missing", name, f"{name} is gone"))
         elif path.stat().st_size <= SMALL_BYTES and sha256_of_file(path) != expected:
-            findings.append(Finding("changed", name, f"{name} was changed after the run ended"))
+            findings.append(Mismatch("changed", name, f"{name} was changed after the run ended"))
     return findings
 
 
@@ -116,20 +116,20 @@ def explaining_changes(run: RunDirectory) -> Iterator[None]:
         ) from error
 
 
-def _seal(manifest: dict[str, Any]) -> list[Finding]:
+def _seal(manifest: dict[str, Any]) -> list[Mismatch]:
     if "sha256" in manifest and is_sealed(manifest):
         return []
-    return [Finding("changed", MANIFEST, f"{MANIFEST} was changed after the run ended")]
+    return [Mismatch("changed", MANIFEST, f"{MANIFEST} was changed after the run ended")]
 
 
-def _files(recorded: dict[str, Any], found: dict[str, str]) -> list[Finding]:
+def _files(recorded: dict[str, Any], found: dict[str, str]) -> list[Mismatch]:
     findings = []
     for name in sorted(recorded.keys() | found.keys()):
         if name not in found:
-            findings.append(Finding("missing", name, f"{name} is gone"))
+            findings.append(Mismatch("missing", name, f"{name} is gone"))
         elif name not in recorded:
-            findings.append(Finding("extra", name, f"{name} was not there when the run ended"))
+            findings.append(Mismatch("extra", name, f"{name} was not there when the run ended"))
         elif recorded[name] != found[name]:
             message = f"{name} was changed: sha256 is {found[name]}, was {recorded[name]}"
-            findings.append(Finding("changed", name, message))
+            findings.append(Mismatch("changed", name, message))
     return findings

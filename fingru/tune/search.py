@@ -11,19 +11,19 @@ import pandas as pd
 from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
 from fingru.errors import ConfigError, FingruError
-from fingru.forecast.baselines import make_baseline
-from fingru.forecast.evaluation import common_rows
 from fingru.forecast.forecast import distributions
-from fingru.forecast.forecaster import Fold, Progress, silent
-from fingru.forecast.scores import log_score
-from fingru.job import Job, make_gru, make_problem, simulate_all, walk_gru
+from fingru.forecast.problem import Fold, Progress, silent
 from fingru.market.prices import Prices
-from fingru.record import TrialSource, enter_trial
+from fingru.measures.evaluation import common_rows
+from fingru.measures.scores import log_score
+from fingru.models.classical import make_baseline
+from fingru.pipeline.record import TrialSource, enter_trial
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
 from fingru.store.strict_json import json_sha256
 from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
 from fingru.tune.study import ended, opened_study, sampler, study_name, with_value
+from fingru.walkforward.walk import WalkForward, make_gru, make_problem, simulate_all, walk_gru
 
 if TYPE_CHECKING:
     import optuna
@@ -189,7 +189,7 @@ class _Objective:
 
 def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.Series]:
     """Mean difference in log score to EWMA over the inner splits, and the strategy's returns."""
-    job = Job(config, make_problem(past, config), splits)
+    job = WalkForward(config, make_problem(past, config), splits)
     forecasts = {
         "gru": walk_gru(make_gru(config), job.problem, splits, config),
         _REFERENCE: make_baseline(_REFERENCE, config.baselines).walk_forward(job.problem, splits),
@@ -204,7 +204,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     spoken = config.model_copy(
         update={"strategy": config.strategy.model_copy(update={"forecast": "gru"})}
     )
-    simulations = simulate_all(Job(spoken, job.problem, splits), forecasts)
+    simulations = simulate_all(WalkForward(spoken, job.problem, splits), forecasts)
     return gain, next(iter(simulations.values())).equity.set_index("date")["net_return"]
 
 

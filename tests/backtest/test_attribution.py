@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fingru.backtest.attribution import attribute, linked_parts, without_costs
-from fingru.backtest.profit_sides import profit_by_side
+from fingru.backtest.long_short_pnl import profit_by_side
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
-from fingru.backtest.uninformed import long_run_forecast
+from fingru.backtest.unconditional import unconditional_forecast
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.forecaster import Fold
+from fingru.forecast.problem import Fold
 
 HEADS = ["market", "variance_timing", "mean_alpha", "interaction"]
 FOLDS = [Fold(0, 300, 0, 300, 399), Fold(1, 400, 0, 400, 498)]
@@ -110,7 +110,7 @@ def test_parts_add_up_with_late_listing_and_delisting(prices_with_gaps):
 
 def test_mean_head_of_long_run_means_earns_exactly_nothing(prices_small):
     forecast = make_forecast(prices_small)
-    constant = long_run_forecast(prices_small, forecast, FOLDS)
+    constant = unconditional_forecast(prices_small, forecast, FOLDS)
     dull = replace(forecast, mean=constant.mean, epistemic_variance=None)
     parts = run(prices_small, dull)[1].parts
     assert (parts[["mean_alpha", "interaction"]] == 0.0).all(axis=None)
@@ -126,7 +126,7 @@ def test_mean_head_of_any_constant_earns_exactly_nothing_beside_that_constant(pr
 
 def test_variance_head_of_long_run_variances_earns_exactly_nothing(prices_small):
     forecast = make_forecast(prices_small)
-    constant = long_run_forecast(prices_small, forecast, FOLDS)
+    constant = unconditional_forecast(prices_small, forecast, FOLDS)
     mean = np.where(np.isnan(constant.mean), np.nan, forecast.mean)
     parts = run(prices_small, replace(forecast, mean=mean, variance=constant.variance))[1].parts
     assert (parts[["variance_timing", "interaction"]] == 0.0).all(axis=None)

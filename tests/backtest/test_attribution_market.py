@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fingru.backtest.market_beta import market_regression
 from fingru.backtest.regimes import equal_weight_returns, volatility_regimes
+from fingru.measures.market_beta import market_regression
 
 
 def test_regression_recovers_the_line_it_was_made_of():

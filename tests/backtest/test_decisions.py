@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from fingru.backtest.simulator import simulate, simulate_weights
-from fingru.backtest.views import ViewFactory, forecast_view
 from fingru.errors import StrategyError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.scores import log_score
+from fingru.measures.scores import log_score
+from fingru.strategy.views import ViewFactory, forecast_view
 
 
 def weights_after(prices, scripted, answer):

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from fingru.backtest import metrics
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
-from fingru.backtest.statistics import (
+from fingru.backtest.summary import probability_above, strategy_metrics
+from fingru.measures import returns as metrics
+from fingru.measures.inference import (
     effective_returns,
     expected_maximum_sharpe,
     probabilistic_sharpe_ratio,
     skewness_and_kurtosis,
 )
-from fingru.backtest.summary import probability_above, strategy_metrics
 
 FIELDS = {
     "sharpe", "sharpe_ci95", "sortino", "annual_return", "annual_volatility", "max_drawdown",

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fingru.audit.leak import leak_check, perturb_after
 from fingru.backtest.schedule import make_folds
 from fingru.config import with_values
-from fingru.experiment import run_backtest
-from fingru.job import make_gru, make_problem
-from fingru.leakcheck import leak_check, perturb_after
+from fingru.pipeline.backtest import run_backtest
+from fingru.walkforward.walk import make_gru, make_problem
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from fingru.audit.leak import leak_check
 from fingru.config import to_toml, with_values
-from fingru.leakcheck import leak_check
 from tests.causality.test_planted_leaks import QUICK, run_command
 
 FROM_FILE = """

@@ -11,11 +11,11 @@ from io import StringIO
 import numpy as np
 import pytest
 
+from fingru.audit.leak import leak_check
 from fingru.config import to_toml, with_values
 from fingru.errors import LeakFoundError
-from fingru.experiment import run_backtest
-from fingru.job import make_problem
-from fingru.leakcheck import leak_check
+from fingru.pipeline.backtest import run_backtest
+from fingru.walkforward.walk import make_problem
 
 QUICK = {"baselines.names": ["ewma"], "model.members": 1, "horizons": [1]}
 """What the planted leak does not need."""
@@ -65,7 +65,7 @@ def test_an_honest_column_of_ones_own_passes(prices, config, custom_column):
 
 
 def test_features_centred_over_all_sessions_are_named(prices, config, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.build_features
 
@@ -81,8 +81,8 @@ def test_features_centred_over_all_sessions_are_named(prices, config, monkeypatc
 
 
 def test_a_scaler_fitted_on_all_rows_is_named(prices, config, monkeypatch):
-    import fingru.model.forecaster  # noqa: F401 - so that whoever fits one is loaded
-    from fingru.model.sequences import LabelRange, fit_standardiser
+    import fingru.models.gru.forecaster  # noqa: F401 - so that whoever fits one is loaded
+    from fingru.models.gru.sequences import LabelRange, fit_standardiser
 
     def peeking(bank, _allowed):
         return fit_standardiser(bank, LabelRange(0, int(bank.rows.max())))
@@ -90,7 +90,7 @@ def test_a_scaler_fitted_on_all_rows_is_named(prices, config, monkeypatch):
     users = [
         module
         for name, module in sys.modules.items()
-        if name.startswith("fingru.model.") and hasattr(module, "fit_standardiser")
+        if name.startswith("fingru.models.gru.") and hasattr(module, "fit_standardiser")
     ]
     assert len(users) > 1
     for module in users:
@@ -99,7 +99,7 @@ def test_a_scaler_fitted_on_all_rows_is_named(prices, config, monkeypatch):
 
 
 def test_labels_that_claim_to_be_known_too_early_are_named(prices, config, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.make_labels
 
@@ -114,7 +114,7 @@ def test_labels_that_claim_to_be_known_too_early_are_named(prices, config, monke
 
 
 def test_a_forecast_shifted_by_one_bar_is_named(prices, config, monkeypatch):
-    from fingru.leakcheck import check
+    from fingru.audit.leak import check
 
     honest = check.forecast_baselines
 
@@ -145,7 +145,7 @@ def same_bar(simulate):
 
 
 def test_a_loader_that_fills_gaps_backwards_is_named(prices, config, monkeypatch):
-    from fingru.leakcheck import futures
+    from fingru.audit.leak import perturbations as futures
 
     honest = futures.build_panel
 
@@ -172,7 +172,7 @@ def _with_gap(values):
 
 
 def test_a_loader_that_scales_by_the_last_price_is_named(prices, config, monkeypatch):
-    from fingru.leakcheck import futures
+    from fingru.audit.leak import perturbations as futures
 
     honest = futures.build_panel
 
@@ -196,7 +196,7 @@ def _divided(panel):
 
 def test_features_that_depend_on_the_length_of_the_history_are_named(prices, config, monkeypatch):
     """No changed price shows this one: only a history that ends does."""
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.build_features
 
@@ -232,8 +232,8 @@ def test_a_shifted_column_is_named_with_the_day_it_first_looks_over(prices, conf
 
 
 def test_labels_that_are_trained_on_before_they_are_known_are_named(prices, config, monkeypatch):
-    from fingru.model import plan as plans
-    from fingru.model import sequences, stack_run, training
+    from fingru.models.gru import plan as plans
+    from fingru.models.gru import sequences, stack_run, training
 
     honest = plans.split_fold
 
@@ -250,7 +250,7 @@ def test_labels_that_are_trained_on_before_they_are_known_are_named(prices, conf
 
 
 def test_early_stopping_on_test_rows_is_named(prices, config, monkeypatch):
-    from fingru.model import training
+    from fingru.models.gru import training
 
     honest = training.ValidationTail
 
@@ -265,7 +265,7 @@ def test_early_stopping_on_test_rows_is_named(prices, config, monkeypatch):
 
 def test_a_calibrator_fitted_on_test_rows_is_named(prices, config, monkeypatch):
     """Widths divided by what the very rows they are issued for turned out to need."""
-    from fingru.leakcheck import check
+    from fingru.audit.leak import check
 
     honest = check.walk_gru
 
@@ -284,7 +284,7 @@ def test_a_strategy_that_has_read_the_future_from_a_file_is_named(
     prices, config, tmp_path, monkeypatch
 ):
     """Sizing: what the strategy itself is not shown, and has from elsewhere."""
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.simulate
 
@@ -302,14 +302,14 @@ def test_a_strategy_that_has_read_the_future_from_a_file_is_named(
 
 
 def test_a_fill_on_the_bar_of_the_decision_is_named(prices, config, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     monkeypatch.setattr(job, "simulate", same_bar(job.simulate))
     assert first_stage(leak_check(prices, config)) == "fills of risk_aware"
 
 
 def test_equity_that_knows_its_own_end_is_named(prices, config, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.simulate
 
@@ -397,7 +397,7 @@ def test_the_command_names_a_column_of_ones_own_with_its_date(file, custom_colum
 
 
 def test_the_command_leaves_with_3_and_names_the_stage(file, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     monkeypatch.setattr(job, "simulate", same_bar(job.simulate))
     code, out, err = run_command("leakcheck", "--config", file, "--cuts", "1")
@@ -409,7 +409,7 @@ def test_the_command_leaves_with_3_and_names_the_stage(file, monkeypatch):
 
 
 def test_the_backtest_leaves_with_3_too_and_its_run_says_so(file, monkeypatch):
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     monkeypatch.setattr(job, "simulate", same_bar(job.simulate))
     code, out, err = run_command("backtest", "--config", file, "--set", "training.steps=2")

@@ -152,8 +152,8 @@ FAST = ["--set", "leak_check.in_backtest=false", "--set", "baselines.names=['ewm
 def two_runs(small, tmp_path_factory):
     """Two runs that differ in seed and costs; copied by tests that change them."""
     from fingru.config import load_config
-    from fingru.experiment import run_backtest
     from fingru.market import load_prices
+    from fingru.pipeline.backtest import run_backtest
 
     runs = tmp_path_factory.mktemp("two") / "runs"
     changes = [f"store.runs={runs}", *FAST[1::2]]

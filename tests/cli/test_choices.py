@@ -114,7 +114,7 @@ def test_strategies_are_listed_with_their_parameters(fingru):
 
 
 def test_kinds_of_forecasters_are_listed(fingru):
-    from fingru.forecast.settings import BASELINE_NAMES
+    from fingru.models.settings import BASELINE_NAMES
 
     rows = fingru("models", "kinds", "--json").document["kinds"]
     assert [row["kind"] for row in rows] == ["gru", "none", *BASELINE_NAMES]

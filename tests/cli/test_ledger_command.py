@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fingru.config import make_config
-from fingru.record import enter_trial
+from fingru.pipeline.record import enter_trial
 
 ONE, OTHER = "a" * 64, "b" * 64
 BARS = 300

@@ -349,7 +349,7 @@ def test_a_stop_of_any_work_says_what_it_left_behind(
         os.kill(os.getpid(), number)
         time.sleep(10)  # the handler is on its way
 
-    monkeypatch.setattr("fingru.job.build_features", interrupted)
+    monkeypatch.setattr("fingru.walkforward.walk.build_features", interrupted)
     answer = fingru(*command, *on(700))
     assert (answer.code, answer.out) == (4, "")
     assert f"error: {said}" in answer.err
@@ -360,7 +360,7 @@ def test_a_stop_of_any_work_says_what_it_left_behind(
 
 def test_nohup_keeps_a_run_alive_when_its_terminal_closes(fingru, on, monkeypatch):
     """SIGHUP was ignored by whoever started the command, and stays so."""
-    from fingru import job
+    from fingru.walkforward import walk as job
 
     honest = job.build_features
 

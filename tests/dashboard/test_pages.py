@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fingru.config import make_config
-from fingru.experiment import run_backtest
 from fingru.market import load_prices
+from fingru.pipeline.backtest import run_backtest
 from fingru.report.catalogue import write_value
 
 pytest.importorskip("streamlit")

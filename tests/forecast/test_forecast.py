@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fingru.forecast.evaluation import row_scores
 from fingru.forecast.forecast import COLUMNS, Forecast, distributions
-from fingru.forecast.scores import log_score, pit
+from fingru.measures.evaluation import row_scores
+from fingru.measures.scores import log_score, pit
 
 
 def some_forecast(problem, df=None):

@@ -49,8 +49,8 @@ def attempt(rng: Random, folder: Path) -> None:
 
 
 def _begin(config: Any) -> None:
-    from fingru.job import load_strategies, preflight, prepare
     from fingru.market import load_prices
+    from fingru.walkforward.walk import load_strategies, preflight, prepare
 
     given = config.data
     source = given.source if given.source.startswith("sample:simulated") else "sample:indices"

@@ -16,10 +16,10 @@ import pytest
 from fingru.backtest.schedule import make_folds
 from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, ModelError, StoreError
-from fingru.experiment import run_backtest
-from fingru.live import JOB_FILE, open_model, predict, train_model
 from fingru.market.bar_size import bar_size
 from fingru.market.sessions import bars_per_year
+from fingru.pipeline.backtest import run_backtest
+from fingru.pipeline.live import JOB_FILE, open_model, predict, train_model
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_weights_equal_the_first_decision_of_the_backtest(prices, config, now):
 
 def test_prices_after_the_last_session_cannot_matter(prices, trained):
     """Cut off or changed: the prediction at a session knows nothing later."""
-    from fingru.leakcheck import perturb_after
+    from fingru.audit.leak import perturb_after
 
     changed = perturb_after(prices, 500, np.random.default_rng(0)).until(500)
     one, other = (predict(trained, panel) for panel in (prices.until(500), changed))
@@ -183,7 +183,7 @@ def largest_file(size):
 def test_weights_that_do_not_fit_the_disk_are_told_and_leave_nothing(
     prices, config, now, monkeypatch, size
 ):
-    from fingru import live
+    from fingru.pipeline import live
 
     honest = live.store_model
 
@@ -198,7 +198,7 @@ def test_weights_that_do_not_fit_the_disk_are_told_and_leave_nothing(
 
 
 def test_a_full_disk_is_named_with_the_flag_of_the_models(prices, config, now, monkeypatch):
-    from fingru.model import checkpoint
+    from fingru.models.gru import checkpoint
 
     def full(path, content):
         path.write_bytes(content[:10])

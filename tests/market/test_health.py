@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from fingru.market import check_source
-from fingru.market.doubts import doubts_about
 from fingru.market.prices import Prices
+from fingru.market.quality import doubts_about
 
 
 def kinds(prices):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fingru.errors import DataError
-from fingru.market import Finding, Severity, load_prices
+from fingru.market import DataIssue, Severity, load_prices
 from fingru.market.prices import Prices
 
 
@@ -114,7 +114,7 @@ def test_warnings_follow_the_assets_and_sessions_that_are_left(tmp_path):
 
 
 def test_a_finding_about_an_asset_that_is_left_out_goes_with_it(prices_small):
-    about = Finding("zone", Severity.WARNING, "S1 may be a day early", assets=("S1",))
+    about = DataIssue("zone", Severity.WARNING, "S1 may be a day early", assets=("S1",))
     prices = replace(prices_small, findings=(about,))
     assert about in prices.until(50).warnings
     assert about in prices.select(["S2", "S1"]).warnings

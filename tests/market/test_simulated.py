@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fingru.market import SimulationSettings, simulate_market
+from fingru.market import SimulatedMarketSettings, simulate_market
 
 
 @pytest.fixture(scope="module")
 def market():
     """40 independent assets of 5,000 sessions with an information coefficient of 0.1."""
-    settings = SimulationSettings(assets=40, sessions=5000, signal=0.1, correlation=0)
+    settings = SimulatedMarketSettings(assets=40, sessions=5000, signal=0.1, correlation=0)
     return simulate_market(settings, seed=11)
 
 
@@ -66,26 +66,28 @@ def test_variance_follows_its_equation(market):
 
 
 def test_unconditional_volatility_is_the_asked_one():
-    settings = SimulationSettings(assets=60, sessions=4000, correlation=0, volatility_spread=0)
+    settings = SimulatedMarketSettings(
+        assets=60, sessions=4000, correlation=0, volatility_spread=0
+    )
     market = simulate_market(settings, seed=5)
     yearly = np.sqrt(market.variance.mean() * market.prices.bars_per_year)
     assert yearly == pytest.approx(0.25, rel=0.02)
 
 
 def test_null_market_has_no_mean():
-    market = simulate_market(SimulationSettings(signal=0, sessions=50), seed=1)
+    market = simulate_market(SimulatedMarketSettings(signal=0, sessions=50), seed=1)
     assert not market.mean.any()
 
 
 def test_common_factor_gives_the_asked_correlation():
-    settings = SimulationSettings(assets=2, sessions=40_000, correlation=0.6)
+    settings = SimulatedMarketSettings(assets=2, sessions=40_000, correlation=0.6)
     z = residuals(simulate_market(settings, seed=2))
     assert np.corrcoef(z.T)[0, 1] == pytest.approx(0.6, abs=0.03)
 
 
 def test_longer_simulation_begins_with_the_shorter_one():
-    short = simulate_market(SimulationSettings(sessions=300), seed=9)
-    long = simulate_market(SimulationSettings(sessions=800), seed=9)
+    short = simulate_market(SimulatedMarketSettings(sessions=300), seed=9)
+    long = simulate_market(SimulatedMarketSettings(sessions=800), seed=9)
     for name in ("open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(
             getattr(short.prices, name), getattr(long.prices, name)[:300], strict=True
@@ -96,7 +98,7 @@ def test_longer_simulation_begins_with_the_shorter_one():
 
 
 def test_same_seed_same_bits_other_seed_others():
-    settings = SimulationSettings(sessions=100)
+    settings = SimulatedMarketSettings(sessions=100)
     first, again, other = (simulate_market(settings, seed=s).prices.sha256 for s in (1, 1, 2))
     assert first == again != other
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fingru.backtest.metrics import drawdowns
 from fingru.backtest.simulator import simulate_weights
 from fingru.backtest.summary import strategy_metrics
-from fingru.forecast.evaluation import score_forecasts
+from fingru.measures.evaluation import score_forecasts
+from fingru.measures.returns import drawdowns
 from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, TERMS
 
 CASH_RATE = 0.03

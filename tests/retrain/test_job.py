@@ -10,7 +10,7 @@ import pytest
 
 from fingru.config import with_values
 from fingru.errors import ConfigError, ModelError, StoreError
-from fingru.live import open_model
+from fingru.pipeline.live import open_model
 from fingru.retrain import job
 from fingru.retrain.gate import GateDecision
 from fingru.retrain.job import retrain_once
@@ -116,7 +116,7 @@ def test_what_the_gate_is_shown_of_early_days_does_not_depend_on_later_prices(
     first, prices, config, now, monkeypatch
 ):
     """Perturb the future: forecasts with origin up to t stay bitwise equal."""
-    from fingru.leakcheck import perturb_after
+    from fingru.audit.leak import perturb_after
 
     shown, cut = [], 475
     for panel in (

@@ -15,10 +15,10 @@ import optuna
 import pandas as pd
 import pytest
 
+from fingru.audit.leak import perturb_after
 from fingru.backtest.schedule import make_folds
 from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, StoreError
-from fingru.leakcheck import perturb_after
 from fingru.store.database import open_database
 from fingru.store.ledger import latest_entries, ledger_entries
 from fingru.tune import search as searching

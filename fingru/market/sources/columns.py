@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few
+from fingru.market.issues import first_few
 from fingru.market.layouts import Cell, Layout
 from fingru.market.names import meaning_of
 from fingru.market.nonprices import why_no_price

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from fingru.bundled import bundled_path
 from fingru.errors import DataError
-from fingru.market.finding import Finding, Severity
-from fingru.market.simulated import SimulationSettings, simulate_market
+from fingru.market.issues import DataIssue, Severity
+from fingru.market.simulated import SimulatedMarketSettings, simulate_market
 from fingru.market.table import RawTable, Reading, Stamps
 
 SAMPLES = ("us_stocks", "indices", "simulated")
-SURVIVORS = Finding(
+SURVIVORS = DataIssue(
     "survivor_bias",
     Severity.WARNING,
     "these 20 stocks were chosen because they were still large in 2022: returns are better than "
@@ -89,9 +89,9 @@ def _simulated(options: str) -> Reading:
     return Reading((table,), prices.findings, prices.bars_per_year, allow=prices.allow)
 
 
-def _simulation_options(options: str) -> tuple[SimulationSettings, int]:
+def _simulation_options(options: str) -> tuple[SimulatedMarketSettings, int]:
     given = dict(parse_qsl(options, keep_blank_values=True))
-    allowed = ["seed", *SimulationSettings.model_fields]
+    allowed = ["seed", *SimulatedMarketSettings.model_fields]
     if unknown := [k for k in given if k not in allowed]:
         raise DataError(
             f"sample:simulated has no option {unknown[0]!r}", f"choose from {', '.join(allowed)}"
@@ -100,7 +100,7 @@ def _simulation_options(options: str) -> tuple[SimulationSettings, int]:
     if not seed.isdecimal():
         raise DataError(f"sample:simulated: seed {seed!r} is no whole number", "use seed=0")
     try:
-        return SimulationSettings.model_validate(given), int(seed)
+        return SimulatedMarketSettings.model_validate(given), int(seed)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the options together"

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.errors import DataError
-from fingru.market.finding import first_few, note
+from fingru.market.issues import first_few, note
 from fingru.market.sources.parquet_file import open_parquet, table_of_frame
 from fingru.market.table import Reading
 

@@ -1,0 +1,1 @@
+"""What fingru does against itself: the search for look-ahead, and the permutation test."""

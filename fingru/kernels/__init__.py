@@ -1,0 +1,1 @@
+"""Fused recurrences for CPUs (numba, LLVM) and CUDA devices (Triton)."""

@@ -1,0 +1,1 @@
+"""Measures of returns and of forecasts: pure functions, each with its source."""

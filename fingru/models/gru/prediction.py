@@ -1,0 +1,212 @@
+"""Forecasts of trained folds: the recurrence run over their test ranges, members mixed.
+
+The state starts at zero ``context_bars`` of the asset's own bars before the fold's origin (or at
+its first usable bar) and runs on from there: training, backtest and live prediction are the same
+recurrence with the same warm-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fingru.errors import ModelError
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.problem import Fold, ForecastProblem
+from fingru.kernels.threads import compute_threads
+from fingru.models.gru.fitted import FittedFold, build_network, check_fits
+from fingru.models.gru.likelihood import Distribution, Gaussian
+from fingru.models.gru.sequences import DeviceBank, SequenceBank, build_bank, tail_windows
+from fingru.models.gru.settings import ModelSettings
+
+FloatArray = NDArray[np.float64]
+ASSET_BLOCK = 8
+"""Assets forecast at a time; bounds memory."""
+
+
+class Mixture(NamedTuple):
+    """Moments and shape of the members' mixture, arrays (folds, ...); None: has no such part."""
+
+    mean: FloatArray
+    variance: FloatArray
+    epistemic_variance: FloatArray
+    df: FloatArray | None = None
+    skew: FloatArray | None = None
+
+
+def empty_forecast(problem: ForecastProblem, settings: ModelSettings) -> Forecast:
+    """Forecast of all NaN, to be filled fold by fold."""
+    shape = (*problem.prices.close.shape, len(problem.labels.horizons))
+
+    def blank() -> FloatArray:
+        return np.full(shape, np.nan)
+
+    return Forecast(
+        model="gru",
+        index=problem.prices.index,
+        assets=problem.prices.assets,
+        horizons=problem.labels.horizons,
+        mean=blank(),
+        variance=blank(),
+        df=None if settings.likelihood == "gaussian" else blank(),
+        skew=blank() if settings.likelihood == "skewed_t" else None,
+        epistemic_variance=blank() if settings.members > 1 else None,
+    )
+
+
+@torch.no_grad()
+def forecast_folds(
+    bank: SequenceBank,
+    fitted: Sequence[FittedFold],
+    folds: Sequence[Fold],
+    out: Forecast,
+    device: torch.device,
+) -> None:
+    """Write the forecasts of these folds' test ranges into ``out``.
+
+    Known at: each row at its own close, given weights fitted at the fold's origin.
+    """
+    training = fitted[0].training
+    network = build_network(fitted, device)
+    tensors = DeviceBank(bank, device)
+    mean, std = (
+        torch.from_numpy(np.concatenate([getattr(f, name) for f in fitted])).to(device)
+        for name in ("mean", "std")
+    )
+    after = max(f.test_last - f.test_first for f in folds)
+    windows = [tail_windows(bank, f.test_first, after, f.test_last) for f in folds]
+    members = fitted[0].members
+    for first in range(0, bank.n_assets, ASSET_BLOCK):
+        block = slice(first, first + ASSET_BLOCK)
+        cut = [w.positions(training.context_bars + after) for w in windows]
+        at: NDArray[np.int64] = np.stack([position[block] for position, _ in cut])
+        inside = np.stack([within[block] for _, within in cut])
+        each = torch.from_numpy(at).to(device).repeat_interleave(members, dim=0)
+        present = torch.from_numpy(inside).to(device).repeat_interleave(members, dim=0)
+        x, mask = tensors.inputs(each, present, mean, std, training.input_clip)
+        forecast = network(x, mask, skip=training.context_bars - 1)
+        mixture = mix_members(forecast, members)
+        seen = mask[::members, :, training.context_bars - 1 :].cpu().numpy()
+        _write(out, bank, mixture, at[:, :, training.context_bars - 1 :], seen, first)
+
+
+def mix_members(forecast: Distribution, members: int) -> Mixture:
+    """The equal mixture of members.
+
+    Law of total variance: ``variance = mean(variance_m) + mean(mean_m^2) - mean^2``, of which the
+    last two are the epistemic part. Degrees of freedom: ``1 / df = mean(1 / df_m)``, so that one
+    heavy-tailed member is not averaged away by a nearly Gaussian one. Skew: the mean.
+    """
+
+    def split(values: Tensor) -> FloatArray:
+        array: FloatArray = values.double().cpu().numpy()
+        return array.reshape(-1, members, *array.shape[1:])
+
+    means, variances = split(forecast.mean), split(forecast.variance)
+    mean = means.mean(axis=1)
+    epistemic = np.square(means - mean[:, None]).mean(axis=1)
+    variance = variances.mean(axis=1) + epistemic
+    if isinstance(forecast, Gaussian):
+        return Mixture(mean, variance, epistemic)
+    df = 1 / (1 / split(torch.broadcast_to(forecast.df, forecast.mean.shape))).mean(axis=1)
+    if forecast.skew is None:
+        return Mixture(mean, variance, epistemic, df)
+    skew = split(torch.broadcast_to(forecast.skew, forecast.mean.shape)).mean(axis=1)
+    return Mixture(mean, variance, epistemic, df, skew)
+
+
+def _write(
+    out: Forecast,
+    bank: SequenceBank,
+    mixture: Mixture,
+    at: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+    first_asset: int,
+) -> None:
+    """Scale by the reference volatility and store at (session, asset)."""
+    _, asset, _ = np.nonzero(seen)
+    position = at[seen]
+    cell = (bank.rows[position], asset + first_asset)
+    scale = bank.volatility[position][:, None] * np.sqrt(np.asarray(out.horizons, dtype=float))
+    out.mean[cell] = mixture.mean[seen] * scale
+    out.variance[cell] = mixture.variance[seen] * scale**2
+    if out.epistemic_variance is not None:
+        out.epistemic_variance[cell] = mixture.epistemic_variance[seen] * scale**2
+    for kept, values in ((out.df, mixture.df), (out.skew, mixture.skew)):
+        if kept is not None and values is not None:
+            kept[cell] = values[seen]
+
+
+def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
+    """Forecast from the last session of ``problem``; every earlier row is NaN.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the features or was fitted after the last session.
+    """
+    out = predict_since(fitted, problem, device)
+    for values in out.parts().values():
+        values[:-1] = np.nan
+    return out
+
+
+def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
+    """Forecast from the model's origin and every later session; every earlier row is NaN.
+
+    Known at: each row at its own close, given weights fitted at the model's origin.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the features or was fitted after the last session.
+    """
+    check_fits(fitted, problem.features, problem.labels.horizons)
+    last = problem.prices.n_sessions - 1
+    row = _origin_row(fitted, problem.prices.index)
+    out = empty_forecast(problem, fitted.model)
+    with compute_threads(fitted.training.threads):
+        fold = Fold(fitted.manifest["fold"], row, 0, row, last)
+        forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
+    out.check()
+    return out
+
+
+def _origin_row(fitted: FittedFold, index: pd.DatetimeIndex) -> int:
+    """Row of the last session that the model has learnt from."""
+    origin = pd.Timestamp(fitted.manifest["origin"])
+    if origin > index[-1]:
+        raise ModelError(
+            f"the model was fitted at {origin}, after the last session {index[-1]}",
+            "update the prices, or choose an older model",
+        )
+    row = int(index.searchsorted(origin, side="right")) - 1
+    if row < 0:
+        raise ModelError(
+            f"the prices start at {index[0]}, after the model's origin {origin}",
+            "give the history that the model was fitted on",
+        )
+    return row
+
+
+def choose_device(name: str) -> torch.device:
+    """Device by name; ``auto`` is CUDA where there is one, else the CPU.
+
+    Raises
+    ------
+    ModelError
+        If CUDA is asked for and absent.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ModelError(
+            f"there is no CUDA device that torch {torch.__version__} can use",
+            "use device auto or cpu, or install a CUDA build of torch",
+        )
+    return torch.device("cuda" if name == "auto" and available else name.replace("auto", "cpu"))

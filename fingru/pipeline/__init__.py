@@ -1,0 +1,1 @@
+"""The composition root: from configuration and prices to a stored run or a live forecast."""

@@ -1,0 +1,1 @@
+"""A walk-forward in memory: features, labels, folds, forecasts, strategies, simulation."""

@@ -1,0 +1,221 @@
+"""What every walk-forward job shares: features, labels, folds, strategies and their simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fingru.backtest.schedule import make_folds, single_range
+from fingru.backtest.simulator import Simulation, simulate
+from fingru.config import Config
+from fingru.errors import ConfigError, DataError, StrategyError
+from fingru.features import build_features
+from fingru.features.feature_set import FeatureSet
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.labels import make_labels
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.market.prices import Prices
+from fingru.models.classical import make_baseline
+from fingru.models.recalibration import recalibrate
+from fingru.strategy import Strategy, load_strategy
+
+if TYPE_CHECKING:
+    from fingru.models.gru.checkpoint import FoldCheckpoints
+    from fingru.models.gru.forecaster import GRUForecaster
+    from fingru.models.gru.settings import TrainingSettings
+
+BENCHMARKS = ("buy_and_hold", "equal_weight", "ewma_vol_target")
+"""Strategies that stand beside the chosen one in every run."""
+
+_PREFLIGHT_SESSIONS = 25
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """What a walk-forward needs before anything is fitted."""
+
+    config: Config
+    problem: ForecastProblem
+    folds: list[Fold]
+
+    @property
+    def prices(self) -> Prices:
+        """The price panel."""
+        return self.problem.prices
+
+    @property
+    def has_model(self) -> bool:
+        """Whether anything is forecast."""
+        return self.config.model.kind != "none"
+
+
+def prepare(prices: Prices, config: Config, progress: Progress = silent) -> WalkForward:
+    """Build features, labels and folds, refusing what cannot work before anything is trained.
+
+    Without a model there are no features, and one range from the first session on.
+    """
+    if config.model.kind == "none":
+        folds = single_range(prices.index, config.walk_forward)
+        nothing = FeatureSet.empty(prices.index, prices.assets)
+        problem = ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
+        return WalkForward(config, problem, folds)
+    folds = make_folds(prices.index, config.walk_forward, config.horizons)
+    _refuse_padding(prices, config.training)
+    problem = make_problem(prices, config, progress)
+    return WalkForward(config, problem, folds)
+
+
+def make_problem(prices: Prices, config: Config, progress: Progress = silent) -> ForecastProblem:
+    """Build features and labels.
+
+    Raises
+    ------
+    DataError
+        If no asset has enough bars for a single valid feature row.
+    """
+    if config.model.kind == "none":
+        raise ConfigError(
+            "this needs a model, and model.kind is none", "leave it unset, or set model.kind=gru"
+        )
+    progress("features", 0, 1)
+    features = build_features(prices, config.features)
+    if not features.valid.any():
+        raise DataError(
+            f"{prices.source}: no asset has more than the {features.warmup_bars} bars that the "
+            "features need before their first value",
+            "give longer histories, or shorter scales (--set features.scales=[1,5])",
+        )
+    progress("features", 1, 1)
+    return ForecastProblem(prices, features, make_labels(prices, config.horizons))
+
+
+def make_gru(config: Config, checkpoints: FoldCheckpoints | None = None) -> GRUForecaster:
+    """Build the GRU forecaster of a configuration."""
+    from fingru.models.gru.forecaster import GRUForecaster
+
+    return GRUForecaster(
+        config.model,
+        config.training,
+        seed=config.seed,
+        device=config.device,
+        checkpoints=checkpoints,
+    )
+
+
+def walk_gru(
+    gru: GRUForecaster,
+    problem: ForecastProblem,
+    folds: Sequence[Fold],
+    config: Config,
+    progress: Progress = silent,
+) -> Forecast:
+    """Fit and forecast fold by fold, and follow each fold's misses with the width.
+
+    Known at: row t at its own close, with weights fitted at the origin of its fold.
+    """
+    raw = gru.walk_forward(problem, folds, progress)
+    starts = [fold.test_first for fold in folds]
+    return recalibrate(raw, problem.labels, starts, config.recalibration)
+
+
+def load_strategies(config: Config) -> dict[str, Strategy]:
+    """Load the chosen strategy, first, and the benchmarks, by name.
+
+    Raises
+    ------
+    StrategyError
+        If one cannot be loaded, or the chosen one needs a forecast where there is none.
+    """
+    name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
+    if config.forecast_for_strategy is None and getattr(strategy, "needs_forecast", False):
+        raise _forecast_is_missing(name, config)
+    strategies = {name: strategy}
+    for benchmark in BENCHMARKS:
+        if benchmark not in strategies:
+            strategies[benchmark] = load_strategy(benchmark, None)[1]
+    return strategies
+
+
+def preflight(job: WalkForward) -> None:
+    """Let the chosen strategy decide a few sessions on EWMA forecasts, before any training.
+
+    Its answers are thrown away; what is refused here would be refused after the training. A
+    strategy that is given no forecast decides without one here too.
+    """
+    first = job.folds[0]
+    last = min(first.test_first + _PREFLIGHT_SESSIONS, first.test_last)
+    trial = Fold(0, first.origin, first.train_first, first.test_first, last)
+    chosen = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
+    if job.config.forecast_for_strategy is not None:
+        ewma = make_baseline("ewma", job.config.baselines)
+        forecast = ewma.walk_forward(job.problem, [trial])
+        simulate_strategy(replace(job, folds=[trial]), chosen, forecast)
+        return
+    try:
+        simulate_strategy(replace(job, folds=[trial]), chosen, None)
+    except StrategyError as error:
+        if "'NoneType' object" in error.problem:  # what is asked of a forecast that is not there
+            raise _forecast_is_missing(chosen[0], job.config) from error
+        raise
+
+
+def _forecast_is_missing(name: str, config: Config) -> StrategyError:
+    key = "model.kind" if config.model.kind == "none" else "strategy.forecast"
+    return StrategyError(
+        f"strategy {name} needs a forecast, and there is none with {key} = none",
+        f"choose one that needs none, such as {', '.join(BENCHMARKS)}, or set {key} to gru",
+    )
+
+
+def simulate_strategy(
+    job: WalkForward, named: tuple[str, Strategy], forecast: Forecast | None
+) -> Simulation:
+    """Simulate one strategy, given with its name, over all test ranges.
+
+    Known at: weights decided at t use forecasts with origin t and prices up to t.
+    """
+    name, strategy = named
+    return simulate(
+        job.prices,
+        strategy,
+        name=name,
+        forecast=forecast,
+        settings=job.config.simulation,
+        first_row=job.folds[0].test_first,
+        last_row=job.folds[-1].test_last + 1,
+    )
+
+
+def chosen_forecast(config: Config, forecasts: Mapping[str, Forecast]) -> Forecast | None:
+    """What the strategies are given, of everything that was forecast; None: no forecast."""
+    name = config.forecast_for_strategy
+    return None if name is None else forecasts[name]
+
+
+def simulate_all(
+    job: WalkForward, forecasts: Mapping[str, Forecast], progress: Progress = silent
+) -> dict[str, Simulation]:
+    """Simulate the chosen strategy, first, and the benchmarks over all test ranges.
+
+    Each is given the forecasts of ``strategy.forecast``, or none.
+
+    Known at: weights decided at t use forecasts with origin t and prices up to t.
+    """
+    strategies, simulations = load_strategies(job.config), {}
+    forecast = chosen_forecast(job.config, forecasts)
+    for done, named in enumerate(strategies.items()):
+        progress("strategies", done, len(strategies), named[0])
+        simulations[named[0]] = simulate_strategy(job, named, forecast)
+    progress("strategies", len(strategies), len(strategies))
+    return simulations
+
+
+def _refuse_padding(prices: Prices, training: TrainingSettings) -> None:
+    """Refuse sequences that are longer than the history; the default is padded instead."""
+    if training.sequence_bars > max(prices.n_sessions, type(training)().sequence_bars):
+        raise ConfigError(
+            f"training.sequence_bars {training.sequence_bars} is longer than the "
+            f"{prices.n_sessions} sessions of {prices.source}",
+            f"set it to {prices.n_sessions} or less",
+        )

@@ -1,0 +1,127 @@
+"""Mixing members, and the latest forecast against the backtest's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fingru.errors import ModelError
+from fingru.forecast.problem import Fold
+from fingru.models.gru.forecaster import GRUForecaster
+from fingru.models.gru.likelihood import Gaussian, StudentT
+from fingru.models.gru.prediction import choose_device, mix_members, predict_latest
+
+
+def rows(*values):
+    return torch.tensor(values, dtype=torch.float64).view(-1, 1, 1, 1)
+
+
+def test_mixture_follows_the_law_of_total_variance():
+    mean, variance, epistemic, df, skew = mix_members(Gaussian(rows(1.0, 3.0), rows(2.0, 4.0)), 2)
+    assert mean.item() == 2.0
+    assert epistemic.item() == 1.0  # ((1 - 2)^2 + (3 - 2)^2) / 2
+    assert variance.item() == (2 + 4) / 2 + 1
+    assert df is None
+    assert skew is None
+
+
+def test_mixture_variance_equals_that_of_pooled_draws():
+    rng = np.random.default_rng(0)
+    draws = np.concatenate([rng.normal(0.5, 1.0, 200_000), rng.normal(-1.0, 2.0, 200_000)])
+    mean, variance, *_ = mix_members(Gaussian(rows(0.5, -1.0), rows(1.0, 4.0)), 2)
+    assert mean.item() == pytest.approx(draws.mean(), abs=0.02)
+    assert variance.item() == pytest.approx(draws.var(), rel=0.02)
+
+
+def test_mixture_df_is_the_harmonic_mean():
+    mixed = mix_members(StudentT(rows(0, 0), rows(1, 1), rows(4.0, 12.0)), 2)
+    assert mixed.df.item() == pytest.approx(2 / (1 / 4 + 1 / 12))
+    assert mixed.skew is None
+
+
+def test_mixture_skew_is_the_mean():
+    mixed = mix_members(StudentT(rows(0, 0), rows(1, 1), rows(5.0, 5.0), rows(0.3, -0.1)), 2)
+    assert mixed.skew.item() == pytest.approx(0.1)
+
+
+def test_members_of_different_folds_are_not_mixed():
+    mean, *_ = mix_members(Gaussian(rows(1.0, 3.0, 10.0, 20.0), rows(1, 1, 1, 1)), 2)
+    assert mean.ravel().tolist() == [2.0, 15.0]
+
+
+@pytest.fixture
+def trained(problem, folds, model_settings, training_settings):
+    reference = 4 * problem.features.reference_variance
+    problem = replace(problem, features=replace(problem.features, reference_variance=reference))
+    forecaster = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
+    return problem, forecaster, forecaster.walk_forward(problem, folds[:1])
+
+
+def until(problem, row):
+    """The problem as known at ``row``: prices, features and labels cut there."""
+    features, prices = problem.features, problem.prices.until(row)
+    cut = replace(
+        features,
+        values=features.values[:, : row + 1],
+        valid=features.valid[:, : row + 1],
+        reference_variance=features.reference_variance[:, : row + 1],
+        index=prices.index,
+    )
+    labels = replace(
+        problem.labels,
+        values=problem.labels.values[: row + 1],
+        known_at=problem.labels.known_at[: row + 1],
+    )
+    return replace(problem, prices=prices, features=cut, labels=labels)
+
+
+@pytest.mark.parametrize("row", [250, 251, 300])
+def test_predict_latest_equals_the_backtest(trained, row):
+    problem, forecaster, backtest = trained
+    live = predict_latest(forecaster.fitted[0], until(problem, row), "cpu")
+    for name in ("mean", "variance", "df", "skew", "epistemic_variance"):
+        ours, theirs = getattr(live, name), getattr(backtest, name)
+        assert np.isnan(ours[:row]).all()
+        np.testing.assert_allclose(ours[row], theirs[row], rtol=1e-5, atol=1e-9, err_msg=name)
+
+
+def test_predict_latest_before_the_models_origin_is_refused(trained):
+    problem, forecaster, _ = trained
+    with pytest.raises(ModelError, match="after the last session"):
+        predict_latest(forecaster.fitted[0], until(problem, 249), "cpu")
+
+
+def test_predict_latest_without_the_models_past_is_refused(trained):
+    problem, forecaster, _ = trained
+    fitted = forecaster.fitted[0]
+    early = {**fitted.manifest, "origin": str(problem.prices.index[0] - pd.Timedelta(days=9))}
+    with pytest.raises(ModelError, match="start at"):
+        predict_latest(replace(fitted, manifest=early), problem, "cpu")
+
+
+def test_predict_latest_with_other_horizons_is_refused(trained, make_problem):
+    problem, forecaster, _ = trained
+    other = make_problem(problem.prices, horizons=(1, 2))
+    with pytest.raises(ModelError, match="horizons"):
+        predict_latest(forecaster.fitted[0], other, "cpu")
+
+
+def test_forecast_does_not_depend_on_how_far_the_fold_reaches(
+    trained, model_settings, training_settings
+):
+    problem, _, backtest = trained
+    short = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
+    forecast = short.walk_forward(problem, [Fold(0, 250, 0, 250, 260)])
+    np.testing.assert_allclose(forecast.variance[250:261], backtest.variance[250:261], rtol=1e-5)
+    assert np.isnan(forecast.variance[261:]).all()
+
+
+def test_cuda_without_a_device_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(ModelError, match="CUDA"):
+        choose_device("cuda")
