@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import peers
-from numpy.typing import NDArray
 from rounds import Figures, Work, compare, interleaved, missing, seconds
 
+from fingru.arrays import FloatArray
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
 from fingru.market.prices import Prices
@@ -21,7 +21,6 @@ SESSIONS, ASSETS, COST_BPS, INVESTED = 10_000, 100, 5.0, 0.9
 TOLERANCE = 1e-9
 """Largest relative difference of the final equities; a larger one fails the benchmark."""
 
-FloatArray = NDArray[np.float64]
 WHAT = f"simulator: {SESSIONS:,} sessions x {ASSETS} assets, rebalanced daily, {COST_BPS:g} bp"
 
 

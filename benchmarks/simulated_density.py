@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fingru.config import Config, with_values
 from fingru.forecast.forecast import Forecast
@@ -34,8 +33,6 @@ from fingru.models.classical import forecast_baselines
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
-
-FloatArray = NDArray[np.float64]
 
 RESULT = Path(__file__).parent.parent / "docs" / "results" / "simulated_density.json"
 BASELINES = ["ewma", "gjr_garch_t"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.strategy import View
 
 _WEEK = 7
@@ -23,7 +23,7 @@ class BuyAndHold:
     def __init__(self) -> None:
         self._until: pd.Timestamp | None = None
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+    def target_weights(self, view: View) -> FloatArray | None:
         """Equal weights while nothing is held or ordered, then none."""
         if view.committed.any() or not view.listed.any():
             return None

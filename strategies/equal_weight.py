@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fingru.arrays import FloatArray
 from fingru.strategy import View, with_fixed_holdings
 
 
@@ -15,7 +13,7 @@ class EqualWeight:
     listed, closed and not held yet.
     """
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+    def target_weights(self, view: View) -> FloatArray | None:
         """Equal weights of the tradable assets."""
         if not view.tradable.any():
             return None

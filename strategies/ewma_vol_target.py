@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.strategy import View, portfolio_variance, with_fixed_holdings
 
 
@@ -36,7 +36,7 @@ class EwmaVolTarget:
     max_leverage: float = 1.0
     no_trade_band: float = 0.05
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+    def target_weights(self, view: View) -> FloatArray | None:
         """Equal weights times target over volatility, at most ``max_leverage``."""
         held = view.committed
         alive = view.listed | (held != 0.0)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fingru.forecast.forecast import FloatArray
+from fingru.arrays import FloatArray
 from fingru.strategy import (
     ForecastView,
     View,
@@ -76,7 +75,7 @@ class RiskAware:
     def __post_init__(self) -> None:
         self._correlation = PastCorrelation(self.lookback)
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+    def target_weights(self, view: View) -> FloatArray | None:
         """Shrunken mean over variance, capped, then scaled down to the volatility limit.
 
         Assets that cannot be traded or have no forecast keep their weight.

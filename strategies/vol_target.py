@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.strategy import (
     View,
     calibration_trust,
@@ -57,7 +57,7 @@ class VolTarget:
     def __post_init__(self) -> None:
         self._correlation = PastCorrelation(self.lookback)
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | None:
+    def target_weights(self, view: View) -> FloatArray | None:
         """Equal weights times target over forecast volatility, at most ``max_leverage``.
 
         Assets that cannot be traded or have no forecast keep their weight.

@@ -17,9 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
+from fingru.arrays import BoolArray, FloatArray, IntArray
+
 CodeArray = NDArray[np.int8]
 
 SAME_CLOSE, NEXT_OPEN, NEXT_CLOSE = 0, 1, 2

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.backtest.long_short_pnl import profit_by_asset, profit_by_side
 from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, volatility_regimes
 from fingru.backtest.settings import SimulationSettings
@@ -28,8 +28,6 @@ from fingru.market.prices import Prices
 from fingru.measures.market_beta import market_regression
 from fingru.measures.returns import excess_returns, return_per_bar
 from fingru.strategy import Strategy
-
-FloatArray = NDArray[np.float64]
 
 HEADS = ("market", "variance_timing", "mean_alpha", "interaction")
 """Parts of the profit before costs; with ``cost`` subtracted they are ``net``."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.backtest.accounting import NEXT_CLOSE, NEXT_OPEN, SAME_CLOSE, BrokerTerms, Quotes
 from fingru.backtest.costs import cost_by_asset, impact_factors
 from fingru.backtest.settings import SimulationSettings
 from fingru.market.listing import last_bars
 from fingru.market.prices import Prices
 from fingru.measures.returns import return_per_bar
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 _FOR_EVER = np.iinfo(np.int64).max
 

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from fingru.arrays import FloatArray
 from fingru.backtest.settings import AssetCosts, SimulationSettings
 from fingru.errors import ConfigError
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 
 def cost_by_asset(settings: SimulationSettings, assets: tuple[str, ...], name: str) -> FloatArray:

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import StrategyError
 from fingru.market.sessions import session_name
 from fingru.strategy import Strategy, View
-
-FloatArray = NDArray[np.float64]
 
 
 def decide(strategy: Strategy, view: View, name: str, max_leverage: float) -> FloatArray | None:

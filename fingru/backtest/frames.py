@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray, IntArray
 from fingru.backtest.accounting import (
     COMMISSION,
     IMPACT,
@@ -20,9 +21,6 @@ from fingru.backtest.accounting import (
     Quotes,
 )
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

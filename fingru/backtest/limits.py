@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.backtest.settings import SimulationSettings
-
-FloatArray = NDArray[np.float64]
 
 _SLACK = 1.0 + 1e-9
 """Rounding errors of a sum of weights are no breach of a limit."""
@@ -51,7 +49,7 @@ def accepted_leverage(settings: SimulationSettings) -> float:
     return settings.max_leverage if settings.over_leverage == "refuse" else np.inf
 
 
-def is_over(gross: FloatArray, max_leverage: float) -> NDArray[np.bool_]:
+def is_over(gross: FloatArray, max_leverage: float) -> BoolArray:
     """Whether sums of absolute weights exceed the limit by more than rounding."""
     return np.asarray(gross > max_leverage * _SLACK)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.backtest.accounting import Account
 from fingru.backtest.simulator import Simulation
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 
 def profit_by_asset(assets: tuple[str, ...], book: Account) -> list[dict[str, Any]]:

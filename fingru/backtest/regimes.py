@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 REGIMES = ("low", "middle", "high")
 """Volatility regimes, from calm to wild."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate_weights
 from fingru.backtest.summary import probability_above
@@ -23,8 +23,6 @@ from fingru.market.sessions import session_name
 from fingru.measures import inference as statistics
 from fingru.measures import relative
 from fingru.measures import returns as metrics
-
-FloatArray = NDArray[np.float64]
 
 COSTS_BPS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Costs of a trade in the cost sweep."""

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from fingru.arrays import FloatArray
 from fingru.backtest.accounting import (
     NEXT_CLOSE,
     NEXT_OPEN,
@@ -49,7 +49,6 @@ from fingru.strategy.views import ViewFactory
 
 __all__ = ["Simulation", "SimulationSettings", "simulate", "simulate_weights"]
 
-FloatArray = NDArray[np.float64]
 
 _FILL_NAMES = {SAME_CLOSE: "same_close", NEXT_OPEN: "next_open", NEXT_CLOSE: "next_close"}
 

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.market.sessions import session_name
 from fingru.measures import inference as statistics
 from fingru.measures import relative
 from fingru.measures import returns as metrics
-
-FloatArray = NDArray[np.float64]
 
 REFERENCE = "equal_weight"
 """The benchmark that information ratio and captures are against: no skill is needed for it."""

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 
 def unconditional_forecast(

@@ -20,12 +20,11 @@ section 3. Jondeau and Rockinger (2003), Journal of Economic Dynamics and Contro
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
-
-FloatArray = NDArray[np.float64]
 
 
 def checked_skew(skew: ArrayLike, nu: FloatArray) -> FloatArray:

@@ -13,12 +13,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.bars import Bars, Market, Windows
 from fingru.features.own_bars import Compact, CompactMarket
 from fingru.features.trailing import extreme, lagged, summed
 from fingru.features.volatility import ewma_mean_square, start_bars
-
-FloatArray = NDArray[np.float64]
 
 
 def phases(own: Compact, windows: Windows, decay: float) -> Iterator[tuple[slice, Bars]]:

@@ -12,12 +12,11 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import ConfigError
 from fingru.features.trailing import lagged
 
-FloatArray = NDArray[np.float64]
 Value = TypeVar("Value")
 
 FIELDS = ("open", "high", "low", "volume")

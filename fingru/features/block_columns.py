@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.aggregation import in_order, phase_lengths, side_by_side
 from fingru.features.bars import MARKET, Bars, Windows
 from fingru.features.blocks import Block, compact_block
@@ -17,7 +18,6 @@ from fingru.features.market import MarketRows
 from fingru.features.settings import FeatureSettings
 from fingru.market.prices import Prices
 
-FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 
 

@@ -11,15 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.features.bars import FIELDS
 from fingru.features.market import MarketRows, at_own_bars
 from fingru.features.own_bars import Compact, own_bars
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 MICROSECONDS_PER_DAY = 86_400e6
 
@@ -46,7 +43,7 @@ class Block:
     alike: bool
 
 
-def blocks(has_bar: NDArray[np.bool_], least: int) -> list[Block]:
+def blocks(has_bar: BoolArray, least: int) -> list[Block]:
     """Divide the assets of a panel (T, A) with at least so many bars; those alike stay together.
 
     Which assets share a block decides nothing but the time it takes.
@@ -63,7 +60,7 @@ def blocks(has_bar: NDArray[np.bool_], least: int) -> list[Block]:
     return [_block(assets, masks) for assets in found]
 
 
-def _block(assets: Sequence[int], masks: NDArray[np.bool_]) -> Block:
+def _block(assets: Sequence[int], masks: BoolArray) -> Block:
     alike = all(np.array_equal(masks[a], masks[assets[0]]) for a in assets)
     return Block(tuple(assets), tuple(np.flatnonzero(masks[a]) for a in assets), alike)
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import ConfigError, LeakFoundError
 from fingru.features.bars import Bars
 from fingru.features.definition import Feature, settled
 from fingru.own_code import import_source
-
-FloatArray = NDArray[np.float64]
 
 AGREEMENT = 1e-9
 """Relative difference that a shorter series may make to an earlier value: rounding, not leaks."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fingru.arrays import FloatArray
 from fingru.errors import ConfigError
 from fingru.features.bars import FIELDS, MARKET, Bars, Windows
 
-FeatureFunction = Callable[[Bars], NDArray[np.float64]]
+FeatureFunction = Callable[[Bars], FloatArray]
 Warmup = Callable[[Windows], int]
 
 
@@ -48,7 +46,7 @@ class Feature:
     probed: bool = False
     side_by_side: bool = False
 
-    def __call__(self, bars: Bars) -> NDArray[np.float64]:
+    def __call__(self, bars: Bars) -> FloatArray:
         """Values of the feature, (N,)."""
         return self.function(bars)
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
+
 
 @dataclass(frozen=True)
 class FeatureSet:
@@ -36,8 +38,8 @@ class FeatureSet:
     """
 
     values: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-    reference_variance: NDArray[np.float64]
+    valid: BoolArray
+    reference_variance: FloatArray
     names: tuple[str, ...]
     scales: tuple[int, ...]
     index: pd.DatetimeIndex

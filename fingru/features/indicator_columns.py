@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from ta.momentum import RSIIndicator
 from ta.trend import MACD
 from ta.volatility import BollingerBands
 
+from fingru.arrays import FloatArray
 from fingru.features.bars import Bars, Windows, once
 from fingru.features.definition import feature
 from fingru.features.stacked import stacked
 from fingru.features.volatility import volatility_log_ratio
-
-FloatArray = NDArray[np.float64]
 
 RSI_BARS = 14
 MACD_BARS = (12, 26, 9)

@@ -12,11 +12,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.features.volatility import TINY_VARIANCE
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 ASSET_VOLATILITY = 0.01
 """Volatility per bar that every asset is scaled to before assets are averaged."""

@@ -9,15 +9,13 @@ does not.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features import return_columns, volatility_columns
 from fingru.features.bars import MARKET, Bars
 from fingru.features.definition import feature
 from fingru.features.trailing import ewma, lagged, rolling_mean
 from fingru.features.volatility import TINY_VARIANCE, start_bars, volatility_log_ratio
-
-FloatArray = NDArray[np.float64]
 
 
 @feature(needs=(MARKET,))

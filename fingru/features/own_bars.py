@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.bars import FIELDS
 from fingru.features.market import MarketRows
 from fingru.features.trailing import lagged, rolling_mean
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.bars import Bars, Windows
 from fingru.features.definition import feature
 from fingru.features.trailing import extreme, rolling_mean
-
-FloatArray = NDArray[np.float64]
 
 
 @feature()

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api.indexers import BaseIndexer
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray, IntArray
 
 _Series: Any = pd.Series  # its type does not foresee methods that do less
 
@@ -86,7 +85,7 @@ class _Within(BaseIndexer):
         center: bool | None = None,  # noqa: ARG002
         closed: str | None = None,  # noqa: ARG002
         step: int | None = None,  # noqa: ARG002
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> tuple[IntArray, IntArray]:
         """First position and the one after the last, of every window."""
         at = np.arange(num_values, dtype=np.int64)
         first = at - at % self._length

@@ -17,15 +17,13 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import ConfigError
 from fingru.features.bars import Bars, Windows
 from fingru.features.definition import Feature, settled
 from fingru.features.trailing import ewma, lagged
 from fingru.features.volatility import start_bars
-
-FloatArray = NDArray[np.float64]
 
 REFUSED = {
     "trend_kst": "it fills its first bars with the mean of the whole series",

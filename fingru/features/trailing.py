@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray
 
 
 def ewma(values: FloatArray, decay: float, start: int) -> FloatArray:

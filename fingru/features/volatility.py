@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.trailing import ewma
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 TINY_VARIANCE = 1e-14
 """Smallest variance per bar (a volatility of 1e-7): keeps flat prices out of divisions by 0."""

@@ -6,14 +6,12 @@ Every ratio is ``volatility_log_ratio``: tame at 0 and free of price level and m
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.features.bars import Bars, Windows, once
 from fingru.features.definition import feature
 from fingru.features.trailing import ewma, lagged, rolling_mean
 from fingru.features.volatility import start_bars, volatility_log_ratio
-
-FloatArray = NDArray[np.float64]
 
 
 def _relative_to_slow(variance: FloatArray, bars: Bars) -> FloatArray:

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.errors import DataError
 from fingru.forecast.labels import Labels
 from fingru.market.sessions import session_name
-
-FloatArray = NDArray[np.float64]
 
 COLUMNS = (
     "origin", "target", "asset", "horizon", "model", "mean", "variance", "df", "realized"
@@ -66,7 +65,7 @@ class Forecast:
     variance: FloatArray
     df: FloatArray | None = None
     epistemic_variance: FloatArray | None = None
-    fallback: NDArray[np.bool_] | None = None
+    fallback: BoolArray | None = None
     scale: FloatArray | None = None
     skew: FloatArray | None = None
 
@@ -103,7 +102,7 @@ class Forecast:
         missing = np.isnan(self.variance)
         self._refuse("variance", ~(usable | missing), "not a positive number")
         self._refuse("variance", missing & ~absent, "missing where there is a mean")
-        gaussian: NDArray[np.bool_] | bool = True
+        gaussian: BoolArray | bool = True
         if self.df is not None:
             gaussian = ~np.isfinite(self.df)
             self._refuse("df", self.df <= 2.0, "not above 2, where a Student-t has a variance")
@@ -116,7 +115,7 @@ class Forecast:
         if self.scale is not None:
             self._refuse("scale", self.scale <= 0.0, "not positive")
 
-    def _refuse(self, name: str, bad: NDArray[np.bool_], why: str) -> None:
+    def _refuse(self, name: str, bad: BoolArray, why: str) -> None:
         if not bad.any():
             return
         t, a, h = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))

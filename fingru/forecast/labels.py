@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.market.prices import Prices
 
 NEVER = np.iinfo(np.int32).max
@@ -32,7 +33,7 @@ class Labels:
         H horizons, in bars of the asset.
     """
 
-    values: NDArray[np.float64]
+    values: FloatArray
     known_at: NDArray[np.int32]
     horizons: tuple[int, ...]
 

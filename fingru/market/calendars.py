@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.market.prices import Prices
 from fingru.market.sessions import bars_per_year
-
-FloatArray = NDArray[np.float64]
 
 _RECENT = pd.DateOffset(years=5)
 _ENOUGH = pd.Timedelta(days=90)
@@ -70,7 +69,7 @@ class OwnCalendars:
         return self._kept
 
 
-def _recent(prices: Prices, row: int) -> tuple[pd.DatetimeIndex, NDArray[np.bool_]]:
+def _recent(prices: Prices, row: int) -> tuple[pd.DatetimeIndex, BoolArray]:
     """The sessions that count at a row, and where assets have a bar in them."""
     last = int(prices.index.searchsorted(prices.index[row].normalize().replace(day=1)))
     first = int(prices.index.searchsorted(prices.index[last] - _RECENT))

@@ -9,10 +9,11 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.market.issues import DataIssue, raise_if_refused
 from fingru.market.sessions import session_name, to_sessions
-from fingru.market.table import FloatArray, RawTable, Stamps
+from fingru.market.table import RawTable, Stamps
 from fingru.market.validation import check_table
 
 _FROM_FRAME = "give a NumPy array; Prices.from_frame takes a DataFrame"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import IntArray
 from fingru.errors import DataError
 from fingru.market.issues import DataIssue, Severity, first_few, note
-from fingru.market.table import IntArray, RawTable
+from fingru.market.table import RawTable
 
 _ENOUGH = 10
 _WEST, _EAST = -12, 14  # hours from UTC that zones reach
@@ -87,7 +87,7 @@ def _symbols_of_weekends(table: RawTable) -> Iterator[tuple[str, IntArray]]:
             yield name, rows
 
 
-def _hours_off(table: RawTable, local: NDArray[np.int64], rows: IntArray) -> int:
+def _hours_off(table: RawTable, local: IntArray, rows: IntArray) -> int:
     """Hours to add so that the bars of a symbol fall on weekdays; 0 to leave them."""
     now = local // (24 * _HOUR)
     if len(local) < _ENOUGH or np.median(np.diff(np.unique(now))) > _DAILY:
@@ -113,7 +113,7 @@ def _hours_off(table: RawTable, local: NDArray[np.int64], rows: IntArray) -> int
     return shifts[int(best[0])]
 
 
-def _weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
+def _weekday(days: IntArray) -> IntArray:
     """Day of the week, Monday 0, of days since Thursday 1970-01-01."""
     return (days + 3) % 7
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.market.issues import DataIssue, Severity, raise_if_refused
-from fingru.market.prices import FloatArray, Prices
+from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
 from fingru.market.validation import check_closes
 

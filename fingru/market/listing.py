@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray
 from fingru.market.prices import Prices
 
 
-def last_bars(
-    prices: Prices, delisted_after_days: int
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def last_bars(prices: Prices, delisted_after_days: int) -> tuple[NDArray[np.intp], BoolArray]:
     """Row of every asset's latest bar at every session, and whether that is too long ago.
 
     Returns

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.market.table import FloatArray, IntArray
+from fingru.arrays import FloatArray, IntArray
 
 _ENOUGH = 8
 _ENOUGH_FOR_COUNT = 20

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.market.issues import DataIssue, first_few, note, raise_if_refused
-from fingru.market.prices import FloatArray, Prices
+from fingru.market.prices import Prices
 from fingru.market.sessions import bars_per_year, to_sessions
 from fingru.market.table import FIELDS, RawTable, Reading
 from fingru.market.validation import check_closes, check_symbols, check_table

@@ -14,16 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.errors import DataError
 from fingru.market.construction import checked
 from fingru.market.issues import DataIssue, Severity
 from fingru.market.quality import doubts_about
 from fingru.market.sessions import session_name
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 FIELDS = ("close", "open", "high", "low", "volume")
 """Names of the arrays."""

@@ -16,7 +16,8 @@ from fingru.market.issues import DataIssue, Severity, first_few
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
-    from fingru.market.prices import BoolArray, FloatArray, Prices
+    from fingru.arrays import BoolArray, FloatArray
+    from fingru.market.prices import Prices
 
 SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 """Shares after a split for each share before; reverse splits are their inverses from 2 on."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fingru.market.prices import FloatArray, Prices
+from fingru.arrays import FloatArray
+from fingru.market.prices import Prices
 
 
 def rearranged(

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from fingru.arrays import FloatArray
 from fingru.market.issues import note
-from fingru.market.prices import FloatArray, Prices
+from fingru.market.prices import Prices
 from fingru.settings import Settings
 
 SIGNAL_BARS = 5

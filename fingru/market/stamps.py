@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import IntArray
 from fingru.errors import DataError
-from fingru.market.table import IntArray, Stamps
+from fingru.market.table import Stamps
 
 FIRST_YEAR, LAST_YEAR = 1680, 2200
 """Years outside are typing errors, or numbers that are no dates."""

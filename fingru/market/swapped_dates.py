@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import IntArray
 from fingru.market.issues import DataIssue, Severity, refused
-from fingru.market.table import IntArray, RawTable
+from fingru.market.table import RawTable
 
 _ENOUGH = 10
 _DAILY = 4
@@ -41,7 +41,7 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataI
     if table.stamps.offset is not None or sessions.tz is not None:
         return  # an instant has no day and month to swap
     for rows in table.rows_of_symbols()[:_SYMBOLS]:
-        days: NDArray[np.int64] = np.asarray(sessions[rows], dtype="M8[D]").view(np.int64)
+        days: IntArray = np.asarray(sessions[rows], dtype="M8[D]").view(np.int64)
         steps = np.diff(days)
         if len(days) < _ENOUGH or np.median(np.abs(steps)) > _DAILY:
             continue
@@ -76,11 +76,11 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataI
             return
 
 
-def _irregular(steps: NDArray[np.int64]) -> int:
+def _irregular(steps: IntArray) -> int:
     return int(np.count_nonzero((steps <= 0) | (steps > _LONGEST)))
 
 
-def _turned(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
+def _turned(dates: pd.DatetimeIndex) -> IntArray:
     """Days since 1970 with day and month turned round, the same where that is no date."""
     first = (dates.year.to_numpy() - 1970).astype("M8[Y]").astype("M8[M]")
     turned = (first + (dates.day.to_numpy() - 1)).astype("M8[D]") + (dates.month.to_numpy() - 1)
@@ -88,9 +88,7 @@ def _turned(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
     return np.where(dates.day <= 12, turned, days).astype(np.int64)
 
 
-def _fewest_irregular(
-    days: NDArray[np.int64], turned: NDArray[np.int64], direction: int
-) -> tuple[IntArray, int]:
+def _fewest_irregular(days: IntArray, turned: IntArray, direction: int) -> tuple[IntArray, int]:
     """Choose for every row whether to swap it, by dynamic programming over the rows.
 
     Returns

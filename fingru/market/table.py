@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray, IntArray
 from fingru.market.issues import DataIssue
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 PRICE_FIELDS = ("open", "high", "low", "close", "adj_close")
 FIELDS = (*PRICE_FIELDS, "volume", "adj_volume")

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.market.issues import DataIssue, Severity, first_few, note, refused
 from fingru.market.sessions import session_name
 from fingru.market.swapped_dates import swapped_dates
-from fingru.market.table import PRICE_FIELDS, FloatArray, RawTable
+from fingru.market.table import PRICE_FIELDS, RawTable
 
 _ROUNDING = 1e-9
 _CONSTANT_BARS = 5
@@ -84,7 +84,7 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
     return found
 
 
-def _named(kind: str, assets: Sequence[str], mask: NDArray[np.bool_], problem: str) -> DataIssue:
+def _named(kind: str, assets: Sequence[str], mask: BoolArray, problem: str) -> DataIssue:
     names = tuple(a for a, hit in zip(assets, mask, strict=True) if hit)
     mend = "take it out, or choose others with --assets"
     return DataIssue(
@@ -154,7 +154,7 @@ def _bad_numbers(table: RawTable) -> Iterator[DataIssue]:
         yield from _cell(table, field, beyond & ~low & ~infinite, "out_of_scale")
 
 
-def _cell(table: RawTable, field: str, bad: NDArray[np.bool_], kind: str) -> Iterator[DataIssue]:
+def _cell(table: RawTable, field: str, bad: BoolArray, kind: str) -> Iterator[DataIssue]:
     count = int(np.count_nonzero(bad))
     if not count:
         return
@@ -191,7 +191,7 @@ def _crossed(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]
     )
 
 
-def _first(bad: NDArray[np.bool_]) -> tuple[int, int]:
+def _first(bad: BoolArray) -> tuple[int, int]:
     """Row and column of the first True; column 0 for one value a row."""
     place = np.unravel_index(int(np.argmax(bad)), bad.shape)
     return int(place[0]), int(place[1]) if len(place) > 1 else 0

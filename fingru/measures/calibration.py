@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.forecast.forecast import distributions
 from fingru.measures.evaluation import usable_rows
@@ -106,11 +106,11 @@ def pit_histogram(
     )
 
 
-def _pit_values(frame: pd.DataFrame) -> NDArray[np.float64]:
+def _pit_values(frame: pd.DataFrame) -> FloatArray:
     return pit(frame["realized"].to_numpy(np.float64), **distributions(frame))
 
 
-def _shares(u: NDArray[np.float64], levels: Sequence[float]) -> dict[str, float | int]:
+def _shares(u: FloatArray, levels: Sequence[float]) -> dict[str, float | int]:
     shares: dict[str, float | int] = {"n": u.size}
     for level in levels:
         shares[f"coverage_{100 * level:g}"] = float(np.mean(np.abs(u - 0.5) <= level / 2.0))
@@ -119,7 +119,7 @@ def _shares(u: NDArray[np.float64], levels: Sequence[float]) -> dict[str, float 
     return shares
 
 
-def _violation_tests(u: NDArray[np.float64]) -> dict[str, float]:
+def _violation_tests(u: FloatArray) -> dict[str, float]:
     tests = {}
     for probability in VALUE_AT_RISK:
         hits = u < probability

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray
 
 _NUMBERS = 1 << 22
 _DRAWS = (4_096, 16_384)

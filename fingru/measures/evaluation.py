@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.forecast.forecast import distributions
 from fingru.market.prices import Prices
@@ -20,8 +20,6 @@ from fingru.measures import scores
 from fingru.measures.information import correlation, correlation_error, signal_turnover
 from fingru.measures.point_errors import closes_at, naive_scales, point_errors
 from fingru.measures.significance import diebold_mariano
-
-FloatArray = NDArray[np.float64]
 
 Score = Literal["log_score", "gaussian_nll", "crps", "qlike"]
 

@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from fingru.arrays import FloatArray
 from fingru.measures.returns import NO_VOLATILITY, lost_everything, sharpe_ratio
 from fingru.measures.significance import long_run_variance
-
-FloatArray = NDArray[np.float64]
 
 _REPETITIONS = 1_000
 _FEWEST_ROWS = 20

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray, IntArray
 from fingru.measures.significance import long_run_variance
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 def correlation(a: FloatArray, b: FloatArray) -> float | None:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
 
 
 def rmse(realized: FloatArray, forecast: FloatArray) -> float:

@@ -7,11 +7,9 @@ undefined: too few bars, no difference between the two, or a series that lost al
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.measures.returns import NO_VOLATILITY, annual_return, lost_everything, sharpe_ratio
-
-FloatArray = NDArray[np.float64]
 
 
 def information_ratio(returns: FloatArray, benchmark: FloatArray, bars_per_year: float) -> float:

@@ -9,9 +9,8 @@ of 100 % among large gains would leave the mean positive.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray
 
 NO_VOLATILITY = 1e-13
 """Standard deviations up to here are the rounding of a constant series."""

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
+from fingru.arrays import FloatArray
 from fingru.distributions import skewed_t
 from fingru.errors import DataError
-
-FloatArray = NDArray[np.float64]
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,11 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.distributions.skewed_t import skewed_shape
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels
 from fingru.models.settings import RecalibrationSettings
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _GAUSSIAN_DF = 1e6
 """Degrees of freedom that stand for a Gaussian: the formulas of the t agree to 1e-6."""
@@ -155,7 +153,7 @@ def _known_order(known_at: NDArray[np.int32]) -> tuple[IntArray, IntArray, IntAr
 def _corrections(
     outcomes: FloatArray,
     order: tuple[IntArray, IntArray, IntArray],
-    restart: NDArray[np.bool_],
+    restart: BoolArray,
     terms: tuple[float, ...],
 ) -> FloatArray:
     """Log of the variance factor issued at every row, (T, A)."""

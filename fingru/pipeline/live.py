@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fingru import __version__
+from fingru.arrays import FloatArray
 from fingru.backtest.decisions import decide
 from fingru.backtest.limits import accepted_leverage, within_limits
 from fingru.backtest.schedule import make_folds
@@ -414,7 +414,7 @@ def _stamp_like(text: str, index: pd.DatetimeIndex) -> pd.Timestamp:
     return stamp if (stamp.tz is None) == (index.tz is None) else stamp.tz_localize(index.tz)
 
 
-def _as_weights(prices: Prices, holdings: Mapping[str, float]) -> NDArray[np.float64]:
+def _as_weights(prices: Prices, holdings: Mapping[str, float]) -> FloatArray:
     unknown = [asset for asset in holdings if asset not in prices.assets]
     if unknown:
         raise ConfigError(

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fingru import __version__
+from fingru.arrays import FloatArray
 from fingru.config import Config, make_config
 from fingru.errors import ConfigError, DataError, InterruptedRunError, StoreError
 from fingru.forecast.forecast import Forecast
@@ -201,7 +202,7 @@ def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: WalkForward) 
 
 def enter_trial(
     config: Config,
-    net_returns: NDArray[np.float64],
+    net_returns: FloatArray,
     bars_per_year: float,
     made_of: TrialSource,
     dates: pd.DatetimeIndex | None = None,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.forecast.forecast import distributions
 from fingru.measures import scores
-
-FloatArray = NDArray[np.float64]
 
 
 def log_density(table: pd.DataFrame) -> FloatArray:

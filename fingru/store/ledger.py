@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, distinct, func, insert, inspect, select
 from sqlalchemy.dialects import postgresql
 
+from fingru.arrays import FloatArray
 from fingru.errors import StoreError
 from fingru.store import schema
 from fingru.store.database import Database, reading, writing
@@ -253,7 +253,7 @@ def latest_entries(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
 
 def returns_in_common(
     entries: Sequence[LedgerEntry],
-) -> tuple[pd.DatetimeIndex, NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[pd.DatetimeIndex, FloatArray, tuple[str, ...]]:
     """Returns of all configurations among entries, on the bars that they have in common.
 
     Trials judged on other ranges than most are left out by the rule of ``returns.largest_table``.

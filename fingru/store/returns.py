@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray
 
 _STILL = 1e-18
 

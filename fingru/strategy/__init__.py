@@ -19,16 +19,14 @@ from typing import Any, Protocol, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fingru import own_code
+from fingru.arrays import BoolArray, FloatArray
 from fingru.bundled import bundled_path
 from fingru.errors import StrategyError
 from fingru.own_code import import_source
 from fingru.strategy.risk import common_bars
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,10 @@ class View:
     log_returns: FloatArray
     forecast: ForecastView | None
     weights: FloatArray
-    tradable: NDArray[np.bool_]
+    tradable: BoolArray
     bars_per_year: float
     waiting: FloatArray = field(default_factory=lambda: np.empty(0))
-    listed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    listed: BoolArray = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     asset_bars_per_year: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
@@ -469,7 +467,7 @@ def calibration_trust(forecast: ForecastView, tolerance: float) -> float:
 
 
 def with_fixed_holdings(
-    view: View, wanted: FloatArray, movable: NDArray[np.bool_], max_leverage: float
+    view: View, wanted: FloatArray, movable: BoolArray, max_leverage: float
 ) -> FloatArray:
     """Keep the weight of what is not ``movable``, and shrink the rest to fit beside it.
 

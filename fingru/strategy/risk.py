@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import BoolArray, FloatArray
 
 _FEWEST_ROWS = 60
 
@@ -136,11 +136,11 @@ class _Pairs:
 
     r: FloatArray
     error: FloatArray
-    known: NDArray[np.bool_]
+    known: BoolArray
 
 
 def _pairs(
-    held: FloatArray, present: NDArray[np.bool_], chosen: NDArray[np.intp], fewest_rows: int
+    held: FloatArray, present: BoolArray, chosen: NDArray[np.intp], fewest_rows: int
 ) -> _Pairs:
     """Each pair over its common rows."""
     some, there = held[:, chosen], present.astype(np.float64)
@@ -212,7 +212,7 @@ _CLOSED_SHARE = 0.05
 
 def common_bars(
     returns: FloatArray, fewest_rows: int, sizes: FloatArray | None = None
-) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Returns between the sessions in which all listed assets have a bar.
 
     Where the markets of some assets are closed, such as stocks on the week-end beside coins, the
@@ -265,7 +265,7 @@ def common_bars(
     return np.where(seen, np.expm1(grown), np.nan), away, sessions
 
 
-def _closed(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _closed(present: BoolArray) -> BoolArray:
     """Where an asset is listed and has no bar, (n, A)."""
     n = len(present)
     row = np.arange(n)[:, None]
@@ -295,7 +295,7 @@ class PastCorrelation:
 
     def __init__(self, lookback: int = 252, every: int = 21) -> None:
         self._lookback, self._every = lookback, every
-        self._made_of: tuple[NDArray[np.float64], int, int] | None = None
+        self._made_of: tuple[FloatArray, int, int] | None = None
         self._kept: Correlation | None = None
 
     def of(self, returns: FloatArray) -> Correlation:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
 from fingru.market.calendars import OwnCalendars
@@ -15,7 +16,6 @@ from fingru.market.listing import last_bars
 from fingru.market.prices import Prices
 from fingru.strategy import ForecastView, View
 
-FloatArray = NDArray[np.float64]
 _Number = TypeVar("_Number", bound=np.generic)
 
 _SHOWN = tuple(field.name for field in fields(ForecastView) if field.name != "horizons")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fingru.arrays import FloatArray
 from fingru.audit.leak.columns import lookahead_columns
 from fingru.audit.leak.comparison import Comparison
 from fingru.audit.leak.perturbations import (
@@ -247,7 +247,7 @@ class _DivergingStrategy:
     last: pd.Timestamp
     exposure: float
 
-    def target_weights(self, view: View) -> NDArray[np.float64] | Any:  # noqa: ANN401 - its own
+    def target_weights(self, view: View) -> FloatArray | Any:  # noqa: ANN401 - its own
         """What the strategy wants, or unequal weights of what can be traded."""
         if view.date <= self.last:
             return self.strategy.target_weights(view)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.audit.leak.perturbations import TRUNCATED
 from fingru.audit.leak.traces import StageOutput
 
@@ -137,11 +138,11 @@ def _up_to(trace: StageOutput, cut: int) -> StageOutput:
     return StageOutput(trace.stage, trace.rows[early], trace.values[early], trace.columns)
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+def _missing(values: NDArray[Any]) -> BoolArray:
     return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
 
 
-def _relative(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+def _relative(a: NDArray[Any], b: NDArray[Any]) -> FloatArray:
     """Absolute differences over the column's largest value; infinite where only one is missing."""
     one, other = a.astype(np.float64), b.astype(np.float64)
     absent = np.isnan(one) & np.isnan(other)

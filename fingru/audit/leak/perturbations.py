@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.market.panel import build_panel
 from fingru.market.prices import Prices
 from fingru.market.table import RawTable, Reading, Stamps
@@ -101,9 +101,7 @@ def as_loaded(prices: Prices) -> Prices:
     return loaded.unchecked(bars_per_year_observed=prices.bars_per_year_observed)
 
 
-def _scaled(
-    prices: Prices, cut: int, factor: NDArray[np.float64], volume: NDArray[np.float64]
-) -> Prices:
+def _scaled(prices: Prices, cut: int, factor: FloatArray, volume: FloatArray) -> Prices:
     fields = {}
     for name in FIELDS:
         values = getattr(prices, name)
@@ -113,7 +111,7 @@ def _scaled(
     return replace(prices, **fields)
 
 
-def _without(prices: Prices, cut: int, vanished: NDArray[np.bool_]) -> Prices:
+def _without(prices: Prices, cut: int, vanished: BoolArray) -> Prices:
     """Take bars away after the cut, except where a session would lose its only ones."""
     bars = prices.has_bar[cut + 1 :]
     vanished = vanished & (bars & ~vanished).any(axis=1, keepdims=True)

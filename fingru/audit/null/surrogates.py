@@ -22,9 +22,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fingru.arrays import FloatArray
 from fingru.config import NullTestSettings
 from fingru.errors import DataError
-from fingru.market.prices import FloatArray, Prices
+from fingru.market.prices import Prices
 from fingru.market.rearranged import rearranged
 from fingru.models.classical.garch_fit import (
     GarchKind,

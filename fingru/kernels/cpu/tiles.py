@@ -10,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray
 from fingru.kernels.cpu.activations import tanh, two_sigmoids
 from fingru.kernels.cpu.lanes import Lanes, compiled_inside, load, prefetch, store
 from fingru.kernels.cpu.microkernels import BLOCK, affine, transpose
 
 Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
+Flags = BoolArray
 
 CHUNK = 8  # bars per copy between rows and lanes
 LINE = 16  # floats per cache line

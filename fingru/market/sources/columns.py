@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import FloatArray, IntArray
 from fingru.errors import DataError
 from fingru.market.issues import first_few
 from fingru.market.layouts import Cell, Layout
 from fingru.market.names import meaning_of
 from fingru.market.nonprices import why_no_price
 from fingru.market.stamps import parse_stamps
-from fingru.market.table import FloatArray, IntArray, RawTable, Stamps
+from fingru.market.table import RawTable, Stamps
 
 _QUOTES = {"open", "high", "low"}
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from fingru.arrays import FloatArray, IntArray
 from fingru.errors import DataError
 from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
 from fingru.market.names import date_rank, meaning_of
@@ -26,7 +27,7 @@ from fingru.market.sources.numbers import (
     to_numbers,
     why_no_number,
 )
-from fingru.market.table import FloatArray, IntArray, RawTable
+from fingru.market.table import RawTable
 
 _DELIMITERS = ",;\t|"
 _CORNERS = {"", "ticker", "tickers", "symbol", "symbols", "price", "attributes", "field", "fields"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fingru.market.table import FloatArray
+from fingru.arrays import FloatArray
 
 MISSING = frozenset(
     {

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
 from fingru.market.sources.columns import FileColumns, TextColumn, build_table
 from fingru.market.sources.numbers import proves_decimal_point, to_numbers
 from fingru.market.stamps import refuse_implausible
-from fingru.market.table import FloatArray, RawTable, Stamps
+from fingru.market.table import RawTable, Stamps
 
 
 def read_parquet(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fingru.arrays import FloatArray
 from fingru.features.volatility import ewma_variance
-from fingru.models.classical.own_bars import (
-    MIN_VARIANCE,
-    FloatArray,
-    OwnBars,
-    OwnForecast,
-    empty_forecast,
-)
+from fingru.models.classical.own_bars import MIN_VARIANCE, OwnBars, OwnForecast, empty_forecast
 from fingru.models.settings import BaselineSettings
 
 

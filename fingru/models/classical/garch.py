@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fingru.arrays import FloatArray
 from fingru.models.classical.ewma import one_bar_ewma
 from fingru.models.classical.garch_fit import (
     GarchKind,
@@ -12,13 +13,7 @@ from fingru.models.classical.garch_fit import (
     is_sane,
     residual_variance,
 )
-from fingru.models.classical.own_bars import (
-    MIN_VARIANCE,
-    FloatArray,
-    OwnBars,
-    OwnForecast,
-    empty_forecast,
-)
+from fingru.models.classical.own_bars import MIN_VARIANCE, OwnBars, OwnForecast, empty_forecast
 from fingru.models.settings import BaselineSettings
 
 __all__ = ["GarchKind", "GarchParameters", "aggregate_variance", "forecast_garch", "next_variance"]

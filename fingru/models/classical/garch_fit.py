@@ -10,13 +10,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.signal import lfilter
 
+from fingru.arrays import FloatArray
 from fingru.measures.scores import log_score
 from fingru.models.classical.garch_likelihood import (
     BACKCAST_BARS,
     BACKCAST_DECAY,
     log_likelihood,
 )
-from fingru.models.classical.own_bars import FloatArray
 
 MAX_PERSISTENCE = 1.02
 """A fit whose shocks grow faster than this per bar is refused."""

@@ -11,10 +11,9 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
-FloatArray = NDArray[np.float64]
+from fingru.arrays import FloatArray
 
 BACKCAST_BARS = 75
 BACKCAST_DECAY = 0.94

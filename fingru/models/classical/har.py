@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
+from fingru.arrays import FloatArray
 from fingru.features.trailing import rolling_mean
 from fingru.measures.scores import log_score
 from fingru.models.classical.ewma import one_bar_ewma
 from fingru.models.classical.own_bars import (
     MIN_VARIANCE,
-    FloatArray,
     OwnBars,
     OwnFold,
     OwnForecast,

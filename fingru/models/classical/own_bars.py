@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 MIN_RETURNS = 100
 """Own returns that must be known at a fold's origin before an asset is forecast there."""

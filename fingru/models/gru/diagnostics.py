@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.models.gru.network import MultiScaleGRU, StackedGRU
 
 GATE_BINS = 10
@@ -33,7 +33,7 @@ class GradientNorms:
         self._steps, self._clipped = np.zeros(models), np.zeros(models)
         self._sum, self._largest = np.zeros(models), np.zeros(models)
 
-    def add(self, norms: NDArray[np.float64], moving: NDArray[np.bool_]) -> None:
+    def add(self, norms: FloatArray, moving: BoolArray) -> None:
         """Count the norms (M,) of a step; models that no longer move are left out."""
         seen = moving & np.isfinite(norms)
         self._steps += seen

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from fingru.arrays import FloatArray
 
 _FIRST_DECAY, _SECOND_DECAY, _EPSILON = 0.9, 0.99, 1e-8
 
@@ -60,7 +60,7 @@ class StackedAdamW:
         self._steps = 0
 
     @torch.no_grad()
-    def step(self, gradients: Tensor, shares: NDArray[np.float64]) -> None:
+    def step(self, gradients: Tensor, shares: FloatArray) -> None:
         """Move every model by its gradients (M, P) at its share (M,) of the learning rate."""
         self._steps += 1
         self._first.lerp_(gradients, 1 - _FIRST_DECAY)

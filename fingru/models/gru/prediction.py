@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem
@@ -25,7 +25,6 @@ from fingru.models.gru.likelihood import Distribution, Gaussian
 from fingru.models.gru.sequences import DeviceBank, SequenceBank, build_bank, tail_windows
 from fingru.models.gru.settings import ModelSettings
 
-FloatArray = NDArray[np.float64]
 ASSET_BLOCK = 8
 """Assets forecast at a time; bounds memory."""
 
@@ -85,7 +84,7 @@ def forecast_folds(
     for first in range(0, bank.n_assets, ASSET_BLOCK):
         block = slice(first, first + ASSET_BLOCK)
         cut = [w.positions(training.context_bars + after) for w in windows]
-        at: NDArray[np.int64] = np.stack([position[block] for position, _ in cut])
+        at: IntArray = np.stack([position[block] for position, _ in cut])
         inside = np.stack([within[block] for _, within in cut])
         each = torch.from_numpy(at).to(device).repeat_interleave(members, dim=0)
         present = torch.from_numpy(inside).to(device).repeat_interleave(members, dim=0)
@@ -125,8 +124,8 @@ def _write(
     out: Forecast,
     bank: SequenceBank,
     mixture: Mixture,
-    at: NDArray[np.int64],
-    seen: NDArray[np.bool_],
+    at: IntArray,
+    seen: BoolArray,
     first_asset: int,
 ) -> None:
     """Scale by the reference volatility and store at (session, asset)."""

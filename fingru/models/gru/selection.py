@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-BoolArray = NDArray[np.bool_]
+from fingru.arrays import BoolArray, FloatArray
 
 
 class EarlyStopping:
@@ -24,9 +23,7 @@ class EarlyStopping:
         self._waited = np.zeros(models, dtype=np.int64)
         self._patience = patience
 
-    def offer(
-        self, step: int, losses: NDArray[np.float64], due: BoolArray | None = None
-    ) -> BoolArray:
+    def offer(self, step: int, losses: FloatArray, due: BoolArray | None = None) -> BoolArray:
         """Take the losses (M,) of a step; return which models improved and must be kept.
 
         Models that are not ``due`` (None: all are) take no part.

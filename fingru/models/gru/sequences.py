@@ -14,11 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.problem import ForecastProblem
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ class SequenceBank:
     """
 
     features: NDArray[np.float32]
-    usable: NDArray[np.bool_]
+    usable: BoolArray
     rows: IntArray
     offsets: IntArray
-    volatility: NDArray[np.float64]
+    volatility: FloatArray
     targets: NDArray[np.float32]
     known_at: IntArray
 
@@ -104,9 +103,7 @@ def build_bank(problem: ForecastProblem) -> SequenceBank:
     )
 
 
-def _bars_of(
-    features: FeatureSet, has_bar: NDArray[np.bool_], usable: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _bars_of(features: FeatureSet, has_bar: BoolArray, usable: BoolArray) -> NDArray[np.float32]:
     """Features of every bar, (N, S, F), 0 where not usable; not copied if all sessions are bars.
 
     Of a wide panel they are gigabytes.
@@ -136,7 +133,7 @@ def join_banks(banks: Sequence[SequenceBank]) -> SequenceBank:
     )
 
 
-def labelled(bank: SequenceBank, allowed: LabelRange) -> NDArray[np.bool_]:
+def labelled(bank: SequenceBank, allowed: LabelRange) -> BoolArray:
     """Where a label may be used, (N, H)."""
     first, stop = allowed.assets or (0, bank.n_assets)
     of = slice(int(bank.offsets[first]), int(bank.offsets[stop]))
@@ -157,7 +154,7 @@ class Windows:
     low: IntArray
     high: IntArray
 
-    def positions(self, bars: int) -> tuple[IntArray, NDArray[np.bool_]]:
+    def positions(self, bars: int) -> tuple[IntArray, BoolArray]:
         """Positions (..., bars), clipped into the bank, and which of them are inside."""
         at = self.last[..., None] + np.arange(1 - bars, 1)
         inside = (at >= self.low[..., None]) & (at <= self.high[..., None])

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.models.gru.calibration import TailCalibration, calibrate
 from fingru.models.gru.diagnostics import GradientNorms
 from fingru.models.gru.likelihood import Distribution, join
@@ -89,11 +90,11 @@ class StackTrainer:
             network.load_state_dict(state)
 
     @property
-    def labels(self) -> NDArray[np.int64]:
+    def labels(self) -> IntArray:
         """Bars with a label that each model may draw, (M,)."""
         return np.array([sampler.n_labels for sampler in self._samplers], dtype=np.int64)
 
-    def step(self, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    def step(self, rates: FloatArray) -> FloatArray:
         """Take one optimiser step at these shares of the peak rate; return the losses, (M,).
 
         A model with rate 0 stays as it is.
@@ -107,7 +108,7 @@ class StackTrainer:
         return loss.detach().double().cpu().numpy()
 
     @torch.no_grad()
-    def _follow(self, moved: NDArray[np.bool_]) -> None:
+    def _follow(self, moved: BoolArray) -> None:
         """``average += (1 - averaging) (weights - average)`` for the models (M,) that moved."""
         share = torch.from_numpy(moved * (1 - self.settings.averaging)).to(self._averages.values)
         self._averages.values.lerp_(self._weights.values, share.unsqueeze(1))
@@ -170,7 +171,7 @@ class ValidationTail:
         return run.bank.inputs(at, inside, run.mean, run.std, s.input_clip)
 
     @torch.no_grad()
-    def losses(self, network: MultiScaleGRU) -> NDArray[np.float64]:
+    def losses(self, network: MultiScaleGRU) -> FloatArray:
         """Negative log-likelihood over the tail, (M,), horizons weighed as in training."""
         shape = network.shape.models, len(self._run.plan.horizons)
         total = torch.zeros(shape, dtype=torch.float64, device=self._run.plan.device)
@@ -180,7 +181,7 @@ class ValidationTail:
             total += nll.double().sum((1, 2))
             count += known.double().sum((1, 2))
         mean = total / count.clamp(min=1)
-        losses: NDArray[np.float64] = (mean * self._run.weights).sum(1).cpu().numpy()
+        losses: FloatArray = (mean * self._run.weights).sum(1).cpu().numpy()
         return losses
 
     @torch.no_grad()
@@ -245,7 +246,7 @@ def _assets(bank: SequenceBank, allowed: LabelRange) -> range:
 
 def _validated_assets(
     bank: SequenceBank, allowed: LabelRange, width: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+) -> IntArray:
     """Assets of the tail, (width,): all, or as many drawn among those with labels there."""
     assets = _assets(bank, allowed)
     if width == len(assets):

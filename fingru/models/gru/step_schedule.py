@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.models.gru.settings import TrainingSettings
 
-IntArray = NDArray[np.int64]
 _WARMUP_SHARE = 4
 """Warm-up takes at most one in so many steps."""
 
@@ -41,28 +40,28 @@ class StepSchedule:
         """Steps until the last model has ended."""
         return int(self.steps.max())
 
-    def due(self, step: int) -> NDArray[np.bool_]:
+    def due(self, step: int) -> BoolArray:
         """Which models are validated after this step: regularly, and at their end."""
         regular = (step % self.every == 0) & (step < self.steps)
-        due: NDArray[np.bool_] = regular | (step == self.steps)
+        due: BoolArray = regular | (step == self.steps)
         return due
 
-    def rising_and_falling(self, step: int) -> NDArray[np.float64]:
+    def rising_and_falling(self, step: int) -> FloatArray:
         """Share of the peak rate: linear warm-up, half a cosine down to 0.02, 0 after the end."""
         rest = (step - self.warmup) / np.maximum(self.steps - self.warmup, 1)
         falling = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * np.clip(rest, 0.0, 1.0)))
         rates = np.where(step <= self.warmup, step / np.maximum(self.warmup, 1), falling)
         return np.where(step <= self.steps, rates, 0.0)
 
-    def falling(self, step: int) -> NDArray[np.float64]:
+    def falling(self, step: int) -> FloatArray:
         """Share of the peak rate: half a cosine from 1 at the first step, 0 after the end."""
         rates = 0.5 * (1 + np.cos(np.pi * np.minimum((step - 1) / self.steps, 1.0)))
         return np.where(step <= self.steps, rates, 0.0)
 
 
-def label_share(labels: IntArray, settings: TrainingSettings) -> NDArray[np.float64]:
+def label_share(labels: IntArray, settings: TrainingSettings) -> FloatArray:
     """``min(1, sqrt(labels / enough_labels))`` of each model, (M,)."""
-    share: NDArray[np.float64] = np.minimum(1.0, np.sqrt(labels / settings.enough_labels))
+    share: FloatArray = np.minimum(1.0, np.sqrt(labels / settings.enough_labels))
     return share
 
 

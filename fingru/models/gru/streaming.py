@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fingru.arrays import BoolArray, FloatArray
 from fingru.models.gru.fitted import FittedFold, build_network
 from fingru.models.gru.network import StackedGRU
 from fingru.models.gru.prediction import mix_members
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Bar:
     """
 
     features: NDArray[np.float32]
-    usable: NDArray[np.bool_]
-    has_bar: NDArray[np.bool_]
+    usable: BoolArray
+    has_bar: BoolArray
     reference_variance: FloatArray
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import ModelError
 from fingru.forecast.problem import Fold
 from fingru.models.gru.calibration import TailCalibration
@@ -64,8 +65,8 @@ class TrainedStack:
     weights: dict[str, NDArray[np.float32]]
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
-    best_step: NDArray[np.int64]
-    best_loss: NDArray[np.float64]
+    best_step: IntArray
+    best_loss: FloatArray
     history: list[HistoryRow]
     bar_steps: int
     diagnostics: list[dict[str, Any]]
@@ -111,7 +112,7 @@ def train_stack(
     stopping = EarlyStopping(len(tasks), plan.training.patience)
     kept, history, done = BestWeights(run.averaged), [], 0
     stopping.offer(0, validation.losses(run.averaged))
-    recent: list[NDArray[np.float64]] = []
+    recent: list[FloatArray] = []
     for step in range(1, budget.longest + 1):
         recent.append(run.step(budget.rising_and_falling(step)))
         on_step(step, float(recent[-1].mean()))
@@ -158,7 +159,7 @@ def _learn_tail(
     tasks: Sequence[ModelTask],
     first: StackTrainer,
     kept: BestWeights,
-    chosen: NDArray[np.bool_],
+    chosen: BoolArray,
 ) -> int:
     """Train the kept weights of the chosen models on, with all labels known at the origin.
 
@@ -179,9 +180,7 @@ def _learn_tail(
     return budget.longest
 
 
-def _recent_mean(
-    losses: Sequence[NDArray[np.float64]], budget: StepSchedule
-) -> NDArray[np.float64]:
+def _recent_mean(losses: Sequence[FloatArray], budget: StepSchedule) -> FloatArray:
     """Mean training loss of each model since its last regular validation, (M,)."""
     table = np.array(losses)
     return np.array([table[-every:, m].mean() for m, every in enumerate(budget.every)])
@@ -198,10 +197,10 @@ def _check_labels(bank: SequenceBank, fold: Fold, train: LabelRange, tail: Label
 
 def _history(
     tasks: Sequence[ModelTask],
-    active: NDArray[np.bool_],
+    active: BoolArray,
     step: int,
-    train: NDArray[np.float64],
-    validation: NDArray[np.float64],
+    train: FloatArray,
+    validation: FloatArray,
 ) -> list[HistoryRow]:
     return [
         HistoryRow(
