@@ -54,7 +54,7 @@ class Attribution:
     summary: dict[str, Any]
 
 
-def attribute(  # noqa: PLR0913 - what was simulated, with all its terms
+def attribute(
     prices: Prices,
     make_strategy: Callable[[], Strategy],
     forecast: Forecast | None,

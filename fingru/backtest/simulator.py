@@ -121,7 +121,7 @@ class Simulation:
         return costs_frame(self.ledger)
 
 
-def simulate(  # noqa: PLR0913 - what is simulated, on what, and from where to where
+def simulate(
     prices: Prices,
     strategy: Strategy,
     *,

@@ -17,7 +17,7 @@ REFERENCE = "equal_weight"
 """The benchmark that information ratio and captures are against: no skill is needed for it."""
 
 
-def strategy_metrics(  # noqa: PLR0913 - by name
+def strategy_metrics(
     equity_block: pd.DataFrame,
     bars_per_year: float,
     *,

@@ -93,7 +93,7 @@ class HealthReport:
         }
 
 
-def check_source(  # noqa: PLR0913 (all but the source by keyword)
+def check_source(
     source: str,
     *,
     assets: Sequence[str] | None = None,

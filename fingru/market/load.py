@@ -22,7 +22,7 @@ Moment = str | date | pd.Timestamp | None
 """A session bound: ISO text, a date, a stamp, or None for no bound."""
 
 
-def load_prices(  # noqa: PLR0913 (all but the source by keyword)
+def load_prices(
     source: str,
     *,
     assets: Sequence[str] | None = None,
