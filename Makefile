@@ -46,6 +46,14 @@ dashboard: $(RUNTIME) ## the web UI on 127.0.0.1
 test: $(DEVELOPMENT) ## the test suite, without the slow tests
 	$(PYTEST) -m "not slow and not browser" $(ARGS)
 
+.PHONY: test-unit
+test-unit: $(DEVELOPMENT) ## the tests of single pieces: less than a minute
+	$(PYTEST) -m "not slow and not browser and not pipeline" $(ARGS)
+
+.PHONY: coverage
+coverage: $(DEVELOPMENT) ## the test suite, and which lines it runs: 95 % outside compiled kernels
+	$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
+
 .PHONY: test-slow
 test-slow: $(DEVELOPMENT) ## the slow tests: minutes; those in a browser need Chromium
 	$(PYTEST) -m "slow or browser" $(ARGS)

@@ -39,9 +39,20 @@ def _own_store(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("FINGRU_STATE", str(tmp_path_factory.getbasetemp() / "state"))
 
 
+WHOLE_RUNS = (
+    "audit/null/test_procedure", "causality", "cli", "conformance", "dashboard", "docs", "live",
+    "models/gru/test_triton_kernels", "pipeline", "retrain/test_job", "tune",
+)  # fmt: skip
+"""Where tests run the pipeline or commands as processes; others take single pieces apart."""
+
+
 def pytest_collection_modifyitems(items):
-    """Slow tests may take longer than what means that a fast one hangs."""
+    """Mark tests of whole runs; slow ones may take longer than what means that others hang."""
+    here = Path(__file__).parent
+    whole = tuple(str(here / name) for name in WHOLE_RUNS)
     for item in items:
+        if str(item.path).startswith(whole):
+            item.add_marker(pytest.mark.pipeline)
         if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.timeout(1200))
 
