@@ -12,7 +12,7 @@ from fingru.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fingru.features.listing import FeatureNote
+    from fingru.features.registry import FeatureNote
 
 
 def features(
@@ -25,7 +25,7 @@ def features(
         ),
     ] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Also the columns of the ta package.")
+        bool, typer.Option("--all", help="Also market:<column> and the columns of the ta package.")
     ] = False,
     json: opt.Json = False,
 ) -> None:
@@ -34,17 +34,18 @@ def features(
     `features.columns` takes these names, and functions of your own as FILE.py:FUNCTION.
     """
     from fingru.cli.output import print_json, print_tables
-    from fingru.features.listing import list_features
+    from fingru.features.registry import list_features
     from fingru.market import load_prices
 
     found = list_features(None if source is None else load_prices(source))
     if json:
         print_json({"source": source, "features": [vars(note) for note in found]})
         return
-    shown = [note for note in found if all_ or not note.name.startswith("ta:")]
+    shown = [note for note in found if all_ or ":" not in note.name]
     print_tables(_feature_table(shown, source))
     if len(shown) < len(found):
-        print_tables(f"{len(found) - len(shown)} more of the ta package: --all shows them.")
+        hidden = len(found) - len(shown)
+        print_tables(f"{hidden} more of the market and of the ta package: --all shows them.")
 
 
 def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:

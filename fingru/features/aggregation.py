@@ -1,4 +1,4 @@
-"""From one asset's own bars to the contiguous series of aggregated bars of every scale.
+"""From one asset's bars without gaps to the contiguous series of aggregated bars of every scale.
 
 At scale s the bar that ends at own bar i aggregates own bars i-s+1 .. i. The bars that end at i,
 i+s, i+2s, ... do not overlap and form one *phase*; the s phases interleave, so every session has
@@ -7,20 +7,147 @@ a current value of every scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, overload
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingru.arrays import FloatArray
-from fingru.features.bars import Bars, Market, Windows
-from fingru.features.own_bars import Compact, CompactMarket
-from fingru.features.trailing import extreme, lagged, summed
+from fingru.features.bars import FIELDS, Bars, Market, Windows
+from fingru.features.market import MarketRows
+from fingru.features.trailing import extreme, lagged, rolling_mean, summed
 from fingru.features.volatility import ewma_mean_square, start_bars
 
 
-def phases(own: Compact, windows: Windows, decay: float) -> Iterator[tuple[slice, Bars]]:
+@dataclass(frozen=True)
+class DenseBars:
+    """One asset's own bars without gaps, with what is known of the variance inside each.
+
+    Arrays are (N,), or (A, N) of several assets, of which those with fewer bars end in NaN.
+    Optional ones are None where the panel has no such field.
+
+    Parameters
+    ----------
+    close, open, high, low, volume
+        Prices and volume of the bar.
+    realized_variance
+        Squared log return; NaN at the first.
+    slow_variance
+        Trailing mean of squared log returns; NaN in its warm-up.
+    range_variance
+        Variance estimated from the range.
+    stamp
+        End of the bar in calendar days from any origin.
+    market
+        The market over the same bars, (N,) if it is the same for all assets.
+    """
+
+    close: FloatArray
+    realized_variance: FloatArray
+    slow_variance: FloatArray
+    open: FloatArray | None = None
+    high: FloatArray | None = None
+    low: FloatArray | None = None
+    volume: FloatArray | None = None
+    range_variance: FloatArray | None = None
+    stamp: FloatArray | None = None
+    market: DenseMarket | None = None
+
+
+@dataclass(frozen=True)
+class DenseMarket:
+    """The market over one asset's bars: the equal-risk portfolio, and ``MarketRows``' sums."""
+
+    portfolio: DenseBars
+    average_variance: FloatArray
+    usual_variance: FloatArray
+
+
+def dense_bars(
+    raw: Mapping[str, FloatArray], longest: int, market: MarketRows | None = None
+) -> DenseBars:
+    """Fill missing fields of own bars from the past, and add the variances.
+
+    A missing open is the close before, a missing high or low the larger or smaller of open and
+    close, a missing volume the last known one (0 before any).
+
+    Parameters
+    ----------
+    raw
+        ``close`` (..., N), finite, those of ``FIELDS`` that the panel has, the same, NaN allowed,
+        and ``stamp``, the end of each bar in days, if features read it. NaN after the last bar.
+    longest
+        Window of the slow variance, in bars.
+    market
+        The market at the same N bars, or None if no feature reads it.
+
+    Known at: the bar itself.
+    """
+    close = raw["close"]
+    before = lagged(close)
+    before[..., :1] = close[..., :1]
+    opened, high, low, volume = (raw.get(name) for name in FIELDS)
+    if opened is not None:
+        opened = np.where(np.isnan(opened), before, opened)
+    first = before if opened is None else opened
+    if high is not None:
+        high = np.where(np.isnan(high), np.maximum(first, close), high)
+    if low is not None:
+        low = np.where(np.isnan(low), np.minimum(first, close), low)
+    squared = np.full(close.shape, np.nan)
+    squared[..., 1:] = np.diff(np.log(close)) ** 2
+    ranges = None
+    if opened is not None and high is not None and low is not None:
+        ranges = np.log(opened / before) ** 2 + garman_klass_variance(opened, high, low, close)
+    return DenseBars(
+        close=close,
+        realized_variance=squared,
+        slow_variance=rolling_mean(squared, longest),
+        open=opened,
+        high=high,
+        low=low,
+        volume=None if volume is None else _carried(volume),
+        range_variance=ranges,
+        stamp=raw.get("stamp"),
+        market=None if market is None else _dense_market(market, longest),
+    )
+
+
+def _carried(values: FloatArray) -> FloatArray:
+    """Each missing value as the last one before it, 0 before any."""
+    known = np.where(np.isnan(values), 0, np.arange(values.shape[-1]))
+    last = np.take_along_axis(values, np.maximum.accumulate(known, axis=-1), axis=-1)
+    return np.where(np.isnan(last), 0.0, last)
+
+
+def _dense_market(market: MarketRows, longest: int) -> DenseMarket:
+    """Level and variances of the market at one asset's own bars; the level starts at 1."""
+    level = np.exp(np.cumsum(np.nan_to_num(market.log_return), axis=-1))
+    portfolio = DenseBars(level, market.variance, rolling_mean(market.variance, longest))
+    return DenseMarket(portfolio, market.average_variance, market.usual_variance)
+
+
+def garman_klass_variance(
+    opened: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray
+) -> FloatArray:
+    """Variance of the open-to-close return, estimated from the range of one bar.
+
+    ``max(log(high / low)**2 / 2 - (2 log 2 - 1) log(close / open)**2, 0)``.
+
+    Known at: the close of the bar.
+
+    References
+    ----------
+    M. Garman and M. Klass, On the estimation of security price volatilities from historical
+    data, Journal of Business 53 (1980), page 74.
+    """
+    inside = 0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * np.log(close / opened) ** 2
+    return np.asarray(np.maximum(inside, 0.0), dtype=np.float64)
+
+
+def phases(own: DenseBars, windows: Windows, decay: float) -> Iterator[tuple[slice, Bars]]:
     """Cut an asset's own bars into the contiguous series of aggregated bars of one scale.
 
     Parameters
@@ -60,37 +187,40 @@ def phase_lengths(n: int, s: int) -> list[int]:
     return [-(-(n - k) // s) for k in range(min(n, s))]
 
 
-def side_by_side(own: Compact, windows: Windows, decay: float) -> Bars:
+def side_by_side(own: DenseBars, windows: Windows, decay: float) -> Bars:
     """All phases of one scale, (..., s, M); those that are shorter end in one NaN.
 
-    Parameters
-    ----------
-    own
-        At least s own bars, (..., N).
-    windows, decay
-        As in ``phases``.
+    ``own`` has at least s bars, (..., N); all else as in ``phases``.
 
     Known at: the close of each bar.
     """
-    rolled = _rolled(own, windows)
-    close, realized = rolled.close, rolled.realized_variance
+    s = windows.scale
+    n = own.close.shape[-1] - s + 1
+    close = _split(own.close[..., s - 1 :], s)
+    realized = _split(summed(own.realized_variance, s), s)
     log_return = np.full(close.shape, np.nan)
     log_return[..., 1:] = np.diff(np.log(close))
-    return Bars(
-        windows=windows,
-        close=_closed(close),
-        log_return=_closed(log_return),
-        realized_variance=_closed(realized),
-        volatility=_ewma_volatility(realized, windows, decay),
-        slow_volatility=_closed(np.sqrt(rolled.slow_variance)),
-        open=_closed(rolled.open),
-        high=_closed(rolled.high),
-        low=_closed(rolled.low),
-        volume=_closed(rolled.volume),
-        range_variance=_closed(rolled.range_variance),
-        days=None if rolled.stamp is None else _closed(rolled.stamp - lagged(rolled.stamp)),
-        panel=None if own.market is None else _market_side_by_side(own.market, windows, decay),
-    )
+    slow_variance = _split(s * own.slow_variance[..., s - 1 :], s)
+    optional = {
+        "open": None if own.open is None else own.open[..., :n],
+        "high": None if own.high is None else extreme(own.high, s, np.maximum),
+        "low": None if own.low is None else extreme(own.low, s, np.minimum),
+        "volume": None if own.volume is None else summed(own.volume, s),
+        "range_variance": None if own.range_variance is None else summed(own.range_variance, s),
+    }
+    fields = {name: _split(values, s) for name, values in optional.items() if values is not None}
+    if own.stamp is not None:
+        stamp = _split(own.stamp[..., s - 1 :], s)
+        fields["days"] = stamp - lagged(stamp)
+    fields |= {
+        "close": close,
+        "log_return": log_return,
+        "realized_variance": realized,
+        "volatility": _ewma_volatility(realized, windows, decay),
+        "slow_volatility": np.sqrt(slow_variance),
+    }
+    market = None if own.market is None else _market_side_by_side(own.market, windows, decay)
+    return Bars(windows=windows, panel=market, **_read_only(fields))
 
 
 def in_order(values: NDArray[Any], n: int) -> NDArray[Any]:
@@ -99,35 +229,18 @@ def in_order(values: NDArray[Any], n: int) -> NDArray[Any]:
     return values.swapaxes(-1, -2).reshape(shape)[..., :n]
 
 
-def _market_side_by_side(market: CompactMarket, windows: Windows, decay: float) -> Market:
+def _market_side_by_side(market: DenseMarket, windows: Windows, decay: float) -> Market:
     """The market over the bars of every phase."""
     s = windows.scale
     average = _split(summed(market.average_variance, s), s)
     usual = _split(summed(market.usual_variance, s), s)
-    return Market(
-        portfolio=side_by_side(market.portfolio, windows, decay),
-        average_variance=_closed(average),
-        usual_variance=_closed(usual),
-        average_volatility=_ewma_volatility(average, windows, decay),
-        usual_volatility=_ewma_volatility(usual, windows, decay),
-    )
-
-
-def _rolled(own: Compact, windows: Windows) -> Compact:
-    """Bars of s own bars each, one ending at every own bar from the s-th on, by phase."""
-    s = windows.scale
-    n = own.close.shape[-1] - s + 1
-    return Compact(
-        _split(own.close[..., s - 1 :], s),
-        _split(summed(own.realized_variance, s), s),
-        _split(s * own.slow_variance[..., s - 1 :], s),
-        None if own.open is None else _split(own.open[..., :n], s),
-        None if own.high is None else _split(extreme(own.high, s, np.maximum), s),
-        None if own.low is None else _split(extreme(own.low, s, np.minimum), s),
-        None if own.volume is None else _split(summed(own.volume, s), s),
-        None if own.range_variance is None else _split(summed(own.range_variance, s), s),
-        None if own.stamp is None else _split(own.stamp[..., s - 1 :], s),
-    )
+    fields = {
+        "average_variance": average,
+        "usual_variance": usual,
+        "average_volatility": _ewma_volatility(average, windows, decay),
+        "usual_volatility": _ewma_volatility(usual, windows, decay),
+    }
+    return Market(side_by_side(market.portfolio, windows, decay), **_read_only(fields))
 
 
 def _split(values: FloatArray, s: int) -> FloatArray:
@@ -144,15 +257,11 @@ def _ewma_volatility(variances: FloatArray, windows: Windows, decay: float) -> F
     """Square root of the EWMA, which forgets faster where the history is too short for it."""
     span = windows.span((1 + decay) / (1 - decay))
     variance = ewma_mean_square(variances, 1 - 2 / (span + 1), start_bars(windows.scale))
-    return _closed(np.sqrt(variance))
+    return np.asarray(np.sqrt(variance))
 
 
-@overload
-def _closed(values: FloatArray) -> FloatArray: ...
-@overload
-def _closed(values: None) -> None: ...
-def _closed(values: FloatArray | None) -> FloatArray | None:
-    """Close an array for writing: a feature function must not change its neighbours."""
-    if values is not None:
+def _read_only(fields: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Close arrays for writing: a feature function must not change its neighbours."""
+    for values in fields.values():
         values.flags.writeable = False
-    return values
+    return fields

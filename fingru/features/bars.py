@@ -11,7 +11,6 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import pandas as pd
 
 from fingru.arrays import FloatArray
 from fingru.errors import ConfigError
@@ -179,10 +178,6 @@ class Bars:
             )
         return values
 
-    def series(self, name: str) -> pd.Series[float]:
-        """One field as the pandas Series that ``ta`` wants."""
-        return pd.Series(self.field(name))
-
     def first(self, n: int) -> Bars:
         """The first n bars: what was known at the close of bar n - 1."""
         return self.one((), n)
@@ -241,8 +236,8 @@ def _one(values: Any, series: tuple[int, ...], n: int) -> Any:  # noqa: ANN401 -
     return values[series[len(series) - (values.ndim - 1) :] if series else ...][..., :n]
 
 
-def once(function: Callable[[Bars], Value]) -> Callable[[Bars], Value]:
-    """Decorate a function of bars to be computed once for the same bars, and kept with them."""
+def cached(function: Callable[[Bars], Value]) -> Callable[[Bars], Value]:
+    """Decorate a function of bars: its value is computed once and kept with the bars."""
 
     @wraps(function)
     def kept(bars: Bars) -> Value:

@@ -6,22 +6,52 @@ at work to stay in the processor's cache. Assets with bars on the same rows also
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray, IntArray
-from fingru.features.bars import FIELDS
+from fingru.features.aggregation import (
+    DenseBars,
+    dense_bars,
+    in_order,
+    phase_lengths,
+    side_by_side,
+)
+from fingru.features.bars import FIELDS, MARKET, Bars, Windows
+from fingru.features.custom import computed
+from fingru.features.definition import Feature
 from fingru.features.market import MarketRows, at_own_bars
-from fingru.features.own_bars import Compact, own_bars
+from fingru.features.settings import FeatureSettings
 from fingru.market.prices import Prices
+
+Float32Array = NDArray[np.float32]
 
 MICROSECONDS_PER_DAY = 86_400e6
 
 BLOCK_CELLS = 2**16
 """Bars of all assets of a block: arrays of half a megabyte."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is computed of every asset: F features at S scales."""
+
+    features: tuple[Feature, ...]
+    settings: FeatureSettings
+
+    @property
+    def windows(self) -> tuple[Windows, ...]:
+        """Windows of every scale."""
+        return tuple(Windows(s, self.settings.longest_window) for s in self.settings.scales)
+
+    @property
+    def warmup_bars(self) -> int:
+        """Bars of an asset before the first at which every feature has a value."""
+        return max(w.scale * f.warmup(w) for w in self.windows for f in self.features) - 1
 
 
 @dataclass(frozen=True)
@@ -51,13 +81,13 @@ def blocks(has_bar: BoolArray, least: int) -> list[Block]:
     masks = np.ascontiguousarray(has_bar.T)
     bars = masks.sum(axis=1)
     order = sorted(np.flatnonzero(bars >= least), key=lambda a: (bars[a], masks[a].tobytes()))
-    found: list[list[int]] = []
+    groups: list[list[int]] = []
     for asset in map(int, order):
-        if found and (len(found[-1]) + 1) * bars[asset] <= BLOCK_CELLS:
-            found[-1].append(asset)
+        if groups and (len(groups[-1]) + 1) * bars[asset] <= BLOCK_CELLS:
+            groups[-1].append(asset)
         else:
-            found.append([asset])
-    return [_block(assets, masks) for assets in found]
+            groups.append([asset])
+    return [_block(assets, masks) for assets in groups]
 
 
 def _block(assets: Sequence[int], masks: BoolArray) -> Block:
@@ -65,7 +95,7 @@ def _block(assets: Sequence[int], masks: BoolArray) -> Block:
     return Block(tuple(assets), tuple(np.flatnonzero(masks[a]) for a in assets), alike)
 
 
-def each(work: Callable[[Block], None], items: Sequence[Block], threads: int) -> None:
+def parallel_map(work: Callable[[Block], None], items: Sequence[Block], threads: int) -> None:
     """Run the work on every block, ``threads`` at a time; the first error is raised."""
     if min(threads, len(items)) <= 1:
         for item in items:
@@ -76,38 +106,64 @@ def each(work: Callable[[Block], None], items: Sequence[Block], threads: int) ->
             pass
 
 
-def compact(prices: Prices, asset: int, market: MarketRows | None, longest: int) -> Compact:
+def write_block(
+    values: Float32Array,
+    prices: Prices,
+    market: MarketRows | None,
+    recipe: Recipe,
+    block: Block,
+) -> None:
+    """Compute the features of a block and write its valid rows into ``values``, (A, T, S, F).
+
+    Known at: the close of each row.
+    """
+    own, raw = _dense_block(prices, block, market, recipe.settings.longest_window)
+    warmup = recipe.warmup_bars
+    first = [_first_known(raw, feature.needs) for feature in recipe.features]
+    for s, windows in enumerate(recipe.windows):
+        bars = side_by_side(own, windows, recipe.settings.decay)
+        n, skipped = own.close.shape[1] - windows.scale + 1, warmup - windows.scale + 1
+        out = np.empty((len(block.assets), n - skipped, len(recipe.features)), dtype=np.float32)
+        for f, feature in enumerate(recipe.features):
+            column = _bounded(_column(feature, bars, block), recipe.settings.clip)
+            out[..., f] = in_order(column, n)[..., skipped:]
+            for a in np.flatnonzero(first[f]):
+                known = first[f][a] + windows.scale * feature.warmup(windows)
+                out[a, : max(0, known - warmup), f] = 0.0
+        for asset, rows, made in zip(block.assets, block.rows, out, strict=True):
+            values[asset, rows[warmup:], s] = made[: rows.size - warmup]
+
+
+def one_asset(prices: Prices, asset: int, market: MarketRows | None, longest: int) -> DenseBars:
     """One asset's own bars, (N,), with the panel's market (T,) summed between them.
 
     Known at: each bar itself.
     """
     rows = np.flatnonzero(prices.has_bar[:, asset])
-    seen = None if market is None else at_own_bars(market, rows)
-    return own_bars(raw_fields(prices, asset, rows), longest, seen)
+    between = None if market is None else at_own_bars(market, rows)
+    return dense_bars(_raw_fields(prices, asset, rows), longest, between)
 
 
-def compact_block(
+def _dense_block(
     prices: Prices, block: Block, market: MarketRows | None, longest: int
-) -> tuple[Compact, dict[str, FloatArray]]:
+) -> tuple[DenseBars, dict[str, FloatArray]]:
     """Own bars of the assets of a block, and the fields they are made of; all (A, N).
 
     Assets with fewer bars than others end in NaN. The market is (N,) if the assets are alike.
-
-    Known at: each bar itself.
     """
-    each_raw = [raw_fields(prices, *pair) for pair in zip(block.assets, block.rows, strict=True)]
-    raw = {name: _padded([own[name] for own in each_raw]) for name in each_raw[0]}
-    seen = None
+    single = [_raw_fields(prices, *pair) for pair in zip(block.assets, block.rows, strict=True)]
+    raw = {name: _padded([own[name] for own in single]) for name in single[0]}
+    between = None
     if market is not None and block.alike:
-        seen = at_own_bars(market, block.rows[0])
+        between = at_own_bars(market, block.rows[0])
     elif market is not None:
         sums = [at_own_bars(market, rows) for rows in block.rows]
         names = [f.name for f in fields(MarketRows)]
-        seen = MarketRows(*(_padded([getattr(own, name) for own in sums]) for name in names))
-    return own_bars(raw, longest, seen), raw
+        between = MarketRows(*(_padded([getattr(own, name) for own in sums]) for name in names))
+    return dense_bars(raw, longest, between), raw
 
 
-def raw_fields(prices: Prices, asset: int, rows: IntArray) -> dict[str, FloatArray]:
+def _raw_fields(prices: Prices, asset: int, rows: IntArray) -> dict[str, FloatArray]:
     """Close, the fields the panel has, and the stamp in days, on an asset's own bars, (N,)."""
     present = {name: getattr(prices, name) for name in ("close", *FIELDS)}
     raw = {name: v[rows, asset] for name, v in present.items() if v is not None}
@@ -121,3 +177,45 @@ def _padded(series: Sequence[FloatArray]) -> FloatArray:
     for row, values in zip(out, series, strict=True):
         row[: values.size] = values
     return out
+
+
+def _column(feature: Feature, bars: Bars, block: Block) -> FloatArray:
+    """Values of a feature on every series of a block, (A, s, M), or (s, M) if all are the same.
+
+    A feature that takes one series at a time is NaN in a phase that is too short for it.
+    """
+    with np.errstate(all="ignore"):
+        if feature.side_by_side:
+            return computed(feature, bars)
+        out = np.full(bars.close.shape, np.nan)
+        for series, length in _series(block, bars.scale):
+            if length >= feature.warmup(bars.windows):
+                out[series][:length] = computed(feature, bars.one(series, length))
+    return out
+
+
+def _series(block: Block, scale: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """Asset and phase of every series of a block, and its bars."""
+    for a, rows in enumerate(block.rows):
+        for k, length in enumerate(phase_lengths(rows.size - scale + 1, scale)):
+            yield (a, k), length
+
+
+def _first_known(raw: dict[str, FloatArray], needs: tuple[str, ...]) -> NDArray[np.intp]:
+    """Own position from which every needed field has had a value, (A,); N if one never has."""
+    first = np.zeros(len(raw["close"]), dtype=np.intp)
+    for name in needs:
+        if name != MARKET:
+            known = np.isfinite(raw[name])
+            since = np.where(known.any(axis=1), known.argmax(axis=1), known.shape[1])
+            first = np.maximum(first, since)
+    return first
+
+
+def _bounded(column: FloatArray, clip: float) -> Float32Array:
+    """Cut to the bound; what is undefined becomes 0."""
+    with np.errstate(over="ignore"):
+        bounded = column.astype(np.float32)
+    np.clip(bounded, -clip, clip, out=bounded)
+    np.copyto(bounded, 0.0, where=np.isnan(bounded))
+    return bounded

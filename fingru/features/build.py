@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -16,17 +17,11 @@ from fingru.cores import available_cores
 from fingru.errors import ConfigError
 from fingru.features.aggregation import phases
 from fingru.features.bars import FIELDS, MARKET, Windows
-from fingru.features.block_columns import Recipe, write_block
-from fingru.features.blocks import blocks, compact, each
+from fingru.features.blocks import Recipe, blocks, one_asset, parallel_map, write_block
 from fingru.features.custom import refuse_look_ahead
 from fingru.features.definition import Feature
 from fingru.features.feature_set import FeatureSet
-from fingru.features.market import (
-    ASSET_VOLATILITY,
-    LISTED_ROWS,
-    MarketRows,
-    market_rows,
-)
+from fingru.features.market import ASSET_VOLATILITY, LISTED_ROWS, MarketRows, market_rows
 from fingru.features.registry import resolve_columns
 from fingru.features.settings import FeatureSettings
 from fingru.features.volatility import FLOOR_SHARE, START_BARS, reference_variance
@@ -77,11 +72,14 @@ def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) 
     reads_market = any(MARKET in f.needs for f in features)
     market = market_rows(prices, settings.longest_window) if reads_market else None
     _probe(features, prices, market, settings)
-    found = blocks(prices.has_bar, warmup_bars + 1)
-    for block in found:
+    work = blocks(prices.has_bar, warmup_bars + 1)
+    for block in work:
         for asset, rows in zip(block.assets, block.rows, strict=True):
             valid[asset, rows[warmup_bars:]] = True
-    each(partial(write_block, values, prices, market, recipe), found, _threads(features, threads))
+    if any(f.probed for f in features):
+        threads = 1  # a user's own function may not be made for more
+    threads = threads or available_cores()
+    parallel_map(partial(write_block, values, prices, market, recipe), work, threads)
     return FeatureSet(
         values=values,
         valid=valid,
@@ -134,10 +132,6 @@ def _usable(features: tuple[Feature, ...], prices: Prices) -> tuple[Feature, ...
     return usable
 
 
-def _threads(features: tuple[Feature, ...], threads: int) -> int:
-    return 1 if any(f.probed for f in features) else threads or available_cores()
-
-
 def _probe(
     features: tuple[Feature, ...],
     prices: Prices,
@@ -149,10 +143,10 @@ def _probe(
     if not probed or prices.n_assets == 0:
         return
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
-    own = compact(prices, asset, market, settings.longest_window)
+    own = one_asset(prices, asset, market, settings.longest_window)
     for scale in settings.scales:
         windows = Windows(scale, settings.longest_window)
-        for _, bars in list(phases(own, windows, settings.decay))[:1]:
+        for _, bars in islice(phases(own, windows, settings.decay), 1):
             for feature in probed:
                 if len(bars) >= feature.warmup(windows):
                     refuse_look_ahead(feature, bars)

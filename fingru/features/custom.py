@@ -32,19 +32,19 @@ def load_feature(column: str) -> Feature:
     ConfigError
         If the file, module or function is not there or cannot be run.
     """
-    place, _, function_name = column.rpartition(":")
+    place, _, name = column.rpartition(":")
     module, source = _load_file(column, place) if place.endswith(".py") else _load(column, place)
-    found = getattr(module, function_name, None)
-    if not callable(found):
+    function = getattr(module, name, None)
+    if not callable(function):
         offered = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
         raise ConfigError(
-            f"features.columns: {column!r} has no function {function_name!r}",
+            f"features.columns: {column!r} has no function {name!r}",
             f"{place} offers {', '.join(offered) or 'no functions'}",
         )
     version = hashlib.sha256(source).hexdigest()
-    if isinstance(found, Feature):
-        return replace(found, version=version, probed=True)
-    return Feature(function_name, found, settled, (), version, probed=True)
+    if isinstance(function, Feature):
+        return replace(function, version=version, probed=True)
+    return Feature(name, function, settled, (), version, probed=True)
 
 
 def _load_file(column: str, place: str) -> tuple[ModuleType, bytes]:
@@ -125,16 +125,29 @@ def refuse_look_ahead(feature: Feature, bars: Bars) -> None:
     whole = computed(feature, bars)
     least = max(feature.warmup(bars.windows), 2)
     ends = sorted({max(least, n) for n in (len(bars) // 2, 2 * len(bars) // 3, len(bars) - 1)})
-    for n in ends:
-        if n >= len(bars):
-            continue
-        then, now = computed(feature, bars.first(n)), whole[:n]
-        same = np.isclose(then, now, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True)
-        if not same.all():
-            bar = int(np.argmin(same))
+    for n in (n for n in ends if n < len(bars)):
+        if (changed := first_change(feature, bars, n, whole)) is not None:
+            bar, then = changed
             raise LeakFoundError(
                 f"feature {feature.name!r} reads the future: its value at bar {bar} of scale "
-                f"{bars.scale} is {now[bar]:.6g} with {len(bars)} bars and {then[bar]:.6g} with "
+                f"{bars.scale} is {whole[bar]:.6g} with {len(bars)} bars and {then:.6g} with "
                 f"the first {n}",
                 "use past bars only: no shift(-n), no mean over the whole series",
             )
+
+
+def first_change(
+    feature: Feature, bars: Bars, n: int, whole: FloatArray | None = None
+) -> tuple[int, float] | None:
+    """First of the first n bars whose value is another one when the later bars are missing.
+
+    Returns
+    -------
+    The bar and its value without the later bars; None if all values agree up to rounding.
+    ``whole`` are the values on all bars, where they are known already.
+    """
+    now = (computed(feature, bars) if whole is None else whole)[:n]
+    then = computed(feature, bars.first(n))
+    same = np.isclose(then, now, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True)
+    bar = int(np.argmin(same))
+    return None if same.all() else (bar, float(then[bar]))

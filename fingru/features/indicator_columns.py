@@ -12,9 +12,9 @@ from ta.trend import MACD
 from ta.volatility import BollingerBands
 
 from fingru.arrays import FloatArray
-from fingru.features.bars import Bars, Windows, once
+from fingru.features.bars import Bars, Windows, cached
 from fingru.features.definition import feature
-from fingru.features.stacked import stacked
+from fingru.features.ta_compat import stacked
 from fingru.features.volatility import volatility_log_ratio
 
 RSI_BARS = 14
@@ -49,7 +49,7 @@ def rsi(bars: Bars) -> FloatArray:
     return centred
 
 
-@once
+@cached
 def _macd(bars: Bars) -> MACD:
     """``ta``'s MACD of all series."""
     fast, slow, signal = bars.windows.proportional(*MACD_BARS)
@@ -94,7 +94,7 @@ def macd_histogram(bars: Bars) -> FloatArray:
     return _over_volatility(_macd(bars).macd_diff(), bars)
 
 
-@once
+@cached
 def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Lower band of all series by ``ta``, the width, and the width in percent of the middle.
 

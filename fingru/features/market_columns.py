@@ -1,5 +1,8 @@
 """The asset against the whole panel: common volatility and shocks, and what is its own.
 
+Every column that reads closes only can also be taken of the equal-risk portfolio of all assets,
+as ``market:<column>`` (``of_market``).
+
 A panel of one asset is its own market, and everything here stays finite. Where the panel itself
 is young, the assets' slow volatilities are means of fewer returns: right after the warm-up a
 column may differ by about 0.1 from what a longer history would give; ``average_volatility_1``
@@ -8,126 +11,86 @@ does not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fingru.arrays import FloatArray
-from fingru.features import return_columns, volatility_columns
-from fingru.features.bars import MARKET, Bars
-from fingru.features.definition import feature
+from fingru.features.asset_columns import volatility_ewma
+from fingru.features.bars import MARKET, Bars, Market
+from fingru.features.definition import Feature, feature
 from fingru.features.trailing import ewma, lagged, rolling_mean
 from fingru.features.volatility import TINY_VARIANCE, start_bars, volatility_log_ratio
 
+BETA_BARS = 63
 
-@feature(needs=(MARKET,))
-def market_return(bars: Bars) -> FloatArray:
-    """Return of the equal-risk portfolio in units of its volatility known one bar before.
+NAMED = {
+    "market_return": "log_return",
+    "market_shock_size": "shock_size",
+    "market_downside": "downside",
+    "market_drawdown": "drawdown",
+    "market_volatility_1": "volatility_1",
+    "market_volatility_3": "volatility_3",
+    "market_volatility_10": "volatility_10",
+    "market_volatility_ewma": "volatility_ewma",
+}
+"""Columns of the market with a name of their own, by which stored models know them."""
+
+
+def of_market(column: Feature, name: str) -> Feature:
+    """A column that reads closes only, taken of the equal-risk portfolio of all assets.
+
+    Known at: as the column.
+    """
+
+    def values(bars: Bars) -> FloatArray:
+        return column(bars.market.portfolio)
+
+    values.__doc__ = f"{column.name} of the equal-risk portfolio of all assets."
+    return feature(name, column.warmup, (MARKET,))(values)
+
+
+def _over_usual(name: str, what: str, variance: Callable[[Market], FloatArray], n: int) -> Feature:
+    """Volatility log ratio of the last n bars (shortened) to what is usual for the assets.
 
     Known at: the close of the bar.
     """
-    return bars.market.portfolio.standardized_return
+
+    def values(bars: Bars) -> FloatArray:
+        window = bars.windows.window(n, least=1)
+        usual = rolling_mean(bars.market.usual_variance, window)
+        return volatility_log_ratio(rolling_mean(variance(bars.market), window), usual)
+
+    span = f"over the last {n} bars" if n > 1 else "in this bar alone"
+    values.__doc__ = f"{what} {span}, over the assets' own slow volatilities."
+    return feature(name, needs=(MARKET,))(values)
 
 
-@feature(needs=(MARKET,))
-def market_shock_size(bars: Bars) -> FloatArray:
-    """Size of ``market_return``.
+def _average(n: int) -> Feature:
+    """Volatility of the average asset: the common factor of volatilities.
 
-    Known at: the close of the bar.
-    """
-    return np.abs(bars.market.portfolio.standardized_return)
-
-
-@feature(needs=(MARKET,))
-def market_downside(bars: Bars) -> FloatArray:
-    """Negative part of ``market_return``, which raises volatility more than a gain does.
-
-    Known at: the close of the bar.
-    """
-    return return_columns.downside(bars.market.portfolio)
-
-
-@feature(warmup=return_columns.drawdown.warmup, needs=(MARKET,))
-def market_drawdown(bars: Bars) -> FloatArray:
-    """``drawdown`` of the equal-risk portfolio.
-
-    Known at: the close of the bar.
-    """
-    return return_columns.drawdown(bars.market.portfolio)
-
-
-@feature(needs=(MARKET,))
-def market_volatility_1(bars: Bars) -> FloatArray:
-    """Realised volatility of the equal-risk portfolio in this bar over its slow one.
-
-    Known at: the close of the bar.
-    """
-    return volatility_columns.volatility_1(bars.market.portfolio)
-
-
-@feature(needs=(MARKET,))
-def market_volatility_3(bars: Bars) -> FloatArray:
-    """Realised volatility of the equal-risk portfolio over the last 3 bars over its slow one.
-
-    Known at: the close of the bar.
-    """
-    return volatility_columns.volatility_3(bars.market.portfolio)
-
-
-@feature(needs=(MARKET,))
-def market_volatility_10(bars: Bars) -> FloatArray:
-    """Realised volatility of the equal-risk portfolio over the last 10 bars over its slow one.
-
-    Known at: the close of the bar.
-    """
-    return volatility_columns.volatility_10(bars.market.portfolio)
-
-
-@feature(needs=(MARKET,))
-def market_volatility_ewma(bars: Bars) -> FloatArray:
-    """EWMA volatility of the equal-risk portfolio over its slow one.
-
-    Known at: the close of the bar.
-    """
-    return volatility_columns.volatility_ewma(bars.market.portfolio)
-
-
-def _against_usual(variance: FloatArray, bars: Bars, nominal: int) -> FloatArray:
-    """Volatility log ratio of the last n bars to what is usual for the assets."""
-    n = bars.windows.window(nominal, least=1)
-    usual = bars.market.usual_variance
-    return volatility_log_ratio(rolling_mean(variance, n), rolling_mean(usual, n))
-
-
-@feature(needs=(MARKET,))
-def average_volatility_1(bars: Bars) -> FloatArray:
-    """Volatility of the average asset in this bar alone, over the assets' own slow ones.
-
-    The common factor of volatilities: the mean over assets of squared returns, each relative to
-    its asset's slow variance. Known at: the close of the bar.
+    The mean over assets of squared returns, each relative to its asset's slow variance.
 
     References
     ----------
     T. Bollerslev, B. Hood, J. Huss and L. H. Pedersen, Risk everywhere: modeling and managing
     volatility, Review of Financial Studies 31 (2018).
     """
-    return _against_usual(bars.market.average_variance, bars, 1)
+    what = "Volatility of the average asset"
+    return _over_usual(f"average_volatility_{n}", what, lambda market: market.average_variance, n)
 
 
-@feature(needs=(MARKET,))
-def average_volatility_3(bars: Bars) -> FloatArray:
-    """Volatility of the average asset over the last 3 bars, over the assets' own slow ones.
+def _dispersion(name: str, n: int) -> Feature:
+    """Cross-sectional standard deviation of returns in units of each asset's slow volatility.
 
-    Known at: the close of the bar.
+    Population form, summed over the bar; its lower bound with one asset.
     """
-    return _against_usual(bars.market.average_variance, bars, 3)
+    what = "Standard deviation of returns across assets"
+    return _over_usual(name, what, lambda market: market.dispersion_variance, n)
 
 
-@feature(needs=(MARKET,))
-def average_volatility_10(bars: Bars) -> FloatArray:
-    """Volatility of the average asset over the last 10 bars (shortened), over the slow ones.
-
-    Known at: the close of the bar.
-    """
-    return _against_usual(bars.market.average_variance, bars, 10)
+average_volatility_1, average_volatility_3, average_volatility_10 = map(_average, (1, 3, 10))
+dispersion, dispersion_10 = _dispersion("dispersion", 1), _dispersion("dispersion_10", 10)
 
 
 @feature(needs=(MARKET,))
@@ -147,26 +110,7 @@ def relative_volatility(bars: Bars) -> FloatArray:
     ``volatility_ewma - average_volatility_ewma``: what should fade if volatilities share a
     level. Known at: the close of the bar.
     """
-    return volatility_columns.volatility_ewma(bars) - average_volatility_ewma(bars)
-
-
-@feature(needs=(MARKET,))
-def dispersion(bars: Bars) -> FloatArray:
-    """Standard deviation of returns across assets, over the assets' own slow volatilities.
-
-    Of returns in units of each asset's slow volatility, population form, summed over the bar;
-    its lower bound with one asset. Known at: the close of the bar.
-    """
-    return _against_usual(bars.market.dispersion_variance, bars, 1)
-
-
-@feature(needs=(MARKET,))
-def dispersion_10(bars: Bars) -> FloatArray:
-    """``dispersion`` over the last 10 bars (shortened).
-
-    Known at: the close of the bar.
-    """
-    return _against_usual(bars.market.dispersion_variance, bars, 10)
+    return volatility_ewma(bars) - average_volatility_ewma(bars)
 
 
 @feature(needs=(MARKET,))
@@ -182,9 +126,9 @@ def average_correlation(bars: Bars) -> FloatArray:
     J. Driessen, P. Maenhout and G. Vilkov, The price of correlation risk: evidence from equity
     options, Journal of Finance 64 (2009): correlation from index and asset variances.
     """
-    market, windows = bars.market, bars.windows
-    slow = rolling_mean(market.average_variance, windows.window(windows.longest))
-    usual = rolling_mean(market.portfolio.realized_variance, windows.window(windows.longest))
+    market, longest = bars.market, bars.windows.window(bars.windows.longest)
+    slow = rolling_mean(market.average_variance, longest)
+    usual = rolling_mean(market.portfolio.realized_variance, longest)
     fast = _share(market.portfolio.volatility**2, market.average_volatility**2)
     return fast - _share(usual, slow)
 
@@ -193,9 +137,6 @@ def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
     """Ratio of variances; 0 where the whole is none."""
     some = whole > 2 * TINY_VARIANCE
     return np.where(np.isnan(whole), np.nan, np.where(some, part / np.where(some, whole, 1.0), 0))
-
-
-BETA_BARS = 63
 
 
 @feature(needs=(MARKET,))

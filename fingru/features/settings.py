@@ -40,8 +40,9 @@ class FeatureSettings(Settings):
         default=DEFAULT_COLUMNS,
         min_length=1,
         max_length=1000,
-        description="Feature columns: built-in names, ta:<column> of the ta package, or your own "
-        "as my_features.py:function or package.module:function.",
+        description="Feature columns: built-in names, market:<column> for one of the equal-risk "
+        "portfolio of all assets, ta:<column> of the ta package, or your own as "
+        "my_features.py:function or package.module:function.",
     )
     scales: tuple[Annotated[int, Field(ge=1, le=5000)], ...] = Field(
         default=(1, 3, 10),

@@ -8,9 +8,10 @@ import pytest
 
 from fingru.errors import ConfigError, LeakFoundError
 from fingru.features import FeatureSettings, build_features
-from fingru.features.blocks import compact
+from fingru.features.blocks import one_asset
 from fingru.features.market import market_rows
-from fingru.features.registry import BUILT_IN
+from fingru.features.market_columns import NAMED
+from fingru.features.registry import BUILT_IN, OF_MARKET, resolve_columns
 from fingru.market.prices import Prices
 
 MARKET_COLUMNS = tuple(name for name in BUILT_IN if "market" in BUILT_IN[name].needs)
@@ -242,7 +243,7 @@ def test_market_is_computed_only_for_columns_that_need_it(prices_small, monkeypa
     build_features(prices_small, FeatureSettings(columns=("log_return",)))
     with pytest.raises(AssertionError, match="computed"):
         build_features(prices_small, FeatureSettings(columns=("market_return",)))
-    assert compact(prices_small, 0, None, 252).market is None
+    assert one_asset(prices_small, 0, None, 252).market is None
 
 
 def test_days_since_bar_by_hand(panel, bars_of):
@@ -306,3 +307,28 @@ def test_own_features_can_read_the_market(prices_small, tmp_path):
         build("final_level")
     with pytest.raises(ConfigError, match=r"without having declared it"):
         build("undeclared")
+
+
+def test_every_column_of_closes_can_be_taken_of_the_market(panel):
+    prices = panel(700, 3, seed=2, ohlcv=True)
+    named = [f"market:{column}" for column in NAMED.values()]
+    columns = (*NAMED, *named)
+    values = build_features(prices, FeatureSettings(columns=columns)).values
+    old, new = np.split(values, 2, axis=-1)
+    assert old.tobytes() == new.tobytes()
+    closes = {name for name, feature in BUILT_IN.items() if not feature.needs}
+    assert {name.removeprefix("market:") for name in OF_MARKET} == closes - {"days_since_bar"}
+
+
+def test_a_column_of_the_market_is_the_column_of_the_portfolio(prices_small, bars_of):
+    bars = bars_of(prices_small)
+    (rsi,) = resolve_columns(("market:rsi",))
+    expected = BUILT_IN["rsi"](bars.market.portfolio)
+    assert rsi(bars).tobytes() == expected.tobytes()
+    assert np.isfinite(expected[300:]).all()
+
+
+@pytest.mark.parametrize("column", ["market:rsj", "market:parkinson", "market:"])
+def test_an_unknown_column_of_the_market_is_refused(column):
+    with pytest.raises(ConfigError, match=r"features\.columns has no column 'market:"):
+        resolve_columns((column,))

@@ -41,8 +41,8 @@ def test_allowed_columns_have_the_values_of_ta_at_scale_1(panel, bars_of, ta_fra
     prices = panel(300, 1, ohlcv=True, seed=2)
     bars = bars_of(prices)
     frame = ta_frame(prices)
-    for column, (indicator, method) in COLUMNS.items():
-        ours = indicator_values(indicator, method, bars)
+    for column, definition in COLUMNS.items():
+        ours = indicator_values(definition, bars)
         theirs = frame[column].to_numpy(dtype=float)
         assert np.isfinite(ours).any(), column
         known = np.isfinite(ours)
@@ -65,8 +65,8 @@ def test_refused_columns_really_read_the_future(column, panel, perturbed_after, 
 def test_adx_and_atr_zeros_of_the_warmup_are_undefined(panel, bars_of):
     bars = bars_of(panel(300, 1, ohlcv=True))
     for column, window in (("trend_adx", 14), ("volatility_atr", 10)):
-        indicator, method = COLUMNS[column]
-        values = indicator_values(indicator, method, bars)
+        definition = COLUMNS[column]
+        values = indicator_values(definition, bars)
         assert np.isnan(values[: 2 * window]).all()
         assert (values[2 * window :] > 0).all()
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from fingru.features.aggregation import phases
 from fingru.features.bars import MARKET, Windows
-from fingru.features.blocks import compact
-from fingru.features.custom import AGREEMENT, computed
+from fingru.features.blocks import one_asset
+from fingru.features.custom import first_change
 from fingru.features.market import market_rows
 from fingru.features.registry import resolve_columns
 from fingru.features.settings import FeatureSettings
@@ -31,7 +31,7 @@ def lookahead_columns(
     reads_market = any(MARKET in feature.needs for feature in features)
     market = market_rows(prices, settings.longest_window) if reads_market else None
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
-    own = compact(prices, asset, market, settings.longest_window)
+    own = one_asset(prices, asset, market, settings.longest_window)
     rows = np.flatnonzero(prices.has_bar[:, asset])
     for feature in (feature for feature in features if feature.probed):
         for scale in settings.scales:
@@ -41,9 +41,7 @@ def lookahead_columns(
             n = int(np.count_nonzero(at <= cut))
             if not feature.warmup(windows) <= n < len(bars):
                 continue
-            then, now = computed(feature, bars.first(n)), computed(feature, bars)[:n]
-            same = np.isclose(then, now, rtol=AGREEMENT, atol=AGREEMENT, equal_nan=True)
-            if not same.all():
+            if (changed := first_change(feature, bars, n)) is not None:
                 name = f"{feature.name} of {prices.assets[asset]} at scale {scale}"
-                yield int(at[int(np.argmin(same))]), name
+                yield int(at[changed[0]]), name
                 break

@@ -7,7 +7,7 @@ from ta.momentum import RSIIndicator
 from ta.trend import MACD
 from ta.volatility import BollingerBands
 
-from fingru.features.stacked import stacked
+from fingru.features.ta_compat import stacked
 
 
 @pytest.fixture

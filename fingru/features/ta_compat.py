@@ -1,8 +1,9 @@
 """Many series at once through ``ta``, each computed as if it were alone.
 
-A call of ``ta`` on one series costs more in pandas than in arithmetic, so the phases of several
-assets are laid end to end in one pandas Series. Whatever looks back (a difference, a smoothing,
-a rolling window) starts anew in each of them; other methods that look back are refused.
+``ta`` takes one pandas Series, and a call costs more in pandas than in arithmetic. So the phases
+of several assets are laid end to end in a Series of a class of its own, because ``ta`` calls the
+methods of what it is given: there, whatever looks back (a difference, a smoothing, a rolling
+window) starts anew in each of them, and other methods that look back are refused.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ from fingru.arrays import FloatArray, IntArray
 _Series: Any = pd.Series  # its type does not foresee methods that do less
 
 
-def stacked(values: FloatArray) -> Stacked:
+def stacked(values: FloatArray) -> StackedSeries:
     """Lay series (..., N) end to end for ``ta``; ``result.to_numpy().reshape(...)`` goes back."""
-    series = Stacked(np.ascontiguousarray(values).ravel())
+    series = StackedSeries(np.ascontiguousarray(values).ravel())
     series.length = values.shape[-1]
     return series
 
 
-class Stacked(_Series):  # type: ignore[misc]
+class StackedSeries(_Series):  # type: ignore[misc]
     """Series of ``length`` values each, end to end; nothing looks back over their borders."""
 
     _metadata = ("length",)  # pandas hands it on to what is computed of the Series
     length: int
 
     @property
-    def _constructor(self) -> type[Stacked]:
-        return Stacked
+    def _constructor(self) -> type[StackedSeries]:
+        return StackedSeries
 
-    def diff(self, periods: int = 1) -> Stacked:
+    def diff(self, periods: int = 1) -> StackedSeries:
         """Difference to the value ``periods`` before in the same series, NaN at its start."""
-        values = self._each()
+        values = self._rows()
         steps = np.full(values.shape, np.nan)
         steps[:, periods:] = values[:, periods:] - values[:, :-periods]
         return stacked(steps)
@@ -48,9 +49,9 @@ class Stacked(_Series):  # type: ignore[misc]
 
     def ewm(self, **smoothing: Any) -> Smoothing:  # noqa: ANN401 - pandas'
         """Exponential smoothing of pandas, of each series from its own start."""
-        return Smoothing(pd.DataFrame(self._each().T).ewm(**smoothing))
+        return Smoothing(pd.DataFrame(self._rows().T).ewm(**smoothing))
 
-    def _each(self) -> FloatArray:
+    def _rows(self) -> FloatArray:
         return np.asarray(self.to_numpy().reshape(-1, self.length))
 
     def _refused(self, *_: object, **__: object) -> None:
@@ -61,12 +62,12 @@ class Stacked(_Series):  # type: ignore[misc]
 
 
 class Smoothing:
-    """What ``Stacked.ewm`` gives: a frame with a column for each series, so pandas parts them."""
+    """What ``StackedSeries.ewm`` gives: one column of a frame for each series."""
 
     def __init__(self, columns: Any) -> None:  # noqa: ANN401 - pandas'
         self._columns = columns
 
-    def mean(self) -> Stacked:
+    def mean(self) -> StackedSeries:
         """Exponentially weighted mean of each series."""
         return stacked(self._columns.mean().to_numpy().T)
 
@@ -81,7 +82,7 @@ class _Within(BaseIndexer):
     def get_window_bounds(
         self,
         num_values: int = 0,
-        min_periods: int | None = None,  # noqa: ARG002 - the signature is pandas'
+        min_periods: int | None = None,  # noqa: ARG002 - pandas wants this very signature
         center: bool | None = None,  # noqa: ARG002
         closed: str | None = None,  # noqa: ARG002
         step: int | None = None,  # noqa: ARG002
