@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fingru.errors import FingruError
 from fingru.market.implausible import implausible
 from fingru.market.issues import DataIssue, Severity, refused
-from fingru.market.load import DEFAULT_CACHE, Moment, cut, read_panel
+from fingru.market.load import DEFAULT_CACHE, Moment, cut, name_of, read_panel
 from fingru.market.prices import Prices
+
+if TYPE_CHECKING:
+    from fingru.market.sources.memory import PricesInMemory
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class HealthReport:
 
 
 def check_source(
-    source: str,
+    source: str | os.PathLike[str] | PricesInMemory,
     *,
     assets: Sequence[str] | None = None,
     start: Moment = None,
@@ -132,7 +137,7 @@ def check_source(
     order = list(Severity)
     findings.sort(key=lambda f: order.index(f.severity))
     return HealthReport(
-        source,
+        name_of(source),
         rows,
         None if prices is None else prices.n_sessions,
         None if prices is None else _iso(prices, 0),

@@ -29,7 +29,10 @@ from fingru.market.names import (
 )
 from fingru.market.stamps import looks_like_date
 
-_DATE_MEND = "name the column with the dates 'date'; the first line must hold the column names"
+_DATE_MEND = (
+    "name the column with the dates 'date' (column names are the first line of a file; the index "
+    "of a DataFrame may hold the dates)"
+)
 _CLOSES = {"close", "adj_close"}
 
 
@@ -172,6 +175,14 @@ def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layou
     used = {c.position for c in chosen}
     ignored = tuple(" ".join(p) for i, p in enumerate(pairs, start=1) if i not in used)
     return Layout("wide", (0,), None, chosen, ignored)
+
+
+def filled(names: Sequence[str]) -> list[str]:
+    """Repeat a name over the empty cells after it, as merged cells of a spreadsheet are meant."""
+    out: list[str] = []
+    for name in names:
+        out.append(name if name.strip() or not out else out[-1])
+    return out
 
 
 def _date_columns(names: Sequence[str], sample: Sequence[str], origin: str) -> tuple[int, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,9 @@ from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sources import read_source
 
+if TYPE_CHECKING:
+    from fingru.market.sources.memory import PricesInMemory
+
 DEFAULT_CACHE = Path("data/raw")
 
 Moment = str | date | pd.Timestamp | None
@@ -23,7 +28,7 @@ Moment = str | date | pd.Timestamp | None
 
 
 def load_prices(
-    source: str,
+    source: str | os.PathLike[str] | PricesInMemory,
     *,
     assets: Sequence[str] | None = None,
     start: Moment = None,
@@ -33,6 +38,7 @@ def load_prices(
     cache_dir: Path = DEFAULT_CACHE,
     allow: Sequence[str] = (),
     now: datetime | None = None,
+    name: str | None = None,
 ) -> Prices:
     """Load and check prices.
 
@@ -40,7 +46,8 @@ def load_prices(
     ----------
     source
         ``sample:us_stocks``, ``sample:indices``, ``sample:simulated[?assets=6&signal=0.1&...]``,
-        ``yahoo:SPY,QQQ``, or the path of a CSV or Parquet file or of a folder of them.
+        ``yahoo:SPY,QQQ``, the path of a CSV or Parquet file or of a folder of them, or prices in
+        memory: see ``Prices.from_frame``.
     assets
         Symbols to keep, in this order; all if None.
     start, end
@@ -57,6 +64,8 @@ def load_prices(
         times those beside it), ``future_dates``. They are then among the warnings.
     now
         With time zone, to know what is in the future; the present if None.
+    name
+        What they are called in messages and records: the source, or ``DataFrame``, if None.
 
     Returns
     -------
@@ -77,7 +86,7 @@ def load_prices(
     """
     if bars_per_year is not None and not 0 < bars_per_year < np.inf:
         raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
-    prices = read_panel(source, assets, cache_dir, timezone).require()
+    prices = read_panel(source, assets, cache_dir, timezone, name).require()
     # Before the cut: a date typed wrong changes the bars a year as well.
     raise_if_refused(
         [f for f in future_dates(prices, now) if f.kind not in {*allow, *prices.allow}]
@@ -89,16 +98,28 @@ def load_prices(
 
 
 def read_panel(
-    source: str, assets: Sequence[str] | None, cache_dir: Path, timezone: str | None = None
+    source: str | os.PathLike[str] | PricesInMemory,
+    assets: Sequence[str] | None,
+    cache_dir: Path,
+    timezone: str | None = None,
+    name: str | None = None,
 ) -> Panel:
     """Read a source and check it; refusals are among the findings.
+
+    ``name`` is what messages call prices in memory.
 
     Raises
     ------
     DataError
         If it cannot be read at all.
     """
-    return build_panel(read_source(source, assets, cache_dir), source, assets, timezone)
+    name = name or name_of(source)
+    return build_panel(read_source(source, name, assets, cache_dir), name, assets, timezone)
+
+
+def name_of(source: object) -> str:
+    """What a source is called in messages: itself, or ``DataFrame`` if it is in memory."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else "DataFrame"
 
 
 def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None) -> Prices:

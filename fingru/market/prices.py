@@ -7,10 +7,11 @@ Row t is a session of the data's own calendar (the union of its assets' bars, no
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from fingru.market.construction import checked
 from fingru.market.issues import DataIssue, Severity
 from fingru.market.quality import doubts_about
 from fingru.market.sessions import session_name
+
+if TYPE_CHECKING:
+    from fingru.market.sources.memory import PricesInMemory
 
 FIELDS = ("close", "open", "high", "low", "volume")
 """Names of the arrays."""
@@ -71,6 +75,59 @@ class Prices:
     findings: tuple[DataIssue, ...] = field(default=())
     bars_per_year_observed: bool = False
     allow: tuple[str, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls,
+        df: PricesInMemory,
+        *,
+        assets: Sequence[str] | None = None,
+        bars_per_year: float | None = None,
+        timezone: str | None = None,
+        source: str = "DataFrame",
+        allow: Sequence[str] = (),
+    ) -> Prices:
+        """Take prices that are in memory, with the checks and warnings of a file.
+
+        Parameters
+        ----------
+        df
+            A DataFrame: closes side by side, a column per symbol; open, high, low, close, volume
+            of one asset; the same with two levels of columns, fields and symbols in either order,
+            as yfinance gives them; or long, with a column of symbols or symbols in the index.
+            The dates are the index or a column. Also a Series of closes, a dict of symbol to
+            Series or DataFrame, and a table of polars or pyarrow. It is never changed.
+        assets
+            Symbols to keep, in this order; all if None. A single one names the asset of a table
+            that does not name it.
+        bars_per_year, timezone, allow
+            As in ``load_prices``.
+        source
+            Name for messages and manifests, and of a single asset that has no other name.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be used; the message names row, column and asset, and the fix.
+
+        Known at: row t holds the bars of session t only.
+
+        Examples
+        --------
+        >>> days = pd.bdate_range("2024-01-01", periods=3)
+        >>> df = pd.DataFrame({"SPY": [470.0, 472.5, 471.0], "TLT": [98.0, 97.5, 97.9]}, days)
+        >>> prices = Prices.from_frame(df)
+        >>> prices.assets, prices.close[-1].tolist(), prices.source
+        (('SPY', 'TLT'), [471.0, 97.9], 'DataFrame')
+        """
+        from fingru.market.load import load_prices  # which makes prices of every source
+
+        if isinstance(df, str | os.PathLike):
+            raise DataError(f"{df!r} is not a DataFrame", "use load_prices for paths and samples")
+        return load_prices(
+            df, assets=assets, bars_per_year=bars_per_year, timezone=timezone, allow=allow,
+            name=source,
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
         found = checked(

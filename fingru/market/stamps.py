@@ -65,6 +65,11 @@ def looks_like_date(text: str) -> bool:
     return bool(found or _YEAR_LAST.fullmatch(text))
 
 
+def is_compact_date(text: str) -> bool:
+    """Whether digits are a date such as 20240131."""
+    return bool(_COMPACT.fullmatch(text))
+
+
 def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowName) -> Stamps:
     """Parse the date column of a file.
 

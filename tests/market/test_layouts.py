@@ -50,7 +50,7 @@ def same(a, b):
 
 @settings(max_examples=40, deadline=None)
 @given(panels())
-def test_layouts_of_same_bars_give_same_prices(tmp_path_factory, wide):
+def test_layouts_of_same_bars_give_same_prices(tmp_path_factory, frame_of, wide):
     folder = tmp_path_factory.mktemp("layouts")
     wide.to_csv(folder / "wide.csv")
     wide.to_parquet(folder / "wide.parquet")
@@ -66,6 +66,9 @@ def test_layouts_of_same_bars_give_same_prices(tmp_path_factory, wide):
         loaded = load_prices(str(folder / other), allow=["spikes"])
         chosen = loaded.select(expected.assets)  # file names sort another way than symbols do
         assert same(chosen, expected), other
+        if other != "each":
+            frame = frame_of(folder / other)
+            assert same(load_prices(frame, allow=["spikes"]), loaded)
 
 
 @settings(max_examples=25, deadline=None)

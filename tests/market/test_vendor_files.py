@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fingru.errors import DataError
-from fingru.market import check_source, load_prices
+from fingru.market import Prices, check_source, load_prices
 from fingru.market.sources.numbers import to_number
 
 
@@ -100,6 +100,15 @@ def test_file_of_a_vendor_gives_its_bars(tmp_path, text):
     assert prices.low[:, 0].tolist() == [1.25, 1.5]
     assert prices.close[:, 0].tolist() == [1.625, 1.75]
     assert prices.volume[:, 0].tolist() == [700, 800]
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
+def test_file_of_a_vendor_read_with_pandas_gives_its_bars(tmp_path, frame_of, text):
+    file, frame = load(tmp_path, text), frame_of(tmp_path / "ABC.csv")
+    prices = Prices.from_frame(frame, source="ABC")
+    assert prices.sha256 == file.sha256
+    assert prices.bars_per_year == file.bars_per_year
+    assert [f.kind for f in prices.warnings] == [f.kind for f in file.warnings]
 
 
 @pytest.mark.parametrize("remark", ["# made by x, y", "https://www.example.com", '"# a"\n\n# b'])

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fingru.errors import DataError
 from fingru.market.table import Reading
+
+if TYPE_CHECKING:
+    from fingru.market.sources.memory import PricesInMemory
 
 READ_SOURCE = "fingru.read_source"
 """Audit event of every reading; its argument is the source."""
 
 
-def read_source(source: str, assets: Sequence[str] | None, cache_dir: Path) -> Reading:
-    """Read whatever a source names, unchecked.
+def read_source(
+    source: str | os.PathLike[str] | PricesInMemory,
+    name: str,
+    assets: Sequence[str] | None,
+    cache_dir: Path,
+) -> Reading:
+    """Read whatever a source names, or take what it holds, unchecked.
 
     Parameters
     ----------
     source
-        ``sample:NAME``, ``yahoo:SYMBOL,SYMBOL`` or a path.
+        ``sample:NAME``, ``yahoo:SYMBOL,SYMBOL``, a path, or tables in memory.
+    name
+        What messages call it.
     assets
         The symbols that are wanted; others may be left unread.
     cache_dir
@@ -32,6 +44,11 @@ def read_source(source: str, assets: Sequence[str] | None, cache_dir: Path) -> R
     DataError
         If it cannot be read.
     """
+    if not isinstance(source, str | os.PathLike):
+        from fingru.market.sources.memory import read_memory
+
+        return read_memory(source, name, assets)
+    source = os.fspath(source)
     sys.audit(READ_SOURCE, source)  # a strategy that loads prices itself is noticed
     kind, _, rest = source.partition(":")
     if kind == "sample":

@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 
 from fingru.arrays import FloatArray, IntArray
 from fingru.errors import DataError
-from fingru.market.layouts import Cell, Layout, find_layout, find_layout_of_pairs
+from fingru.market.layouts import Cell, Layout, filled, find_layout, find_layout_of_pairs
 from fingru.market.names import date_rank, meaning_of
 from fingru.market.sources.columns import FileColumns, TextColumn, build_table
 from fingru.market.sources.numbers import (
@@ -103,9 +103,9 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
             "begin the file with the column names, such as Date,Close",
         )
     if len(rows) > 1 and _is_second_header(rows):
-        above = [names[0], *_filled(names[1:])]
+        above = [names[0], *filled(names[1:])]
         layout = find_layout_of_pairs(
-            list(zip(above[1:], _filled(rows[1][1:]), strict=True)), origin
+            list(zip(above[1:], filled(rows[1][1:]), strict=True)), origin
         )
         return layout, 3 if len(rows) > 2 and not any(rows[2][1:]) else 2
     return find_layout(names, origin, symbol, rows[1] if len(rows) > 1 else ()), 1
@@ -139,14 +139,6 @@ def _is_corner(cell: str) -> bool:
 def _all_fields(names: Sequence[str]) -> bool:
     kinds = [meaning_of(n).kind for n in names if n.strip()]
     return bool(kinds) and set(kinds) <= {"field", "other"}
-
-
-def _filled(names: Sequence[str]) -> list[str]:
-    """Repeat a name over the empty cells after it, as merged cells of a spreadsheet are meant."""
-    out: list[str] = []
-    for name in names:
-        out.append(name if name.strip() or not out else out[-1])
-    return out
 
 
 def _read_bytes(path: Path) -> bytes:

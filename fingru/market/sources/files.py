@@ -62,7 +62,7 @@ def _ending(path: Path) -> str:
 
 def _read_file(path: Path, assets: Sequence[str] | None) -> RawTable:
     from fingru.market.sources.csv_file import read_csv
-    from fingru.market.sources.parquet_file import read_parquet
+    from fingru.market.sources.frame import read_parquet
 
     ending = _ending(path)
     if ending in _PARQUET:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from fingru.errors import DataError
 from fingru.market.issues import first_few, note
-from fingru.market.sources.parquet_file import open_parquet, table_of_frame
+from fingru.market.sources.frame import open_parquet, table_of_frame
 from fingru.market.table import Reading
 
 Fetch = Callable[[str], pd.DataFrame]
