@@ -31,7 +31,8 @@ from fingru.cli import (
     tune,
 )
 from fingru.cli.interrupts import stop_signals
-from fingru.cli.output import say_what_is_left
+from fingru.cli.options import SettingsCommand
+from fingru.cli.output import print_pending_messages
 from fingru.errors import FingruError, FingruWarning, masked
 
 app = typer.Typer(
@@ -42,23 +43,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_JUDGE, _LOOK, _LIVE, _CHOOSE = "Evaluate", "Inspect runs", "Production", "Settings and choices"
-app.command(rich_help_panel=_JUDGE)(backtest.backtest)
-app.command(rich_help_panel=_JUDGE)(tune.tune)
-app.command(rich_help_panel=_JUDGE)(leakcheck.leakcheck)
-app.command(rich_help_panel=_JUDGE)(nulltest.nulltest)
-app.add_typer(data.app, name="data", rich_help_panel=_JUDGE)
-app.add_typer(runs.app, name="runs", rich_help_panel=_LOOK)
-app.command(rich_help_panel=_LOOK)(runs.report)
-app.command(rich_help_panel=_LOOK)(dashboard.dashboard)
-app.add_typer(store.app, name="store", rich_help_panel=_LOOK)
-app.command(rich_help_panel=_LIVE)(live.train)
-app.command(rich_help_panel=_LIVE)(live.predict)
-app.command(rich_help_panel=_LIVE)(models.retrain)
-app.add_typer(models.app, name="models", rich_help_panel=_LIVE)
-app.add_typer(config.app, name="config", rich_help_panel=_CHOOSE)
-app.command(rich_help_panel=_CHOOSE)(choices.features)
-app.command(rich_help_panel=_CHOOSE)(choices.strategies)
+_EVALUATE, _INSPECT, _PRODUCTION = "Evaluate", "Inspect runs", "Production"
+_CHOICES = "Settings and choices"
+_COMMANDS = (
+    (_EVALUATE, backtest.backtest),
+    (_EVALUATE, tune.tune),
+    (_EVALUATE, leakcheck.leakcheck),
+    (_EVALUATE, nulltest.nulltest),
+    (_EVALUATE, data.app),
+    (_INSPECT, runs.app),
+    (_INSPECT, runs.report),
+    (_INSPECT, dashboard.dashboard),
+    (_INSPECT, store.app),
+    (_PRODUCTION, live.train),
+    (_PRODUCTION, live.predict),
+    (_PRODUCTION, models.retrain),
+    (_PRODUCTION, models.app),
+    (_CHOICES, config.app),
+    (_CHOICES, choices.features),
+    (_CHOICES, choices.strategies),
+)
+for _panel, _command in _COMMANDS:
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, rich_help_panel=_panel)
+    else:
+        app.command(cls=SettingsCommand, rich_help_panel=_panel)(_command)
 
 
 @app.callback()
@@ -68,7 +77,7 @@ def _common(
         typer.Option(
             "--version",
             is_eager=True,
-            callback=lambda wanted: _show_version(wanted),
+            callback=lambda given: _show_version(given),
             help="Show the version and exit.",
         ),
     ] = False,
@@ -94,7 +103,7 @@ def run() -> NoReturn:
         _stop(f"error: {_keep_traceback()}", 70)
     finally:
         with suppress(OSError):  # a terminal that was closed
-            say_what_is_left()
+            print_pending_messages()
     sys.exit(0)
 
 
@@ -103,10 +112,9 @@ _LESS_MEMORY = "take fewer assets or sessions, or lower training.stack_models or
 
 def _is_out_of_memory(error: Exception) -> bool:
     """Whether numpy or torch could not have the memory it asked for; torch says so in words."""
-    told = str(error)
+    signs = ("can't allocate memory", "out of memory")
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("can't allocate memory" in told or "out of memory" in told)
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
     )
 
 
@@ -144,12 +152,12 @@ def _show_warning(
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    """Show fingru's own warnings as one line; those of libraries are not the user's to mend."""
+    """Show fingru's own warnings as one line; those of libraries are not the user's to fix."""
     if issubclass(category, FingruWarning):
         sys.stderr.write(masked(f"warning: {message}\n"))
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(given: bool) -> None:
+    if given:
         typer.echo(f"fingru {__version__}")
         raise typer.Exit

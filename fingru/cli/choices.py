@@ -20,7 +20,7 @@ def features(
         str | None,
         typer.Argument(
             metavar="[SOURCE]",
-            help="Say which can be computed from these prices; what --data takes elsewhere.",
+            help="Show which can be computed from these prices; as --data elsewhere.",
             autocompletion=complete.sources,
         ),
     ] = None,
@@ -52,21 +52,20 @@ def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:
     from fingru.cli.output import plain_table
 
     checked = () if source is None else ("here",)
-    table = plain_table(
-        "Features" if source is None else f"Features from {source}",
-        ("feature", *checked, "needs", "meaning"),
-        ("warm-up",),
-    )
-    table.caption = (
-        "*: used by default. warm-up: bars of an asset before its first value at scale 1; "
-        "all columns together start after the longest one at every scale in use."
-    )
+    rows = []
     for note in notes:
         here = {True: ("yes",), False: ("no",), None: ()}[note.available]
         needs = ["close", *note.needs, *(["other assets"] if note.reads_market else [])]
         name = note.name + ("*" if note.default else "")
-        table.add_row(name, *here, ", ".join(needs), note.meaning, f"{note.warmup_bars}")
-    return table
+        rows.append((name, *here, ", ".join(needs), note.meaning, f"{note.warmup_bars}"))
+    return plain_table(
+        "Features" if source is None else f"Features from {source}",
+        ("feature", *checked, "needs", "meaning"),
+        ("warm-up",),
+        rows=rows,
+        caption="*: used by default. warm-up: bars of an asset before its first value at scale 1; "
+        "all columns together start after the longest one at every scale in use.",
+    )
 
 
 def strategies(json: opt.Json = False) -> None:
@@ -88,9 +87,10 @@ def strategies(json: opt.Json = False) -> None:
 def _strategy_table(notes: list[dict[str, Any]]) -> Table:
     from fingru.cli.output import plain_table
 
-    table = plain_table("Strategies", ("strategy", "needs a forecast", "meaning", "parameters"))
+    rows = []
     for note in notes:
         given = (f"{k}={'unset' if v is None else v}" for k, v in note["parameters"].items())
         needs = "yes" if note["needs_forecast"] else "no"
-        table.add_row(note["name"], needs, note["meaning"], ", ".join(given) or "none")
-    return table
+        rows.append((note["name"], needs, note["meaning"], ", ".join(given) or "none"))
+    columns = ("strategy", "needs a forecast", "meaning", "parameters")
+    return plain_table("Strategies", columns, rows=rows)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fingru.config import Config
     from fingru.config.catalogue import Setting
 
-app = typer.Typer(help="Show, explain and write settings.", no_args_is_help=True)
+app = typer.Typer(name="config", help="Show, explain and write settings.", no_args_is_help=True)
 
 
 @app.command()
@@ -35,8 +35,8 @@ def show(
     from fingru.errors import ConfigError
 
     if toml and json:
-        raise ConfigError("--toml and --json are two forms of one answer", "give one of them")
-    config = opt.configuration(file, set_, {})
+        raise ConfigError("--toml and --json exclude each other", "give one of them")
+    config = opt.GivenSettings(file, set_ or ()).config()
     if toml:
         typer.echo(to_toml(config), nl=False)
     elif json:
@@ -53,7 +53,7 @@ def init(
     ] = Path("fingru.toml"),
 ) -> None:
     """Write a file with every setting at its default, each explained, for --config."""
-    from fingru.cli.output import say
+    from fingru.cli.output import print_message
     from fingru.config.template import commented_toml
     from fingru.errors import ConfigError
 
@@ -65,7 +65,7 @@ def init(
         raise ConfigError(
             f"{file} exists already", "name another file; nothing is overwritten"
         ) from None
-    say(f"wrote {file}: change what you like, then fingru backtest --config {file}")
+    print_message(f"wrote {file}: change what you like, then fingru backtest --config {file}")
 
 
 @app.command()
@@ -87,10 +87,10 @@ def explain(
     from fingru.config.refusals import suggestion
     from fingru.errors import ConfigError
 
-    config = opt.configuration(file, None, {})
+    config = opt.GivenSettings(file).config()
     if key in all_settings():
         document = _document(all_settings()[key], config)
-        print_json(document) if json else _tell(document)
+        print_json(document) if json else _print_setting(document)
     elif key in sections():
         inside = [_document(setting, config) for setting in settings_of(key)]
         if json:
@@ -114,7 +114,7 @@ def _document(setting: Setting, config: Config) -> dict[str, Any]:
     }
 
 
-def _tell(document: dict[str, Any]) -> None:
+def _print_setting(document: dict[str, Any]) -> None:
     """One setting, line by line, on stdout."""
     key, default = document["key"], document["default"]
     typer.echo(f"{key}: {document['help']}")
@@ -131,19 +131,14 @@ def _table(section: str, config: Config) -> Table:
     from fingru.config.catalogue import sections, settings_of, value_of
 
     title = f"{section}: {sections()[section]}" if section else "Settings of no section"
-    table = plain_table(title, ("setting", "value", "default", "allowed", "meaning"))
+    rows = []
     for setting in settings_of(section):
         value = value_of(config, setting.key)
         changed = "*" if value != setting.default else ""
         name = setting.key.removeprefix(f"{section}.")
-        table.add_row(
-            name,
-            _written(value) + changed,
-            _written(setting.default),
-            setting.allowed,
-            setting.help,
-        )
-    return table
+        written = _written(value) + changed
+        rows.append((name, written, _written(setting.default), setting.allowed, setting.help))
+    return plain_table(title, ("setting", "value", "default", "allowed", "meaning"), rows=rows)
 
 
 def _written(value: object) -> str:

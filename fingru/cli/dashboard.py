@@ -7,16 +7,19 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from fingru.cli import options as opt
 
+if TYPE_CHECKING:
+    from fingru.store.settings import StoreSettings
 
+
+@opt.with_store
 def dashboard(
-    config: opt.ConfigFile = None,
-    runs: opt.Runs = None,
+    store: StoreSettings,
     port: Annotated[
         int, typer.Option(min=1024, max=65535, metavar="PORT", help="Port on 127.0.0.1.")
     ] = 8501,
@@ -24,12 +27,11 @@ def dashboard(
     """Open the web UI over the stored runs, on 127.0.0.1."""
     from fingru.bundled import bundled_path
     from fingru.errors import ConfigError
-    from fingru.store.settings import URL_VARIABLE
+    from fingru.store.settings import URL_VARIABLE, StoreSettings
 
     _check_free(port)
-    store = opt.store_of(config, runs)
     root = Path(os.path.realpath(store.runs))
-    if runs is not None and not root.is_dir():
+    if store.runs != StoreSettings().runs and not root.is_dir():
         raise ConfigError(f"there is no folder {root}", "give the folder of runs to --runs")
     command = [sys.executable, "-m", "streamlit", "run", str(bundled_path("dashboard/app.py"))]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]

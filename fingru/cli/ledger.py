@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingru.cli import options as opt
-from fingru.cli.output import plain_table, print_json, print_tables, say
+from fingru.cli.output import (
+    format_number,
+    plain_table,
+    print_json,
+    print_message,
+    print_tables,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from fingru.store.database import Database
+    from fingru.store.settings import StoreSettings
 
 _MEANINGS = (
     "tried: different configurations on these prices. counted: on any prices that share test\n"
@@ -23,18 +30,18 @@ _MEANINGS = (
 )
 
 
+@opt.with_store
 def ledger(
-    config: opt.ConfigFile = None,
-    runs: opt.Runs = None,
+    store: StoreSettings,
     data_sha: Annotated[
         str | None,
-        typer.Option("--data-sha", metavar="SHA", help="Only this data, by a beginning of it."),
+        typer.Option("--data-sha", metavar="SHA", help="Only data whose hash begins so."),
     ] = None,
     trials: Annotated[bool, typer.Option("--trials", help="Also every trial, one a row.")] = False,
     json: opt.Json = False,
 ) -> None:
     """How often each data set has been tried; deleting runs does not shrink it."""
-    database = opt.existing_database(opt.store_of(config, runs))
+    database = opt.existing_database(store)
     rows = [] if database is None else _rows(database, data_sha, trials)
     if data_sha is not None and not rows:
         from fingru.errors import StoreError
@@ -49,7 +56,7 @@ def ledger(
     print_tables(_data_table(rows))
     for row in rows:
         if row["best"] is not None:
-            say(_verdict(row))
+            print_message(_verdict(row))
         if trials:
             print_tables(_trials_table(row))
 
@@ -58,7 +65,7 @@ def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[s
     from fingru.pipeline.trials import trial_row, trial_summary
     from fingru.store.ledger import ledger_entries, summarise
 
-    found, entries = [], ledger_entries(database)
+    rows, entries = [], ledger_entries(database)
     for row in summarise(database):
         sha = row["data_sha256"]
         if not sha.startswith(data_sha or ""):
@@ -66,8 +73,8 @@ def _rows(database: Database, data_sha: str | None, trials: bool) -> list[dict[s
         one = row | trial_summary(database, entries, sha)
         if trials:
             one["trials"] = [trial_row(e) for e in entries if e.trial.data_sha256 == sha]
-        found.append(one)
-    return found
+        rows.append(one)
+    return rows
 
 
 def _data_table(rows: list[dict[str, Any]]) -> Table:
@@ -75,31 +82,34 @@ def _data_table(rows: list[dict[str, Any]]) -> Table:
         "tried", "entries", "backtests", "tuning", "counted", "independent", "last", "variance",
         "luck", "Sharpe", "DSR", "PBO",
     )  # fmt: skip
-    table = plain_table("Trials by data set", ("data",), numbers)
-    table.caption = _MEANINGS if rows else None
+    cells = []
     for row in rows:
-        kinds = row["by_kind"]
-        table.add_row(
-            row["data_sha256"][:12],
-            str(row["configurations"]),
-            str(row["entries"]),
-            *(str(kinds.get(kind, {}).get("entries", 0)) for kind in ("backtest", "tuning")),
-            str(row["counted"]),
-            f"{row['independent_trials']:.1f}",
-            row["last"][:10],
-            _number(row["sharpe_variance"], "{:.3f}"),
-            _number(row["expected_maximum_sharpe"], "{:.2f}"),
-            _number((row["best"] or {}).get("sharpe"), "{:.2f}"),
-            _number((row["best"] or {}).get("dsr"), "{:.3f}"),
-            _number(row["pbo"], "{:.2f}"),
+        best = row["best"] or {}
+        entries = (row["by_kind"].get(k, {}).get("entries", 0) for k in ("backtest", "tuning"))
+        cells.append(
+            (
+                row["data_sha256"][:12],
+                str(row["configurations"]),
+                str(row["entries"]),
+                *map(str, entries),
+                str(row["counted"]),
+                f"{row['independent_trials']:.1f}",
+                row["last"][:10],
+                format_number(row["sharpe_variance"], ".3f"),
+                format_number(row["expected_maximum_sharpe"], ".2f"),
+                format_number(best.get("sharpe"), ".2f"),
+                format_number(best.get("dsr"), ".3f"),
+                format_number(row["pbo"], ".2f"),
+            )
         )
-    return table
+    caption = _MEANINGS if rows else None
+    return plain_table("Trials by data set", ("data",), numbers, rows=cells, caption=caption)
 
 
 def _verdict(row: dict[str, Any]) -> str:
     best, sha = row["best"], row["data_sha256"][:12]
     tries = f"{row['counted']} configuration" + "s" * (row["counted"] != 1)
-    dsr = _number(best["dsr"], "{:.3f}")
+    dsr = format_number(best["dsr"], ".3f")
     return (
         f"{sha}: the best here, of {tries} on its test days, is {best['run_or_study']} with an "
         f"annual Sharpe ratio of {best['sharpe']:.2f}; luck alone is expected to show "
@@ -109,23 +119,18 @@ def _verdict(row: dict[str, Any]) -> str:
 
 def _trials_table(row: dict[str, Any]) -> Table:
     texts = ("trial", "created (UTC)", "kind", "run or study", "configuration", "period")
-    table = plain_table(f"Trials on {row['data_sha256'][:12]}", texts, ("bars", "Sharpe"))
-    for trial in row["trials"]:
-        period = "n/a"
-        if trial["first"] is not None:
-            period = f"{trial['first'][:10]} to {trial['last'][:10]}"
-        table.add_row(
+    cells = [
+        (
             str(trial["number"]),
             trial["created_at"][:19],
             trial["kind"],
             trial["run_or_study"],
             trial["config_sha256"][:8],
-            period,
+            f"{trial['first'][:10]} to {trial['last'][:10]}" if trial["first"] else "n/a",
             str(trial["periods"]),
-            _number(trial["sharpe"], "{:.2f}"),
+            format_number(trial["sharpe"], ".2f"),
         )
-    return table
-
-
-def _number(value: float | None, form: str) -> str:
-    return "n/a" if value is None else form.format(value)
+        for trial in row["trials"]
+    ]
+    title = f"Trials on {row['data_sha256'][:12]}"
+    return plain_table(title, texts, ("bars", "Sharpe"), rows=cells)

@@ -1,4 +1,4 @@
-"""``fingru train`` and ``fingru predict``: a model of everything known now, and what it says."""
+"""``fingru train`` and ``fingru predict``: a model of everything known now, and its forecast."""
 
 from __future__ import annotations
 
@@ -18,42 +18,19 @@ if TYPE_CHECKING:
     from fingru.store.settings import StoreSettings
 
 
-def train(
-    config: opt.ConfigFile = None,
-    set_: opt.Set = None,
-    data: opt.Data = None,
-    assets: opt.Assets = None,
-    start: opt.Start = None,
-    end: opt.End = None,
-    seed: opt.Seed = None,
-    strategy: opt.Strategy = None,
-    members: opt.Members = None,
-    horizons: opt.Horizons = None,
-    device: opt.Device = None,
-    models: opt.Models = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@opt.with_settings(opt.STRATEGY, opt.MEMBERS, opt.HORIZONS, opt.DEVICE, opt.MODELS)
+def train(given: opt.GivenSettings, json: opt.Json = False, quiet: opt.Quiet = False) -> None:
     """Fit a model on all data up to now and store it; prints its folder.
 
     The settings of the walk-forward that matter here are its window and ``rolling_bars``.
     """
     from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import print_json, progress_bars, say
+    from fingru.cli.output import print_json, print_message, progress_bars
     from fingru.pipeline.live import train_model
 
-    flags = {
-        **opt.data_flags(data, assets, start, end),
-        "seed": seed,
-        "strategy.name": strategy,
-        "model.members": members,
-        "horizons": opt.whole_numbers(horizons, "--horizons"),
-        "device": device,
-        "store.models": None if models is None else str(models),
-    }
-    settings = opt.configuration(config, set_, flags)
-    said = "the training was interrupted; no model was stored"
-    with interruptible(said), progress_bars(quiet) as progress:
+    settings = given.config()
+    interrupted = "the training was interrupted; no model was stored"
+    with interruptible(interrupted), progress_bars(quiet) as progress:
         prices = opt.prices_of(settings, quiet)
         model = train_model(prices, settings, datetime.now(UTC), progress)
     if json:
@@ -63,26 +40,28 @@ def train(
         if not quiet:
             from fingru.market.sessions import session_name
 
-            say(f"model {model.model_id} has learnt up to {session_name(model.origin)}")
+            print_message(
+                f"model {model.model_id} is trained on data up to {session_name(model.origin)}"
+            )
 
 
+@opt.with_store
 def predict(
+    store: StoreSettings,
     model: Annotated[
         str | None,
-        typer.Option(
+        opt.option(
             "--model",
-            metavar="ID",
-            help="A model's id, a beginning of it, or its folder. [the champion of "
-            "`fingru models`, else the latest trained]",
+            "ID",
+            "A model's id, a prefix of it, or its folder. [the champion of `fingru models`, else "
+            "the latest trained]",
+            panel=None,
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data",
-            metavar="SOURCE",
-            help="Prices up to now. [what it was trained on]",
-            rich_help_panel=opt.DATA,
+        opt.option(
+            "--data", "SOURCE", "Prices up to now. [what it was trained on]", panel=opt.DATA
         ),
     ] = None,
     end: opt.End = None,
@@ -90,27 +69,25 @@ def predict(
         str | None,
         typer.Option("--holdings", metavar="A=0.1,B=0.2", help="Present weights. [all cash]"),
     ] = None,
-    config: opt.ConfigFile = None,
-    runs: opt.Runs = None,
     models: opt.Models = None,
     trust_code: opt.TrustCode = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """Latest forecast and target weights of a stored model, as a table or JSON."""
-    from fingru.cli.output import print_json, print_tables, say
+    from fingru.cli.output import print_json, print_message, print_tables
     from fingru.config import with_values
     from fingru.pipeline.live import predict as predict_now
 
     weights = _holdings(holdings)
-    trained = _model(model, opt.store_of(config, runs), models)
+    trained = _model(model, store, models)
     changes: dict[str, str | None] = {"data.end": end}  # unset: the latest session there is
     if data is not None:
         changes["data.source"] = data
     prices = opt.prices_of(with_values(trained.config, changes), quiet)
     prediction = predict_now(trained, prices, weights, trust_code=trust_code)
     for note in prediction.notes:
-        say(f"warning: {note}")
+        print_message(f"warning: {note}")
     if json:
         print_json(_document(trained, prediction))
     else:
@@ -125,8 +102,8 @@ def _model(model: str | None, store: StoreSettings, models: Path | None) -> Trai
     folder = models or store.models
     if model is not None:
         return open_model(folder, model)
-    crowned = known_champion(opt.existing_database(store), folder)
-    return open_model(folder, None if crowned is None else crowned.path)
+    champion = known_champion(opt.existing_database(store), folder)
+    return open_model(folder, None if champion is None else champion.path)
 
 
 def _holdings(text: str | None) -> dict[str, float]:
@@ -167,13 +144,8 @@ def _table(trained: TrainedModel, prediction: Prediction) -> Table:
 
     title = f"From the close of {session_name(prediction.origin)}, model {trained.model_id}"
     numbers = ("bars ahead", "close", "mean", "volatility / year", "from", "to", "weight")
-    table = plain_table(title, ("asset",), numbers)
-    table.caption = "from, to: 95 % range of the price; weight: of equity"
-    for row in prediction.table.to_dict(orient="records"):
-        weight = "keep"
-        if prediction.weights is not None:
-            weight = f"{prediction.weights[row['asset']]:.1%}"
-        table.add_row(
+    rows = [
+        (
             row["asset"],
             f"{row['horizon']}",
             _figure(row["close"], ",.2f"),
@@ -181,9 +153,12 @@ def _table(trained: TrainedModel, prediction: Prediction) -> Table:
             _figure(row["annual_volatility"], ".1%"),
             _figure(row["lower_price"], ",.2f"),
             _figure(row["upper_price"], ",.2f"),
-            weight,
+            "keep" if prediction.weights is None else f"{prediction.weights[row['asset']]:.1%}",
         )
-    return table
+        for row in prediction.table.to_dict(orient="records")
+    ]
+    caption = "from, to: 95 % range of the price; weight: of equity"
+    return plain_table(title, ("asset",), numbers, rows=rows, caption=caption)
 
 
 def _figure(value: float, spec: str) -> str:

@@ -1,12 +1,20 @@
-"""Options that several commands share, and how they become a configuration."""
+"""Options that several commands share, and how they become a configuration.
+
+A ``Flag`` is an option that sets one setting. ``with_settings`` gives a command --config, --set
+and its flags; ``with_store`` gives it --config and --runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from fingru.cli import complete
 from fingru.errors import ConfigError
@@ -19,164 +27,30 @@ if TYPE_CHECKING:
 
 _MOST_WARNINGS = 10
 
+Completion = Callable[..., list[complete.Completion]]
+
 SETTINGS, DATA, OUTPUT = "Settings", "Data", "Output"
 """Headings of ``--help``."""
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="TOML file with settings.", rich_help_panel=SETTINGS
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change one setting, such as model.hidden=32; may be repeated. "
-        "`fingru config show` lists them.",
-        autocompletion=complete.assignments,
-        rich_help_panel=SETTINGS,
-    ),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        metavar="SOURCE",
-        help="sample:us_stocks, sample:indices, sample:simulated, yahoo:SPY,QQQ, "
-        "or a CSV or Parquet file or folder. [sample:us_stocks]",
-        autocompletion=complete.sources,
-        rich_help_panel=DATA,
-    ),
-]
-Assets = Annotated[
-    str | None,
-    typer.Option("--assets", metavar="A,B", help="Only these symbols.", rich_help_panel=DATA),
-]
-Timezone = Annotated[
-    str | None,
-    typer.Option(
-        "--timezone",
-        metavar="ZONE",
-        help="Zone of the exchange, such as Australia/Sydney; data.timezone of other commands.",
-        rich_help_panel=DATA,
-    ),
-]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        "--start",
-        metavar="DATE",
-        help="First session, such as 2000-01-31.",
-        rich_help_panel=DATA,
-    ),
-]
-End = Annotated[
-    str | None,
-    typer.Option(
-        "--end", metavar="DATE", help="Last session, itself included.", rich_help_panel=DATA
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="N", help="Random seed. [0]", rich_help_panel=SETTINGS),
-]
-Runs = Annotated[
-    Path | None,
-    typer.Option(
-        "--runs", metavar="DIR", help="Folder of runs. [data/runs]", rich_help_panel=OUTPUT
-    ),
-]
-Models = Annotated[
-    Path | None,
-    typer.Option(
-        "--models", metavar="DIR", help="Folder of models. [data/models]", rich_help_panel=OUTPUT
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=OUTPUT)
-]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet",
-        "-q",
-        help="Nothing on stderr besides warnings and errors.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-ModelKind = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="KIND",
-        help="gru, or none: no forecasts, and the strategy trades from the first bar. [gru]",
-        autocompletion=complete.model_kinds,
-        rich_help_panel=SETTINGS,
-    ),
-]
-Strategy = Annotated[
-    str | None,
-    typer.Option(
-        "--strategy",
-        metavar="STRATEGY",
-        help="A shipped strategy, FILE.py or module:Class. [risk_aware]",
-        autocompletion=complete.strategies,
-        rich_help_panel=SETTINGS,
-    ),
-]
-Members = Annotated[
-    int | None,
-    typer.Option(
-        "--members", metavar="N", help="Models in the ensemble. [3]", rich_help_panel=SETTINGS
-    ),
-]
-Horizons = Annotated[
-    str | None,
-    typer.Option(
-        "--horizons", metavar="1,5", help="Bars ahead, comma-joined. [1]", rich_help_panel=SETTINGS
-    ),
-]
-CostBps = Annotated[
-    float | None,
-    typer.Option(
-        "--cost-bps",
-        metavar="X",
-        help="Cost in basis points of traded value. [5]",
-        rich_help_panel=SETTINGS,
-    ),
-]
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="auto|cpu|cuda",
-        help="Where the model trains. [auto]",
-        rich_help_panel=SETTINGS,
-    ),
-]
-TrustCode = Annotated[
-    bool,
-    typer.Option(
-        "--trust-code",
-        help="Run own code that is stored there by name, even if it was never named in a command "
-        "here or has changed since.",
-        rich_help_panel=SETTINGS,
-    ),
-]
-RunId = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID", help="A run's id, or a beginning of it.", autocompletion=complete.run_ids
-    ),
-]
-ModelId = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID", help="A model's id, or a beginning of it.", autocompletion=complete.model_ids
-    ),
-]
+
+def option(
+    name: str,
+    metavar: str | None,
+    help: str,
+    *aliases: str,
+    panel: str | None = SETTINGS,
+    completion: Completion | None = None,
+) -> Any:  # noqa: ANN401 - as Typer's own function
+    """Describe an option to Typer."""
+    return typer.Option(
+        name, *aliases,
+        metavar=metavar, help=help, rich_help_panel=panel, autocompletion=completion,
+    )  # fmt: skip
+
+
+def argument(metavar: str, help: str, completion: Completion) -> Any:  # noqa: ANN401
+    """Describe an argument to Typer."""
+    return typer.Argument(metavar=metavar, help=help, autocompletion=completion)
 
 
 def split(text: str | None) -> list[str] | None:
@@ -189,43 +63,257 @@ def split(text: str | None) -> list[str] | None:
     return parts
 
 
-def whole_numbers(text: str | None, option: str) -> list[int] | None:
-    """Split a comma-joined option of whole numbers."""
-    parts = split(text)
+def _whole_numbers(text: str) -> list[int]:
     try:
-        return None if parts is None else [int(part) for part in parts]
+        return [int(part) for part in split(text) or ()]
     except ValueError:
         raise ConfigError(
-            f"{option} {text!r} is not a list of whole numbers", "write it like 1,5,21"
+            f"--horizons {text!r} is not a list of whole numbers", "write it like 1,5,21"
         ) from None
 
 
-def data_flags(
-    source: str | None, assets: str | None, start: str | None, end: str | None
-) -> dict[str, Any]:
-    """Which prices were asked for, by dotted key."""
-    return {
-        "data.source": source,
-        "data.assets": split(assets),
-        "data.start": start,
-        "data.end": end,
-    }
+def _bars_or_period(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
 
 
-def configuration(
-    file: Path | None, overrides: list[str] | None, flags: Mapping[str, Any]
-) -> Config:
-    """Build the configuration from file, ``--set`` and the flags that are not None."""
-    from fingru.config import load_config
+@dataclass(frozen=True)
+class Flag:
+    """An option that sets one setting; its help ends with the default of the setting.
 
-    given = {key: value for key, value in flags.items() if value is not None}
-    return load_config(file, overrides or (), given)
+    Parameters
+    ----------
+    key
+        Dotted key of the setting.
+    help, metavar, panel, completion
+        As Typer takes them.
+    name
+        Name of the option with underscores; by default the last part of the key.
+    kind
+        Type of its value.
+    read
+        Turns the value into the setting's.
+    default
+        What the help says where the setting is unset.
+    """
+
+    key: str
+    metavar: str
+    help: str
+    name: str = ""
+    kind: type = str
+    read: Callable[[Any], object] = lambda value: value
+    panel: str = SETTINGS
+    completion: Completion | None = None
+    default: str = ""
+
+    @property
+    def option_name(self) -> str:
+        """Name of the command's parameter."""
+        return self.name or self.key.rpartition(".")[2]
+
+    @property
+    def option(self) -> Any:  # noqa: ANN401 - as Typer's own function
+        """What Typer is told about it."""
+        name = f"--{self.option_name.replace('_', '-')}"
+        return option(name, self.metavar, self.help, panel=self.panel, completion=self.completion)
+
+    @property
+    def parameter(self) -> Parameter:
+        """Parameter of the command's signature."""
+        kind: Any = self.kind
+        annotation = Annotated[kind | None, self.option]
+        return Parameter(
+            self.option_name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+        )
+
+
+SOURCE = Flag(
+    "data.source", "SOURCE",
+    "sample:us_stocks, sample:indices, sample:simulated, yahoo:SPY,QQQ, or a CSV or Parquet file "
+    "or folder.",
+    name="data", panel=DATA, completion=complete.sources,
+)  # fmt: skip
+ASSETS = Flag("data.assets", "A,B", "Only these symbols.", read=split, panel=DATA)
+START = Flag("data.start", "DATE", "First session, such as 2000-01-31.", panel=DATA)
+END = Flag("data.end", "DATE", "Last session (inclusive).", panel=DATA)
+SEED = Flag("seed", "N", "Random seed.", kind=int)
+RUNS = Flag("store.runs", "DIR", "Folder of runs.", kind=Path, read=str, panel=OUTPUT)
+MODELS = Flag("store.models", "DIR", "Folder of models.", kind=Path, read=str, panel=OUTPUT)
+MODEL_KIND = Flag(
+    "model.kind", "KIND",
+    "gru, or none: no forecasts, and the strategy trades from the first bar.",
+    name="model", completion=complete.model_kinds,
+)  # fmt: skip
+STRATEGY = Flag(
+    "strategy.name", "STRATEGY", "A shipped strategy, FILE.py or module:Class.",
+    name="strategy", completion=complete.strategies,
+)  # fmt: skip
+MEMBERS = Flag("model.members", "N", "Models in the ensemble.", kind=int)
+HORIZONS = Flag("horizons", "1,5", "Bars ahead, comma-joined.", read=_whole_numbers)
+COST_BPS = Flag("simulation.cost_bps", "X", "Cost in basis points of traded value.", kind=float)
+DEVICE = Flag("device", "auto|cpu|cuda", "Where the model trains.")
+REFIT = Flag(
+    "walk_forward.refit", "PERIOD", "Refit every year, quarter, month or N bars.",
+    read=_bars_or_period,
+)  # fmt: skip
+FIRST_REFIT = Flag(
+    "walk_forward.first_refit", "DATE", "First session forecast out of sample.",
+    default="after 30 % of the sessions",
+)  # fmt: skip
+
+_ALWAYS = (SOURCE, ASSETS, START, END, SEED)
+
+ConfigFile = Annotated[Path | None, option("--config", "FILE", "TOML file with settings.")]
+Set = Annotated[
+    list[str] | None,
+    option(
+        "--set", "KEY=VALUE",
+        "Change one setting, such as model.hidden=32; may be repeated. `fingru config show` lists "
+        "them.",
+        completion=complete.assignments,
+    ),
+]  # fmt: skip
+Assets = Annotated[str | None, ASSETS.option]
+Start = Annotated[str | None, START.option]
+End = Annotated[str | None, END.option]
+Models = Annotated[Path | None, MODELS.option]
+Json = Annotated[bool, option("--json", None, "Print one JSON document on stdout.", panel=OUTPUT)]
+Quiet = Annotated[
+    bool,
+    option("--quiet", None, "Nothing on stderr besides warnings and errors.", "-q", panel=OUTPUT),
+]
+TrustCode = Annotated[
+    bool,
+    option(
+        "--trust-code", None,
+        "Run user code that the stored run or model names, even if it was never named in a "
+        "command here or has changed since.",
+    ),
+]  # fmt: skip
+RunId = Annotated[str, argument("ID", "A run's id, or a prefix of it.", complete.run_ids)]
+RunIds = Annotated[list[str], argument("ID ...", "Ids, or prefixes of them.", complete.run_ids)]
+ModelId = Annotated[str, argument("ID", "A model's id, or a prefix of it.", complete.model_ids)]
+
+
+@dataclass(frozen=True)
+class GivenSettings:
+    """What a command line says about settings.
+
+    Parameters
+    ----------
+    file
+        Of ``--config``.
+    overrides
+        Of ``--set``.
+    flags
+        Values of the flags that were given, by dotted key.
+    """
+
+    file: Path | None = None
+    overrides: Sequence[str] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self) -> Config:
+        """Build the configuration: the file, then ``--set``, then the flags."""
+        from fingru.config import load_config
+
+        return load_config(self.file, self.overrides, self.flags)
+
+
+Command = Callable[..., None]
+
+
+def with_settings(*flags: Flag) -> Callable[[Command], Command]:
+    """Give a command the options that decide its configuration.
+
+    Its parameter ``given``, a ``GivenSettings``, is filled from --config, --set, the flags that
+    every job takes (data and seed), and ``flags``.
+    """
+    every = (*_ALWAYS, *flags)
+
+    def decorate(command: Command) -> Command:
+        def given(options: dict[str, Any]) -> GivenSettings:
+            values = {flag: options.pop(flag.option_name) for flag in every}
+            read = {f.key: f.read(value) for f, value in values.items() if value is not None}
+            return GivenSettings(options.pop("config"), options.pop("set_") or (), read)
+
+        return _with_options(command, "given", _FILE_AND_SET, every, given)
+
+    return decorate
+
+
+def with_store(command: Command) -> Command:
+    """Give a command --config and --runs; its parameter ``store`` says where runs are kept."""
+
+    def store(options: dict[str, Any]) -> StoreSettings:
+        return store_of(options.pop("config"), options.pop("runs"))
+
+    return _with_options(command, "store", _FILE_AND_SET[:1], (RUNS,), store)
+
+
+_FILE_AND_SET = (
+    Parameter("config", Parameter.KEYWORD_ONLY, default=None, annotation=ConfigFile),
+    Parameter("set_", Parameter.KEYWORD_ONLY, default=None, annotation=Set),
+)
+
+
+def _with_options(
+    command: Command,
+    replaced: str,
+    options: Sequence[Parameter],
+    flags: Sequence[Flag],
+    build: Callable[[dict[str, Any]], object],
+) -> Command:
+    """Show options and flags in the place of one parameter, and build its value from theirs."""
+    shown: list[Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name == replaced:
+            shown += [*options, *(flag.parameter for flag in flags)]
+        else:
+            annotation = eval(parameter.annotation, command.__globals__)  # as Typer does itself
+            shown.append(parameter.replace(annotation=annotation, kind=Parameter.KEYWORD_ONLY))
+
+    def run(**given: Any) -> None:  # noqa: ANN401 - the values of any options
+        value = build(given)
+        command(**{replaced: value}, **given)
+
+    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, __name__
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.flags = flags  # type: ignore[attr-defined]
+    return run
+
+
+class SettingsCommand(TyperCommand):
+    """A command whose help names the defaults of the settings that its flags set."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own click
+        """Read the defaults only now: loading the configuration takes a moment."""
+        flags = {flag.option_name: flag for flag in getattr(self.callback, "flags", ())}
+        parameters: list[Any] = self.params
+        for parameter in parameters:
+            if parameter.name in flags:
+                flag = flags[parameter.name]
+                default = flag.default or _default(flag.key)
+                parameter.help = f"{flag.help} [{default}]" if default else flag.help
+        super().format_help(ctx, formatter)
+
+
+def _default(key: str) -> str:
+    from fingru.config.catalogue import all_settings
+
+    value = all_settings()[key].default
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def store_of(file: Path | None, runs: Path | None) -> StoreSettings:
     """Where runs and models are kept: by the configuration file, with ``--runs`` over it."""
     flags = {} if runs is None else {"store.runs": str(runs)}
-    return configuration(file, None, flags).store
+    return GivenSettings(file, (), flags).config().store
 
 
 def existing_database(store: StoreSettings) -> Database | None:
@@ -241,7 +329,7 @@ def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Pric
     What is doubtful is said when the command ends, below its result, where it is read; ``warn``
     is False for a command whose result says it already.
     """
-    from fingru.cli.output import say, say_at_end
+    from fingru.cli.output import print_at_exit, print_message
     from fingru.market import Severity, load_prices
 
     data = config.data
@@ -257,10 +345,10 @@ def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Pric
     )
     for finding in () if quiet else prices.warnings:
         if finding.severity is Severity.NOTE:
-            say(f"note: {finding.problem}")
+            print_message(f"note: {finding.problem}")
     doubts = [f.problem for f in prices.warnings if f.severity is Severity.WARNING]
     for text in doubts[:_MOST_WARNINGS] if warn else ():
-        say_at_end(f"! {text}")
+        print_at_exit(f"! {text}")
     if warn and len(doubts) > _MOST_WARNINGS:
-        say_at_end(f"! {len(doubts) - _MOST_WARNINGS} more with `fingru data check`")
+        print_at_exit(f"! {len(doubts) - _MOST_WARNINGS} more with `fingru data check`")
     return prices

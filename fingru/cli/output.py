@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,15 @@ def print_tables(*renderables: RenderableType) -> None:
         console.print(renderable)
 
 
-def plain_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
-    """Make an empty table in the style of the reports: texts to the left, numbers to the right.
+def plain_table(
+    title: str,
+    texts: Sequence[str],
+    numbers: Sequence[str] = (),
+    *,
+    rows: Iterable[Sequence[str]] = (),
+    caption: str | None = None,
+) -> Table:
+    """Make a table in the style of the reports: texts to the left, numbers to the right.
 
     The first column names the row and is never cut.
     """
@@ -54,32 +61,39 @@ def plain_table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -
 
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
-        caption_justify="left", caption_style="dim",
+        caption=caption, caption_justify="left", caption_style="dim",
     )  # fmt: skip
     for position, heading in enumerate(texts):
         table.add_column(heading, no_wrap=position == 0, overflow="fold")
     for heading in numbers:
         table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def say(message: str) -> None:
-    """Tell a person something on stderr."""
+def format_number(value: float | None, spec: str) -> str:
+    """Format a number; n/a where it is None."""
+    return "n/a" if value is None else format(value, spec)
+
+
+def print_message(message: str) -> None:
+    """Print a message for a person on stderr."""
     sys.stderr.write(masked(message) + "\n")
 
 
-_AT_END: list[str] = []
+_AT_EXIT: list[str] = []
 
 
-def say_at_end(message: str) -> None:
-    """Tell a person something on stderr when the command has ended, however it ends."""
-    _AT_END.append(message)
+def print_at_exit(message: str) -> None:
+    """Print a message on stderr when the command has ended, however it ends."""
+    _AT_EXIT.append(message)
 
 
-def say_what_is_left() -> None:
-    """Say what ``say_at_end`` has kept."""
-    while _AT_END:
-        say(_AT_END.pop(0))
+def print_pending_messages() -> None:
+    """Print what ``print_at_exit`` has kept."""
+    while _AT_EXIT:
+        print_message(_AT_EXIT.pop(0))
 
 
 @contextmanager
@@ -136,9 +150,9 @@ class _Lines:
         quarter = int(4 * done / total) if total else 4
         self._quarters[stage] = quarter
         if before is None:
-            say(f"{stage} ...")
+            print_message(f"{stage} ...")
         if quarter > (before or 0) and stage not in self._ended:
             reached = "done" if quarter >= 4 else f"{25 * quarter} %"
-            say(f"{stage}: {reached}" + (f" ({note})" if note else ""))
-        if quarter >= 4:  # a stage that begins again, as the compiling of kernels, is told once
+            print_message(f"{stage}: {reached}" + (f" ({note})" if note else ""))
+        if quarter >= 4:  # compiling of kernels may begin again: reported once
             self._ended.add(stage)

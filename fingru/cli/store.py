@@ -1,27 +1,34 @@
-"""``fingru store``: where runs, trials and models are counted, and how to mend or move that."""
+"""``fingru store``: the database of runs, trials and models: show, rebuild, migrate."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fingru.cli import options as opt
-from fingru.cli.output import print_json, say
+from fingru.cli.output import print_json, print_message
+
+if TYPE_CHECKING:
+    from fingru.store.settings import StoreSettings
 
 app = typer.Typer(
-    help="The database behind runs, trial ledger and model registry.", no_args_is_help=True
+    name="store",
+    help="The database of runs, trials and models.",
+    no_args_is_help=True,
 )
+command = partial(app.command, cls=opt.SettingsCommand)
 
 
-@app.command()
-def show(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = False) -> None:
+@command()
+@opt.with_store
+def show(store: StoreSettings, json: opt.Json = False) -> None:
     """Where everything is kept, and how much of it."""
     from fingru.store.rebuild import count_rows
     from fingru.store.runs import run_ids
 
-    store = opt.store_of(config, runs)
     database = opt.existing_database(store)
     rows = {} if database is None else count_rows(database)
     document: dict[str, Any] = {
@@ -42,37 +49,34 @@ def show(config: opt.ConfigFile = None, runs: opt.Runs = None, json: opt.Json = 
         typer.echo(f"{name:<19} {'none yet' if value is None else value}")
 
 
-@app.command()
-def rebuild(
-    config: opt.ConfigFile = None,
-    runs: opt.Runs = None,
-    models: opt.Models = None,
-    json: opt.Json = False,
-) -> None:
-    """Make ledger and registry anew from what runs and models store; nothing is removed.
+@command()
+@opt.with_store
+def rebuild(store: StoreSettings, models: opt.Models = None, json: opt.Json = False) -> None:
+    """Rebuild ledger and registry from what runs and models store; nothing is removed.
 
-    A damaged fingru.sqlite is kept under another name. May be given again, or on a store in good
-    order: what is there stays, what is missing is added.
+    A damaged fingru.sqlite is kept under another name. Safe to repeat, also on an intact store:
+    what is there stays, what is missing is added.
     """
     from fingru.store.rebuild import rebuild_store
 
-    store = opt.store_of(config, runs)
     done = rebuild_store(store.runs, store.url, models or store.models, datetime.now(UTC))
     if json:
         print_json(vars(done))
         return
     if done.backup is not None:
-        say(f"the damaged file is kept as {done.backup}")
-    say(
+        print_message(f"the damaged file is kept as {done.backup}")
+    print_message(
         f"{done.database}: added {done.from_journal} trials of the journal, {done.from_runs} of "
         f"stored runs, {done.models} models; champion: {done.champion or 'none'}"
     )
     for sentence in done.lost:
-        say(f"warning: lost are {sentence}")
+        print_message(f"warning: lost are {sentence}")
 
 
-@app.command()
+@command()
+@opt.with_store
 def migrate(
+    store: StoreSettings,
     to: Annotated[
         str | None,
         typer.Option(
@@ -84,13 +88,11 @@ def migrate(
             show_envvar=False,
         ),
     ] = None,
-    config: opt.ConfigFile = None,
-    runs: opt.Runs = None,
     json: opt.Json = False,
 ) -> None:
     """Move ledger, registry and studies to another database; every row is compared.
 
-    The SQLite file that is left is kept under another name. From then on the commands want the
+    The SQLite file that is left is kept under another name. From then on the commands need the
     new URL, in FINGRU_STORE_URL or a file for --config.
     """
     from fingru.errors import ConfigError
@@ -99,14 +101,13 @@ def migrate(
 
     if to is None:
         raise ConfigError("no database was named", "give its URL to --to")
-    store = opt.store_of(config, runs)
     studies = copy_studies(store.runs, store.url, to)
     done = migrate_store(store.runs, store.url, to, datetime.now(UTC))
     if json:
         print_json({**vars(done), "studies": studies})
         return
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.rows.items())
-    say(f"{done.target} holds what {done.source} held: {counts}, {studies} studies")
+    print_message(f"{done.target} holds what {done.source} held: {counts}, {studies} studies")
     if done.backup is not None:
-        say(f"the file that was left is kept as {done.backup}")
-    say("give the new URL in FINGRU_STORE_URL, or as store.url in a file for --config")
+        print_message(f"the file that was left is kept as {done.backup}")
+    print_message("give the new URL in FINGRU_STORE_URL, or as store.url in a file for --config")

@@ -13,20 +13,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fingru.config import Config
-    from fingru.tune.search import SearchPlan, SearchResult
+    from fingru.tune.search import SearchResult
 
 
+@opt.with_settings(opt.RUNS, opt.MEMBERS, opt.HORIZONS)
 def tune(
-    config: opt.ConfigFile = None,
-    set_: opt.Set = None,
-    data: opt.Data = None,
-    assets: opt.Assets = None,
-    start: opt.Start = None,
-    end: opt.End = None,
-    seed: opt.Seed = None,
-    runs: opt.Runs = None,
-    members: opt.Members = None,
-    horizons: opt.Horizons = None,
+    given: opt.GivenSettings,
     trials: Annotated[
         int, typer.Option(min=1, metavar="N", help="Trials in all; resumed ones count.")
     ] = 20,
@@ -55,24 +47,21 @@ def tune(
     """Search settings with Optuna on the training range only; writes TOML for --config.
 
     The sessions that `fingru backtest` forecasts are cut off first, so no trial can reach them.
-    An interrupted search goes on when the same command is given again. Exit 4 interrupted.
+    The same command resumes an interrupted search. Exit 4 interrupted.
     """
-    from fingru.cli.output import print_json, print_tables, say
+    from fingru.cli.interrupts import interruptible
+    from fingru.cli.output import print_json, print_message, print_tables, progress_bars
     from fingru.tune.search import SearchPlan
+    from fingru.tune.search import search as run_search
     from fingru.tune.space import DEFAULT_KEYS
 
-    flags = {
-        **opt.data_flags(data, assets, start, end),
-        "seed": seed,
-        "store.runs": None if runs is None else str(runs),
-        "model.members": members,
-        "horizons": opt.whole_numbers(horizons, "--horizons"),
-    }
-    settings = opt.configuration(config, set_, flags)
+    settings = given.config()
     plan = SearchPlan(
         trials=trials, splits=splits, keys=tuple(opt.split(search) or DEFAULT_KEYS), study=study
     )
-    result = _search(settings, plan, quiet)
+    interrupted = "the search was interrupted; its finished trials are stored"
+    with interruptible(interrupted), progress_bars(quiet) as progress:
+        result = run_search(opt.prices_of(settings, quiet), settings, plan, progress)
     file = _write(result, settings, output)
     if json:
         print_json(_document(result, file))
@@ -83,17 +72,7 @@ def tune(
             "score minus EWMA's, nats a bar, negative is better. Scored on sessions up to "
             f"{result.last_session}, before the first test origin.",
         )
-        say(f"best settings: {file}  (fingru backtest --config {file})")
-
-
-def _search(settings: Config, plan: SearchPlan, quiet: bool) -> SearchResult:
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import progress_bars
-    from fingru.tune.search import search
-
-    said = "the search was interrupted; its finished trials are stored"
-    with interruptible(said), progress_bars(quiet) as progress:
-        return search(opt.prices_of(settings, quiet), settings, plan, progress)
+        print_message(f"best settings: {file}  (fingru backtest --config {file})")
 
 
 def _write(result: SearchResult, settings: Config, output: Path | None) -> Path:
@@ -126,8 +105,11 @@ def _document(result: SearchResult, file: Path) -> dict[str, Any]:
 def _table(result: SearchResult) -> Table:
     from fingru.cli.output import plain_table
 
-    table = plain_table(f"Study {result.study}", (), [str(name) for name in result.trials.columns])
     best = result.trials.sort_values("value").head(10)
-    for row in best.itertuples(index=False):
-        table.add_row(*(f"{x:.5g}" if isinstance(x, float) else str(x) for x in row))
-    return table
+    rows = [
+        [f"{x:.5g}" if isinstance(x, float) else str(x) for x in row]
+        for row in best.itertuples(index=False)
+    ]
+    return plain_table(
+        f"Study {result.study}", (), list(map(str, result.trials.columns)), rows=rows
+    )

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fingru.features.feature_set import FeatureSet
 from fingru.features.settings import FeatureSettings
 
 if TYPE_CHECKING:
     from fingru.features.bars import Bars, Market
     from fingru.features.build import build_features
     from fingru.features.definition import feature
+    from fingru.features.feature_set import FeatureSet
     from fingru.features.volatility import ewma_variance
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
 
 _HOMES = {
     "Bars": "fingru.features.bars",
+    "FeatureSet": "fingru.features.feature_set",
     "Market": "fingru.features.bars",
     "build_features": "fingru.features.build",
     "ewma_variance": "fingru.features.volatility",

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
 from enum import Enum
 from pathlib import Path, PurePath
@@ -41,22 +41,21 @@ def to_json_value(value: object) -> JsonValue:
     {'1': None, 'when': '2020-01-02', 'x': 0.5}
     """
     if isinstance(value, Enum):
-        return to_json_value(value.value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return _scalar(value)
+        value = value.value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str | int | float):  # also numpy's derived kinds
+        return _number_or_text(value)
     if isinstance(value, Mapping):
         return _object(value)
     if isinstance(value, list | tuple):
         return [to_json_value(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted((to_json_value(item) for item in value), key=repr)
-    return _from_other(value)
+    return to_json_value(_simpler(value))
 
 
-def _scalar(value: bool | int | float | str | None) -> JsonValue:
-    """The plain value of a number or text that may be of a derived kind, such as numpy's."""
-    if value is None or isinstance(value, bool):
-        return value
+def _number_or_text(value: str | float) -> str | int | float | None:
     if isinstance(value, str):
         return masked(str(value))
     if isinstance(value, int):
@@ -78,42 +77,41 @@ def _key(key: object) -> str:
     return text if isinstance(text, str) else json.dumps(text)
 
 
-def _from_other(value: object) -> JsonValue:
-    if isinstance(value, PurePath):
-        return value.as_posix()
-    if isinstance(value, BaseModel):
-        return to_json_value(value.model_dump())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return to_json_value({field.name: getattr(value, field.name) for field in fields})
+def _from_numpy(value: np.ndarray[Any, Any] | np.generic) -> object:
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else str(value)
-    if isinstance(value, np.ndarray | np.generic):
-        return _from_numpy(value)
-    return _from_time_or_pandas(value)
-
-
-def _from_numpy(value: np.ndarray[Any, Any] | np.generic) -> JsonValue:
     if value.dtype.kind == "M":
-        return to_json_value(list(value)) if isinstance(value, np.ndarray) else str(value)
+        return list(value)
     if value.dtype.kind not in "biufU":
         raise TypeError(f"an array of {value.dtype} has no place in JSON")
-    return to_json_value(value.tolist())
+    return value.tolist()
 
 
-def _from_time_or_pandas(value: object) -> JsonValue:
+_CONVERSIONS: tuple[tuple[tuple[type, ...], Callable[[Any], object]], ...] = (
+    ((PurePath,), PurePath.as_posix),
+    ((BaseModel,), BaseModel.model_dump),
+    ((np.ndarray, np.generic), _from_numpy),
+    # datetime and Timestamp are dates, and so is NaT, which alone differs from itself
+    ((date, time), lambda moment: moment.isoformat() if moment == moment else None),
+    ((timedelta,), timedelta.total_seconds),
+)
+
+
+def _simpler(value: object) -> object:
+    """Take one step from an object towards what JSON can hold."""
+    for kinds, convert in _CONVERSIONS:
+        if isinstance(value, kinds):
+            return convert(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     import pandas as pd
 
-    if value is pd.NA or value is pd.NaT:
+    if value is pd.NA:
         return None
-    if isinstance(value, date | time):  # datetime and Timestamp are dates
-        return value.isoformat()
-    if isinstance(value, timedelta):  # Timedelta is one
-        return value.total_seconds()
     if isinstance(value, pd.Series | pd.Index):
-        return to_json_value(value.tolist())
+        return value.tolist()
     if isinstance(value, pd.DataFrame):
-        return to_json_value(value.to_dict(orient="records"))
+        return value.to_dict(orient="records")
     raise TypeError(f"{type(value).__name__} {value!r} has no place in JSON")
 
 
@@ -175,7 +173,7 @@ Shape = Mapping[str, type | tuple[type, ...]]
 """Kind of value by key; one that may be missing or null ends with a question mark."""
 
 
-def check_shape(value: Mapping[str, Any], shape: Shape, where: str, mend: str) -> None:
+def check_shape(value: Mapping[str, Any], shape: Shape, where: str, fix: str) -> None:
     """Refuse a stored object that lacks a key, or has another kind of value under it.
 
     Raises
@@ -183,14 +181,14 @@ def check_shape(value: Mapping[str, Any], shape: Shape, where: str, mend: str) -
     StoreError
         Names the first key that is wrong.
     """
-    for key, wanted in shape.items():
+    for key, kind in shape.items():
         name = key.removesuffix("?")
-        found = value.get(name)
-        if found is None and key.endswith("?"):
+        item = value.get(name)
+        if item is None and key.endswith("?"):
             continue
-        if not isinstance(found, wanted) or (isinstance(found, bool) and wanted is not bool):
-            problem = f"has no {name!r}" if found is None else f"has a wrong {name!r}"
-            raise StoreError(f"{where} is damaged: it {problem}", mend)
+        if not isinstance(item, kind) or (isinstance(item, bool) and kind is not bool):
+            problem = f"has no {name!r}" if item is None else f"has a wrong {name!r}"
+            raise StoreError(f"{where} is damaged: it {problem}", fix)
 
 
 def _refuse_constant(name: str) -> None:

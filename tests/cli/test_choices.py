@@ -145,6 +145,7 @@ def test_help_names_the_default_of_the_settings(option, key):
     from fingru.cli.app import app
 
     command = typer.main.get_command(app).commands[option[0]]
+    command.get_help(typer.Context(command))
     (found,) = [p for p in command.params if option[1] in p.opts]
     default = all_settings()[key].default
     default = default[0] if isinstance(default, list) else default

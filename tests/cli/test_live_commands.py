@@ -339,7 +339,7 @@ class TestTune:
     [(["train"], "the training was interrupted; no model was stored"),
      (["leakcheck"], "the leak check was interrupted"),
      (["nulltest"], "the null test was interrupted"),
-     (["retrain", "--once"], "the retraining was interrupted; the champion is what it was"),
+     (["retrain", "--once"], "the retraining was interrupted; the champion is unchanged"),
      (["backtest"], "interrupted before anything was stored")],
 )  # fmt: skip
 def test_a_stop_of_any_work_says_what_it_left_behind(

@@ -81,7 +81,7 @@ def test_verify_passes_an_untouched_run(fingru, mine):
     for run_id in mine[1]:
         answer = fingru("runs", "verify", run_id)
         assert answer.code == 0
-        assert "every file is what it was" in answer.err
+        assert "every file is unchanged" in answer.err
 
 
 @pytest.mark.parametrize(
