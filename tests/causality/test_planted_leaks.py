@@ -414,7 +414,7 @@ def test_the_backtest_leaves_with_3_too_and_its_run_says_so(file, monkeypatch):
     monkeypatch.setattr(job, "simulate", same_bar(job.simulate))
     code, out, err = run_command("backtest", "--config", file, "--set", "training.steps=2")
     assert code == 3
-    assert "something saw the future: fills of risk_aware" in err
+    assert "look-ahead found: fills of risk_aware" in err
     assert "fills of risk_aware" in out
 
 
