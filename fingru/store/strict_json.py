@@ -80,7 +80,7 @@ def _key(key: object) -> str:
 def _from_numpy(value: np.ndarray[Any, Any] | np.generic) -> object:
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else str(value)
-    if value.dtype.kind == "M":
+    if isinstance(value, np.ndarray) and value.dtype.kind == "M":
         return list(value)
     if value.dtype.kind not in "biufU":
         raise TypeError(f"an array of {value.dtype} has no place in JSON")
