@@ -29,7 +29,7 @@ from fingru.measures.inference import paired_draws
 from fingru.models.classical import make_baseline
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
-from fingru.strategy import load_strategy
+from fingru.strategy import find_strategy
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, simulate_strategy, walk_gru
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "sizing.json"
@@ -39,7 +39,7 @@ MARKETS = {
     "stocks, test": ("sample:us_stocks", "2000-01-01", None),
     "indices, test": ("sample:indices", "2005-01-01", None),
 }
-AT_ONCE = {"speed": 1.0, "no_trade_band": 0.05}
+AT_ONCE = {"adjustment_rate": 1.0, "no_trade_band": 0.05}
 STRATEGIES: list[tuple[str, str, dict[str, Any], str]] = [
     ("equal weight", "equal_weight", {}, "gru"),
     ("EWMA target", "ewma_vol_target", {}, "gru"),
@@ -48,7 +48,7 @@ STRATEGIES: list[tuple[str, str, dict[str, Any], str]] = [
     ("`vol_target` with EWMA forecasts", "vol_target", {}, "ewma"),
     ("`vol_target` with GJR-GARCH-t forecasts", "vol_target", {}, "gjr_garch_t"),
     ("`risk_aware`", "risk_aware", {}, "gru"),
-    ("`risk_aware`, faster", "risk_aware", {"speed": 0.3}, "gru"),
+    ("`risk_aware`, faster", "risk_aware", {"adjustment_rate": 0.3}, "gru"),
     ("`risk_aware`, no forecast mean", "risk_aware", {"prior_spread": 0.0}, "gru"),
     ("`risk_aware` with GJR-GARCH-t forecasts", "risk_aware", {}, "gjr_garch_t"),
 ]
@@ -72,7 +72,7 @@ def returns_of(job: WalkForward) -> dict[str, pd.DataFrame]:
         forecasts[name] = baseline.walk_forward(job.problem, job.folds)
     tables = {}
     for title, strategy, parameters, model in STRATEGIES:
-        loaded = load_strategy(strategy, parameters)
+        loaded = find_strategy(strategy, parameters)
         tables[title] = simulate_strategy(job, loaded, forecasts[model]).equity
     return tables | dict(_in_hindsight(job))
 

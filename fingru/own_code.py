@@ -1,4 +1,4 @@
-"""How Python files of a user's own are imported: always from their source.
+"""How Python files and modules of a user's own are imported: files always from their source.
 
 A ``.pyc`` beside a file is taken for current when size and second of change agree; a file changed
 twice in a second would run as it was, and one that came from elsewhere could bring other code than
@@ -7,23 +7,85 @@ the source whose hash was checked.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import inspect
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
+
+from fingru.errors import FingruError
+
+OWN_MODULE = "fingru_own_"
+"""How the names begin under which files of a user's own are imported."""
+
+_MOVED = {
+    "fingru.risk": "fingru.strategy",
+    "fingru.views": "fingru.strategy.view",
+    "fingru.backtest.views": "fingru.strategy.view",
+    "fingru.forecast.scores": "fingru.measures.scores",
+    "fingru.forecast.skewed_t": "fingru.distributions.skewed_t",
+    "fingru.forecast.calibration": "fingru.measures.calibration",
+    "fingru.backtest.metrics": "fingru.measures.returns",
+    "fingru.backtest.statistics": "fingru.measures.inference",
+}
+"""Modules that strategies and features may have imported, by their earlier names."""
 
 
-class _SourceOnly(SourceFileLoader):
-    """Compiles the source at every import, and keeps nothing."""
+@dataclass(frozen=True)
+class OwnCode:
+    """Code of a user's own, read once.
 
-    def get_code(self, fullname: str) -> CodeType:
-        """Code of the source as it is now."""
-        path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
+    Parameters
+    ----------
+    source
+        Of the file, as it was when it was found.
+    load
+        Gives the module. A file runs anew at each call, so that nothing it keeps in the module
+        outlives a call; a module is imported once, as Python does.
+    """
+
+    source: bytes
+    load: Callable[[], ModuleType]
 
 
-def import_source(name: str, path: Path) -> ModuleType:
+def find_own_code(place: str, kind: str, refusal: type[FingruError]) -> OwnCode:
+    """Find a Python file, or a module, which is looked for in the working directory too.
+
+    Parameters
+    ----------
+    place
+        ``my.py`` or ``package.module``.
+    kind
+        What it is for, such as ``strategy``; for messages.
+    refusal
+        Raised if the file does not exist, or the code cannot be imported, naming file and line;
+        by ``load`` too.
+    """
+    if not place.endswith(".py"):
+        module = _guarded(lambda: _imported(place), place, kind, refusal)
+        file = inspect.getsourcefile(module)
+        source = Path(file).read_bytes() if file else repr(module).encode()
+        return OwnCode(source, lambda: module)
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise refusal(
+            f"{kind} file {path} does not exist",
+            f"give its path from {Path.cwd()}, or an absolute one",
+        )
+    source = path.read_bytes()
+    name = f"{OWN_MODULE}{kind}_{path.stem}_{hashlib.sha256(source).hexdigest()[:16]}"
+    return OwnCode(
+        source,
+        lambda: _guarded(lambda: import_source(name, path, source), str(path), kind, refusal),
+    )
+
+
+def import_source(name: str, path: Path, source: bytes | None = None) -> ModuleType:
     """Import a Python file under a name, leaving no trace of it where it fails.
 
     Parameters
@@ -32,15 +94,51 @@ def import_source(name: str, path: Path) -> ModuleType:
         Of the module, in ``sys.modules`` too: dataclasses look theirs up while they are made.
     path
         Of the Python file.
+    source
+        What it held when it was read; read now if None.
     """
-    loader = _SourceOnly(name, str(path))
+    text = path.read_bytes() if source is None else source
+    code = compile(text, str(path), "exec", dont_inherit=True)
     module = ModuleType(name)
-    module.__spec__ = ModuleSpec(name, loader, origin=str(path))
+    module.__spec__ = ModuleSpec(name, None, origin=str(path))
     module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        loader.exec_module(module)
+        exec(code, vars(module))
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def _imported(name: str) -> ModuleType:
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
+
+
+def _guarded(
+    load: Callable[[], ModuleType], place: str, kind: str, refusal: type[FingruError]
+) -> ModuleType:
+    """Load a module, and say in which file and line it failed."""
+    try:
+        return load()
+    except SyntaxError as error:
+        raise refusal(
+            f"{kind} {place} is not valid Python: {error.msg}",
+            f"see {error.filename}, line {error.lineno}",
+        ) from error
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if "importlib" not in f.filename and f.filename != __file__]
+        where = f"see {own[-1].filename}, line {own[-1].lineno}" if own else "check the name"
+        missing = (isinstance(error, ImportError) and error.name) or ""
+        problem = (
+            f"{kind} {place} imports {missing}, which is {_MOVED[missing]} now"
+            if missing in _MOVED
+            else f"{kind} {place} cannot be imported, {type(error).__name__}: {error}"
+        )
+        raise refusal(problem, where) from error

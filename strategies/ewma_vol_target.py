@@ -27,7 +27,7 @@ class EwmaVolTarget:
     max_leverage
         Largest sum of weights.
     no_trade_band
-        Nothing is traded while the whole rebalancing would trade less than this.
+        Nothing is traded while the distance to the target weights is below this.
     """
 
     volatility: float = 0.15

@@ -9,21 +9,22 @@ import numpy as np
 
 from fingru.arrays import FloatArray
 from fingru.strategy import (
+    PastCorrelation,
+    Risk,
     View,
     calibration_trust,
     moments_per_bar,
     with_fixed_holdings,
 )
-from fingru.strategy.risk import PastCorrelation, Risk
 
 
 @dataclass
 class VolTarget:
     """Hold everything equally, scaled so that the forecast volatility meets a target.
 
-    Volatilities are forecast, correlations are those of past returns, shrunk. The target is
-    approached a part of the way each session: volatility that jumps for a day is not traded. Only
-    the first positions are bought at once.
+    Volatilities are forecast; correlations are those of past returns, shrunk towards their mean.
+    Holdings move part of the way to the target each session, so that volatility that jumps for a
+    day is not traded; only the first positions are bought in full.
 
     Parameters
     ----------
@@ -35,24 +36,28 @@ class VolTarget:
         Bars of past returns for the correlations.
     max_leverage
         Largest sum of weights.
-    speed
-        Share of the way to the wanted weights that is gone each session.
+    adjustment_rate
+        Share of the distance to the target weights that is traded each session.
     no_trade_band
-        Nothing is traded while the wanted weights are this near altogether.
-    tolerance
-        While recalibration has to change the width of the forecasts by more than this factor, the
-        target is cut by the excess.
+        Nothing is traded while the distance to the target weights is below this.
+    calibration_tolerance
+        While recalibration corrects the scale of the forecasts by more than this factor, the
+        volatility target is reduced proportionally.
     """
 
     needs_forecast: ClassVar[bool] = True
+    renamed: ClassVar[dict[str, str]] = {
+        "speed": "adjustment_rate",
+        "tolerance": "calibration_tolerance",
+    }
 
     volatility: float = 0.15
     horizon: int | None = None
     lookback: int = 252
     max_leverage: float = 1.0
-    speed: float = 0.3
+    adjustment_rate: float = 0.3
     no_trade_band: float = 0.15
-    tolerance: float = 1.25
+    calibration_tolerance: float = 1.25
 
     def __post_init__(self) -> None:
         self._correlation = PastCorrelation(self.lookback)
@@ -73,10 +78,10 @@ class VolTarget:
         annual = np.sqrt(risk.variance(equal) * view.bars_per_year)
         if not annual > 0.0:
             return None
-        target = self.volatility * calibration_trust(view.forecast, self.tolerance)
+        target = self.volatility * calibration_trust(view.forecast, self.calibration_tolerance)
         scale = min(target / annual, self.max_leverage)
-        wanted = with_fixed_holdings(view, scale * equal, known, self.max_leverage)
-        if np.abs(wanted - held).sum() < self.no_trade_band:
+        goal = with_fixed_holdings(view, scale * equal, known, self.max_leverage)
+        if np.abs(goal - held).sum() < self.no_trade_band:
             return None
-        speed = self.speed if held.any() else 1.0
-        return held + speed * (wanted - held)
+        rate = self.adjustment_rate if held.any() else 1.0
+        return held + rate * (goal - held)

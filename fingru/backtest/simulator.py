@@ -45,7 +45,7 @@ from fingru.forecast.forecast import Forecast
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
 from fingru.strategy import Strategy
-from fingru.strategy.views import ViewFactory
+from fingru.strategy.view import ViewFactory
 
 __all__ = ["Simulation", "SimulationSettings", "simulate", "simulate_weights"]
 

@@ -52,6 +52,7 @@ def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) ->
     """
     from fingru.config import make_config
     from fingru.errors import ConfigError
+    from fingru.pipeline.record import refuse_other_object
     from fingru.store.runs import RunDirectory
     from fingru.store.settings import StoreSettings
     from fingru.trust import check_code
@@ -65,6 +66,7 @@ def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) ->
         )
     root = Path(given.flags.get("store.runs") or StoreSettings().runs)
     run = RunDirectory.open(root, resume)
+    refuse_other_object(run.manifest)
     stored = run.config
     url = opt.GivenSettings(overrides=given.overrides).config().store.url
     stored["store"] |= {"runs": str(root)} | ({} if url is None else {"url": url})

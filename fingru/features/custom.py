@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import inspect
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -15,7 +11,7 @@ from fingru.arrays import FloatArray
 from fingru.errors import ConfigError, LeakFoundError
 from fingru.features.bars import Bars
 from fingru.features.definition import Feature, settled
-from fingru.own_code import import_source
+from fingru.own_code import find_own_code
 
 AGREEMENT = 1e-9
 """Relative difference that a shorter series may make to an earlier value: rounding, not leaks."""
@@ -33,7 +29,8 @@ def load_feature(column: str) -> Feature:
         If the file, module or function is not there or cannot be run.
     """
     place, _, name = column.rpartition(":")
-    module, source = _load_file(column, place) if place.endswith(".py") else _load(column, place)
+    code = find_own_code(place, "feature", ConfigError)
+    module = code.load()
     function = getattr(module, name, None)
     if not callable(function):
         offered = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
@@ -41,41 +38,10 @@ def load_feature(column: str) -> Feature:
             f"features.columns: {column!r} has no function {name!r}",
             f"{place} offers {', '.join(offered) or 'no functions'}",
         )
-    version = hashlib.sha256(source).hexdigest()
+    version = hashlib.sha256(code.source).hexdigest()
     if isinstance(function, Feature):
         return replace(function, version=version, probed=True)
     return Feature(name, function, settled, (), version, probed=True)
-
-
-def _load_file(column: str, place: str) -> tuple[ModuleType, bytes]:
-    path = Path(place).expanduser()
-    if not path.is_file():
-        raise ConfigError(
-            f"features.columns: there is no file {place!r} for {column!r}",
-            f"give its path from {Path.cwd()}, or an absolute one",
-        )
-    source = path.read_bytes()
-    name = f"fingru_user_features_{hashlib.sha256(source).hexdigest()[:16]}"
-    try:
-        module = import_source(name, path)
-    except Exception as error:
-        raise ConfigError(
-            f"features.columns: {place!r} cannot be run ({type(error).__name__}: {error})",
-            "mend the file",
-        ) from error
-    return module, source
-
-
-def _load(column: str, place: str) -> tuple[ModuleType, bytes]:
-    try:
-        module = importlib.import_module(place)
-    except ImportError as error:
-        raise ConfigError(
-            f"features.columns: {column!r} cannot be imported ({error})",
-            "give a module that can be imported from here, or a path that ends in .py",
-        ) from error
-    source = inspect.getsourcefile(module)
-    return module, Path(source).read_bytes() if source else repr(module).encode()
 
 
 def computed(feature: Feature, bars: Bars) -> FloatArray:

@@ -42,7 +42,7 @@ from fingru.pipeline.trials import count_of, judged_on
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
 from fingru.store.runs import RunDirectory
-from fingru.strategy import load_strategy
+from fingru.strategy import Strategy, StrategyFactory
 from fingru.walkforward.walk import (
     WalkForward,
     chosen_forecast,
@@ -52,6 +52,7 @@ from fingru.walkforward.walk import (
     prepare,
     simulate_all,
     walk_gru,
+    with_strategy,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def run_backtest(
     prices: Prices,
     config: Config | None = None,
     *,
+    strategy: str | Strategy | type[Strategy] | None = None,
     progress: Progress = silent,
     resume: str | None = None,
     store: bool = True,
@@ -145,6 +147,8 @@ def run_backtest(
         The panel; ``load_prices`` makes one.
     config
         All settings; ``store.runs`` is where the run is kept.
+    strategy
+        A strategy of your own: an instance, or a class; in place of ``strategy.name``.
     progress
         Told about every stage.
     resume
@@ -161,9 +165,10 @@ def run_backtest(
     """
     config = config or Config()
     prices = accepted(prices, config.data.allow)
+    config, given = with_strategy(config, strategy)
     with compiling(progress) as compiler, watched(prices.source, config) as watch:
         clock = _Clock(compiler)
-        job = _begin(prices, config, clock, watch, progress)
+        job = _begin(prices, config, given, clock, watch, progress)
         if not store:
             result = _work(job, None, clock, watch, progress)
             return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
@@ -177,13 +182,18 @@ def run_backtest(
 
 
 def _begin(
-    prices: Prices, config: Config, clock: _Clock, watch: Watch, progress: Progress
+    prices: Prices,
+    config: Config,
+    given: StrategyFactory | None,
+    clock: _Clock,
+    watch: Watch,
+    progress: Progress,
 ) -> WalkForward:
     """Refuse before any training what would be refused after it."""
     with watch:
-        load_strategies(config)
+        chosen = next(iter(load_strategies(config, given).values()))
         with clock.stage("features_s"):
-            job = prepare(prices, config, progress)
+            job = prepare(prices, config, progress, chosen)
         preflight(job)
     if config.leak_check.in_backtest:
         watch.refuse()
@@ -298,8 +308,9 @@ def _late_starts(simulations: Mapping[str, Simulation]) -> Iterator[str]:
 def _leak_check(job: WalkForward, watch: Watch, progress: Progress) -> dict[str, Any]:
     if not job.config.leak_check.in_backtest:
         return {"status": "not run", "reason": "leak_check.in_backtest is off"}
+    given = job.chosen if job.chosen.given else None  # others are loaded anew, and watched
     try:
-        return leak_check(job.prices, job.config, progress, watch)
+        return leak_check(job.prices, job.config, progress, watch, given)
     except LeakFoundError:
         raise
     except FingruError as error:  # such as a short job that is too short for the settings
@@ -310,13 +321,12 @@ def _attribute(
     job: WalkForward, forecasts: Mapping[str, Forecast], chosen: Simulation
 ) -> Attribution:
     """Where the chosen strategy's profit came from."""
-    config = job.config
     return attribute(
         job.prices,
-        lambda: load_strategy(config.strategy.name, config.strategy.parameters)[1],
-        chosen_forecast(config, forecasts),
+        job.chosen.make,
+        chosen_forecast(job.config, forecasts),
         chosen,
-        settings=config.simulation,
+        settings=job.config.simulation,
         folds=job.folds,
     )
 

@@ -38,7 +38,7 @@ from fingru.models.recalibration import recalibrate
 from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
 from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
 from fingru.strategy import load_strategy
-from fingru.strategy.views import ViewFactory
+from fingru.strategy.view import ViewFactory
 from fingru.trust import check_code, code_of, remember_code
 from fingru.walkforward.walk import make_gru, make_problem
 

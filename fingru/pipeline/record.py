@@ -29,7 +29,6 @@ from fingru.store.returns import TrialReturns
 from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
-from fingru.strategy import load_strategy
 from fingru.trust import code_of, remember_code
 from fingru.walkforward.walk import WalkForward
 
@@ -40,7 +39,6 @@ TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 def first_manifest(job: WalkForward) -> dict[str, Any]:
     """What is known of a run before it starts."""
     prices, index = job.prices, job.prices.index
-    name, _ = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
     features = job.problem.features
     config = job.config.model_dump(mode="json")
     code = code_of(config)
@@ -68,7 +66,7 @@ def first_manifest(job: WalkForward) -> dict[str, Any]:
         "code": code,
         "seed": job.config.seed,
         "model": job.config.model.kind,
-        "strategy": name,
+        **_strategy_facts(job),
         "features": {
             "names": list(features.names),
             "scales": list(features.scales),
@@ -88,6 +86,15 @@ def first_manifest(job: WalkForward) -> dict[str, Any]:
     }
 
 
+def _strategy_facts(job: WalkForward) -> dict[str, Any]:
+    """Name of the chosen strategy; of a Python object its class and the source of it too."""
+    chosen = job.chosen
+    if chosen.given is None:
+        return {"strategy": chosen.name}
+    given = {"class": chosen.given.reference, "source": chosen.given.source}
+    return {"strategy": chosen.name, "strategy_object": given}
+
+
 def open_directory(job: WalkForward, resume: str | None) -> RunDirectory:
     """Start a run's directory, or reopen one whose data and configuration are the same."""
     root = job.config.store.runs
@@ -101,9 +108,10 @@ def open_directory(job: WalkForward, resume: str | None) -> RunDirectory:
             f"run {directory.run_id} was made of other prices than {job.prices.source} holds now",
             "start a new run without --resume",
         )
+    refuse_other_object(stored, _strategy_facts(job).get("strategy_object"))
     # Through the settings of today: what a later version added has its default there.
-    theirs = make_config(stored["config"]).model_dump(mode="json", exclude={"store"})
-    if theirs != job.config.model_dump(mode="json", exclude={"store"}):
+    config = make_config(stored["config"]).model_dump(mode="json", exclude={"store"})
+    if config != job.config.model_dump(mode="json", exclude={"store"}):
         raise ConfigError(
             f"run {directory.run_id} was started with another configuration",
             "resume it without other settings, or start a new run",
@@ -112,6 +120,25 @@ def open_directory(job: WalkForward, resume: str | None) -> RunDirectory:
     if stored.get("error") is not None:
         directory.update_manifest(error=None)
     return directory
+
+
+def refuse_other_object(stored: dict[str, Any], given: object = None) -> None:
+    """Refuse to resume a run of a Python object with anything but an object of the same class.
+
+    Parameters
+    ----------
+    stored
+        Manifest of the run.
+    given
+        What it would hold of the strategy that is given now; None for one of a name or file.
+    """
+    kept = stored.get("strategy_object")
+    if kept is not None and kept != given:
+        raise ConfigError(
+            f"the strategy of run {stored['run_id']} was given as a Python object of class "
+            f"{kept['class']}, which is not what is given now",
+            "go on in Python, with strategy= and resume= of run_backtest",
+        )
 
 
 @contextmanager

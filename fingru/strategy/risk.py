@@ -1,8 +1,7 @@
-"""Risk of a portfolio: forecast volatilities, and correlations of the past drawn to their mean.
+"""Portfolio risk: forecast volatilities, and past correlations shrunk towards their mean.
 
-Correlations are kept as the standardised returns they come from, so that a panel of thousands of
-assets costs in proportion to its size; only assets with gaps in the window need pairs of their
-own.
+Correlations are kept as the standardised returns they come from, so that the cost grows linearly
+with the number of assets; only assets with gaps in the window need pairwise products.
 """
 
 from __future__ import annotations
@@ -56,21 +55,9 @@ class Correlation:
             known += float(part @ (2.0 * with_others - among))
         return float(squares + self.mean * (total**2 - squares) + (1.0 - self.shrink) * known)
 
-    def matrix(self) -> FloatArray:
-        """All of them, (A, A)."""
-        size = len(self.whole) + len(self.partial)
-        out = np.full((size, size), self.mean)
-        keep = 1.0 - self.shrink
-        out[np.ix_(self.whole, self.whole)] += keep * (self.shocks.T @ self.shocks - self.mean)
-        out[self.partial] += keep * self.apart
-        out[np.ix_(self.whole, self.partial)] = out[np.ix_(self.partial, self.whole)].T
-        if not math.isnan(self.mean):
-            np.fill_diagonal(out, 1.0)
-        return out
-
 
 def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> Correlation:
-    """Correlations of past returns, drawn towards their average by how uncertain they are.
+    """Correlations of past returns, shrunk towards their average by how uncertain they are.
 
     ``(1 - d) r_ij + d m`` with m the mean of all ``r_ij`` and ``d = sum var(r_ij) / sum (r_ij -
     m)**2``, cut to 0 and 1. Means count as zero; each pair is taken over the rows that both have.
@@ -80,8 +67,8 @@ def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> 
     returns
         (n, A), oldest first; NaN where missing.
     fewest_rows
-        A pair with fewer common rows takes the mean of the others, or 1 (no diversification is
-        believed) if there is no other. NaN everywhere if no asset has as many rows.
+        A pair with fewer common rows takes the mean of the others, or 1 (no diversification) if
+        there is no other. NaN everywhere if no asset has as many rows.
 
     Known at: the last row of ``returns``.
 
@@ -280,10 +267,9 @@ def _closed(present: BoolArray) -> BoolArray:
 class PastCorrelation:
     """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
 
-    Sessions in which some assets are closed are merged with the next (``common_bars``).
-
-    It depends on the returns it is given alone: between renewals the rows after the last multiple
-    of ``every`` are left out. Only so that the same is not computed twice is it kept.
+    Sessions in which some assets are closed are merged with the next (``common_bars``). The
+    result depends on the returns alone: between renewals the rows after the last multiple of
+    ``every`` are left out. The latest result is cached.
 
     Parameters
     ----------
@@ -295,8 +281,9 @@ class PastCorrelation:
 
     def __init__(self, lookback: int = 252, every: int = 21) -> None:
         self._lookback, self._every = lookback, every
-        self._made_of: tuple[FloatArray, int, int] | None = None
-        self._kept: Correlation | None = None
+        self._cached: Correlation | None = None
+        self._memory: FloatArray | None = None
+        self._window = (0, 0)
 
     def of(self, returns: FloatArray) -> Correlation:
         """Correlations from all past returns, (t + 1, A), which are not changed in place.
@@ -304,27 +291,17 @@ class PastCorrelation:
         Known at: row ``t - (t + 1) % every`` of ``returns``, which is not after t.
         """
         last = len(returns) - len(returns) % self._every
-        # The same memory of the same array, which is kept alive so that no other takes its place.
-        owner = returns if returns.base is None else returns.base
-        place = returns.__array_interface__["data"][0]
-        before = self._made_of
-        if (
-            self._kept is None
-            or before is None
-            or before[0] is not owner
-            or before[1:]
-            != (
-                place,
-                last,
-            )
-        ):
-            self._made_of = owner, place, last
-            self._kept = _of_common_bars(returns[max(0, last - self._lookback) : last])
-        return self._kept
+        # The cache holds for the same memory of the same array, which is kept alive by it.
+        memory = returns if returns.base is None else returns.base
+        window = (returns.__array_interface__["data"][0], last)
+        if self._cached is None or self._memory is not memory or self._window != window:
+            self._memory, self._window = memory, window
+            self._cached = self._computed(returns[max(0, last - self._lookback) : last])
+        return self._cached
 
-
-def _of_common_bars(log_returns: FloatArray) -> Correlation:
-    if np.isfinite(log_returns).all():
-        return shrunk_correlation(log_returns)
-    merged, _, _ = common_bars(np.expm1(log_returns), _FEWEST_ROWS)
-    return shrunk_correlation(np.log1p(merged))
+    @staticmethod
+    def _computed(log_returns: FloatArray) -> Correlation:
+        if np.isfinite(log_returns).all():
+            return shrunk_correlation(log_returns)
+        merged, _, _ = common_bars(np.expm1(log_returns), _FEWEST_ROWS)
+        return shrunk_correlation(np.log1p(merged))

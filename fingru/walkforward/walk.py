@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fingru.backtest.schedule import make_folds, single_range
 from fingru.backtest.simulator import Simulation, simulate
-from fingru.config import Config
+from fingru.config import Config, with_values
 from fingru.errors import ConfigError, DataError, StrategyError
 from fingru.features import build_features
 from fingru.features.feature_set import FeatureSet
@@ -18,7 +19,7 @@ from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
 from fingru.market.prices import Prices
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
-from fingru.strategy import Strategy, load_strategy
+from fingru.strategy import Strategy, StrategyFactory, find_strategy
 
 if TYPE_CHECKING:
     from fingru.models.gru.checkpoint import FoldCheckpoints
@@ -38,6 +39,18 @@ class WalkForward:
     config: Config
     problem: ForecastProblem
     folds: list[Fold]
+    strategy: StrategyFactory | None = None
+    """The chosen one, where it is found already."""
+
+    @cached_property
+    def strategies(self) -> dict[str, StrategyFactory]:
+        """The chosen strategy, first, and the benchmarks, by name."""
+        return load_strategies(self.config, self.strategy)
+
+    @property
+    def chosen(self) -> StrategyFactory:
+        """The chosen strategy."""
+        return next(iter(self.strategies.values()))
 
     @property
     def prices(self) -> Prices:
@@ -50,7 +63,12 @@ class WalkForward:
         return self.config.model.kind != "none"
 
 
-def prepare(prices: Prices, config: Config, progress: Progress = silent) -> WalkForward:
+def prepare(
+    prices: Prices,
+    config: Config,
+    progress: Progress = silent,
+    strategy: StrategyFactory | None = None,
+) -> WalkForward:
     """Build features, labels and folds, refusing what cannot work before anything is trained.
 
     Without a model there are no features, and one range from the first session on.
@@ -59,11 +77,11 @@ def prepare(prices: Prices, config: Config, progress: Progress = silent) -> Walk
         folds = single_range(prices.index, config.walk_forward)
         nothing = FeatureSet.empty(prices.index, prices.assets)
         problem = ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
-        return WalkForward(config, problem, folds)
+        return WalkForward(config, problem, folds, strategy)
     folds = make_folds(prices.index, config.walk_forward, config.horizons)
     _refuse_padding(prices, config.training)
     problem = make_problem(prices, config, progress)
-    return WalkForward(config, problem, folds)
+    return WalkForward(config, problem, folds, strategy)
 
 
 def make_problem(prices: Prices, config: Config, progress: Progress = silent) -> ForecastProblem:
@@ -119,22 +137,45 @@ def walk_gru(
     return recalibrate(raw, problem.labels, starts, config.recalibration)
 
 
-def load_strategies(config: Config) -> dict[str, Strategy]:
-    """Load the chosen strategy, first, and the benchmarks, by name.
+def load_strategies(
+    config: Config, strategy: StrategyFactory | None = None
+) -> dict[str, StrategyFactory]:
+    """Find the chosen strategy, first, and the benchmarks, by name.
+
+    ``strategy`` is the chosen one, where it is found already.
 
     Raises
     ------
     StrategyError
         If one cannot be loaded, or the chosen one needs a forecast where there is none.
     """
-    name, strategy = load_strategy(config.strategy.name, config.strategy.parameters)
-    if config.forecast_for_strategy is None and getattr(strategy, "needs_forecast", False):
-        raise _forecast_is_missing(name, config)
-    strategies = {name: strategy}
-    for benchmark in BENCHMARKS:
-        if benchmark not in strategies:
-            strategies[benchmark] = load_strategy(benchmark, None)[1]
-    return strategies
+    chosen = strategy or find_strategy(config.strategy.name, config.strategy.parameters)
+    if config.forecast_for_strategy is None and chosen.needs_forecast:
+        raise _forecast_is_missing(chosen.name, config)
+    return {chosen.name: chosen} | {
+        name: find_strategy(name) for name in BENCHMARKS if name != chosen.name
+    }
+
+
+def with_strategy(
+    config: Config, strategy: str | Strategy | type[Strategy] | None
+) -> tuple[Config, StrategyFactory | None]:
+    """Put a strategy into a configuration: by name or file, or a Python object.
+
+    An object is named by its module and class, with its public attributes as parameters, and
+    comes back ready to be made; None otherwise.
+    """
+    if strategy is None:
+        return config, None
+    if isinstance(strategy, str):
+        return with_values(config, {"strategy.name": strategy}), None
+    found = find_strategy(strategy, config.strategy.parameters)
+    given = found.given
+    if given is None:
+        return config, found
+    section = {"name": given.reference, "parameters": given.parameters}
+    chosen = config.strategy.model_copy(update=section)
+    return config.model_copy(update={"strategy": chosen}), found
 
 
 def preflight(job: WalkForward) -> None:
@@ -146,7 +187,7 @@ def preflight(job: WalkForward) -> None:
     first = job.folds[0]
     last = min(first.test_first + _PREFLIGHT_SESSIONS, first.test_last)
     trial = Fold(0, first.origin, first.train_first, first.test_first, last)
-    chosen = load_strategy(job.config.strategy.name, job.config.strategy.parameters)
+    chosen = job.chosen
     if job.config.forecast_for_strategy is not None:
         ewma = make_baseline("ewma", job.config.baselines)
         forecast = ewma.walk_forward(job.problem, [trial])
@@ -156,7 +197,7 @@ def preflight(job: WalkForward) -> None:
         simulate_strategy(replace(job, folds=[trial]), chosen, None)
     except StrategyError as error:
         if "'NoneType' object" in error.problem:  # what is asked of a forecast that is not there
-            raise _forecast_is_missing(chosen[0], job.config) from error
+            raise _forecast_is_missing(chosen.name, job.config) from error
         raise
 
 
@@ -169,17 +210,16 @@ def _forecast_is_missing(name: str, config: Config) -> StrategyError:
 
 
 def simulate_strategy(
-    job: WalkForward, named: tuple[str, Strategy], forecast: Forecast | None
+    job: WalkForward, strategy: StrategyFactory, forecast: Forecast | None
 ) -> Simulation:
-    """Simulate one strategy, given with its name, over all test ranges.
+    """Simulate one strategy, made anew, over all test ranges.
 
     Known at: weights decided at t use forecasts with origin t and prices up to t.
     """
-    name, strategy = named
     return simulate(
         job.prices,
-        strategy,
-        name=name,
+        strategy.make(),
+        name=strategy.name,
         forecast=forecast,
         settings=job.config.simulation,
         first_row=job.folds[0].test_first,
@@ -202,11 +242,11 @@ def simulate_all(
 
     Known at: weights decided at t use forecasts with origin t and prices up to t.
     """
-    strategies, simulations = load_strategies(job.config), {}
+    strategies, simulations = job.strategies, {}
     forecast = chosen_forecast(job.config, forecasts)
-    for done, named in enumerate(strategies.items()):
-        progress("strategies", done, len(strategies), named[0])
-        simulations[named[0]] = simulate_strategy(job, named, forecast)
+    for done, (name, strategy) in enumerate(strategies.items()):
+        progress("strategies", done, len(strategies), name)
+        simulations[name] = simulate_strategy(job, strategy, forecast)
     progress("strategies", len(strategies), len(strategies))
     return simulations
 

@@ -8,7 +8,7 @@ from fingru.backtest.simulator import simulate, simulate_weights
 from fingru.errors import StrategyError
 from fingru.forecast.forecast import Forecast
 from fingru.measures.scores import log_score
-from fingru.strategy.views import ViewFactory, forecast_view
+from fingru.strategy.view import ViewFactory, forecast_view
 
 
 def weights_after(prices, scripted, answer):

@@ -117,9 +117,9 @@ def test_unusable_functions_are_refused_by_name(prices_small, write, name, messa
 
 
 def test_missing_and_broken_files_and_modules_are_named(prices_small, write):
-    with pytest.raises(ConfigError, match=r"there is no file 'nowhere\.py'"):
+    with pytest.raises(ConfigError, match=r"feature file nowhere\.py does not exist"):
         build(prices_small, "nowhere.py:momentum")
-    with pytest.raises(ConfigError, match=r"cannot be run \(ZeroDivisionError"):
+    with pytest.raises(ConfigError, match=r"imported, ZeroDivisionError.*my_features\.py, line 1"):
         build(prices_small, f"{write('x = 1 / 0')}:momentum")
     with pytest.raises(ConfigError, match="cannot be imported"):
         build(prices_small, "no_such_package_here:momentum")

@@ -1,12 +1,13 @@
 """Finding a strategy by name, file or module, and refusing what cannot be one."""
 
 import sys
+from dataclasses import dataclass, field
 
 import pytest
 
 from fingru.bundled import bundled_path
-from fingru.errors import StrategyError
-from fingru.strategy import available_strategies, load_strategy
+from fingru.errors import FingruWarning, StrategyError
+from fingru.strategy import available_strategies, find_strategy, load_strategy
 from fingru.trust import code_of
 
 GOOD = """
@@ -113,10 +114,11 @@ def test_load_strategy_names_file_and_line_of_a_syntax_error(write):
 
 def test_load_strategy_names_file_and_line_of_a_failing_import(write):
     path = write("import math\n\n\nmath.sqrt(-1)\n")
+    before = set(sys.modules)
     with pytest.raises(StrategyError, match="ValueError") as refused:
         load_strategy(path, {})
     assert refused.value.mend == f"see {path}, line 4"
-    assert "fingru_strategy_mine" not in sys.modules
+    assert set(sys.modules) == before
 
 
 def test_load_strategy_refuses_a_file_without_a_strategy(write):
@@ -170,3 +172,100 @@ def test_a_home_that_is_abbreviated_is_the_one_that_trust_looks_in(tmp_path, mon
     )
     assert load_strategy("~/abbreviated.py")[0] == "abbreviated"
     assert code_of({"strategy": {"name": "~/abbreviated.py"}})["~/abbreviated.py"]["sha256"]
+
+
+def test_an_import_from_where_it_was_before_says_where_it_is(write):
+    path = write("import math\n\nfrom fingru.risk import Risk\n")
+    with pytest.raises(StrategyError, match=r"fingru\.risk, which is fingru\.strategy now"):
+        load_strategy(path)
+
+
+def test_a_parameter_of_an_earlier_name_is_taken_and_the_new_name_said():
+    with pytest.warns(FingruWarning, match="'speed' is called 'adjustment_rate' now"):
+        strategy = load_strategy("vol_target", {"speed": 0.5})[1]
+    assert strategy.adjustment_rate == 0.5
+    with pytest.raises(StrategyError, match="both are given: give adjustment_rate alone"):
+        load_strategy("vol_target", {"speed": 0.5, "adjustment_rate": 0.4})
+
+
+STATE = """
+SEEN = []
+
+
+class Remembers:
+    kept = []
+
+    def target_weights(self, view):
+        SEEN.append(view)
+        self.kept.append(view)
+        return None
+"""
+
+
+def test_nothing_that_a_file_keeps_outlives_the_instance(write):
+    factory = find_strategy(write(STATE))
+    first = factory.make()
+    first.target_weights("a view")
+    second = factory.make()
+    assert second.kept == []
+    assert second.target_weights.__globals__["SEEN"] == []
+
+
+def test_the_source_that_runs_is_that_of_when_it_was_found(write, tmp_path):
+    factory = find_strategy(write(GOOD))
+    (tmp_path / "mine.py").write_text("raise ValueError('changed while the run was going on')")
+    assert factory.make().size == 0.5
+
+
+@dataclass
+class Counts:
+    """Counts its decisions."""
+
+    size: float = 0.5
+    decisions: list = field(default_factory=list)
+    note: object = None
+
+    def target_weights(self, view):
+        self.decisions.append(view)
+
+
+def test_an_instance_is_copied_as_it_was_given():
+    given = Counts(0.25)
+    factory = find_strategy(given)
+    given.decisions.append("later")
+    first, second = factory.make(), factory.make()
+    first.target_weights("a view")
+    assert (second.size, second.decisions) == (0.25, [])
+    assert factory.name == "Counts"
+    assert factory.given.parameters == {"size": 0.25, "decisions": "[]", "note": "None"}
+    assert factory.given.reference.endswith(":Counts")
+    assert "Counts its decisions." in factory.given.source
+
+
+def test_a_class_is_called_with_its_parameters():
+    factory = find_strategy(Counts, {"size": 1})
+    assert factory.make().size == 1.0
+    assert factory.make() is not factory.make()
+    assert factory.given.parameters == {"size": 1}
+    with pytest.raises(StrategyError, match="no parameter 'siez': did you mean 'size'"):
+        find_strategy(Counts, {"siez": 1})
+
+
+def test_an_object_called_like_a_shipped_strategy_is_told_from_it():
+    class vol_target(Counts):  # noqa: N801
+        pass
+
+    assert find_strategy(vol_target()).name == "vol_target_custom"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "parameters", "message"),
+    [
+        (3, {}, "int is no strategy: it has no method target_weights"),
+        (Counts(), {"size": 1}, "is an instance, and parameters are given beside it"),
+        (Counts(note=(i for i in ())), {}, "cannot be copied, TypeError.*give its class"),
+    ],
+)
+def test_objects_that_cannot_be_used_are_refused(strategy, parameters, message):
+    with pytest.raises(StrategyError, match=message):
+        find_strategy(strategy, parameters)

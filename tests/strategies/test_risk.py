@@ -1,4 +1,4 @@
-"""Correlations drawn to their mean, and portfolio risk, against pair-by-pair arithmetic."""
+"""Correlations shrunk towards their mean, and portfolio risk, against pair-by-pair arithmetic."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ def independent_returns(n_assets, n=252):
     """Returns of +-1 % whose sample correlations are exactly zero."""
     signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], float)
     return 0.01 * np.tile(signs, (n // 4, 1))[:, :n_assets]
+
+
+def matrix(correlation):
+    """All correlations, from the quadratic form: ``C_ij = (q(e_i + e_j) - q_i - q_j) / 2``."""
+    size = len(correlation.whole) + len(correlation.partial)
+    unit = np.eye(size)
+    own = [correlation.quadratic(row) for row in unit]
+    out = np.diag(own)
+    for i in range(size):
+        for j in range(i):
+            both = correlation.quadratic(unit[i] + unit[j])
+            out[i, j] = out[j, i] = (both - own[i] - own[j]) / 2
+    return out
 
 
 def pair_by_pair(returns, fewest_rows=60):
@@ -45,7 +58,7 @@ def test_matrix_and_quadratic_form_are_those_of_all_pairs(gaps):
     elif gaps == "all":
         returns[rng.random(returns.shape) < 0.2] = np.nan
     found, expected = shrunk_correlation(returns), pair_by_pair(returns)
-    np.testing.assert_allclose(found.matrix(), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(matrix(found), expected, rtol=1e-9, atol=1e-12)
     for x in rng.normal(size=(5, 9)):
         assert found.quadratic(x) == pytest.approx(x @ expected @ x, rel=1e-9)
 
@@ -53,7 +66,7 @@ def test_matrix_and_quadratic_form_are_those_of_all_pairs(gaps):
 def test_shrunk_correlation_without_doubt_is_the_sample_correlation():
     rng = np.random.default_rng(0)
     returns = rng.normal(0, 0.01, (200_000, 3)) @ np.linalg.cholesky(TRUE).T
-    np.testing.assert_allclose(shrunk_correlation(returns).matrix(), TRUE, atol=0.02)
+    np.testing.assert_allclose(matrix(shrunk_correlation(returns)), TRUE, atol=0.02)
 
 
 TRUE = np.array([[1.0, 0.8, 0.1], [0.8, 1.0, 0.3], [0.1, 0.3, 1.0]])
@@ -65,7 +78,7 @@ def test_shrunk_correlation_is_nearer_to_the_truth_than_the_sample():
     root, ours, theirs = np.linalg.cholesky(truth).T, [], []
     for seed in range(20):
         returns = np.random.default_rng(seed).normal(0, 0.01, (70, 10)) @ root
-        ours.append(np.square(shrunk_correlation(returns).matrix() - truth).sum())
+        ours.append(np.square(matrix(shrunk_correlation(returns)) - truth).sum())
         theirs.append(np.square(np.corrcoef(returns.T) - truth).sum())
     assert np.mean(ours) < 0.5 * np.mean(theirs)
 
@@ -77,24 +90,24 @@ def test_shrinkage_intensity_by_hand():
     # errors: (1 - 0) / 252 for the two uncorrelated pairs, 0 for the equal ones; mean 1/3
     spread = 2 * ((0 - 1 / 3) ** 2 * 2 + (1 - 1 / 3) ** 2)
     d = 2 * (2 / 252) / spread
-    found = shrunk_correlation(returns).matrix()
+    found = matrix(shrunk_correlation(returns))
     assert found[0, 1] == pytest.approx(d / 3, rel=1e-9)
     assert found[0, 2] == pytest.approx(1 - d + d / 3, rel=1e-9)
-    assert np.diag(found).tolist() == [1.0, 1.0, 1.0]
+    assert np.diag(found) == pytest.approx([1.0, 1.0, 1.0], rel=1e-12)
 
 
 def test_correlations_of_what_has_too_few_rows():
     returns = np.random.default_rng(1).normal(0, 0.01, (200, 4))
     returns[:, 1] += returns[:, 0]
     returns[:150, 3] = np.nan  # 50 rows
-    found = shrunk_correlation(returns).matrix()
+    found = matrix(shrunk_correlation(returns))
     mean = (found[0, 1] + found[0, 2] + found[1, 2]) / 3
     assert found[0, 3] == pytest.approx(mean, rel=1e-9)
-    assert np.isnan(shrunk_correlation(returns[:59]).matrix()).all()
-    assert shrunk_correlation(returns[:, :1]).matrix().tolist() == [[1.0]]
+    assert np.isnan(matrix(shrunk_correlation(returns[:59]))).all()
+    assert matrix(shrunk_correlation(returns[:, :1])).tolist() == [[1.0]]
     halves = returns[:, :2].copy()
     halves[:100, 0] = halves[100:, 1] = np.nan  # never on the same day
-    assert shrunk_correlation(halves).matrix().tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert matrix(shrunk_correlation(halves)).tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
 def test_past_correlation_is_renewed_every_so_many_sessions():
@@ -102,13 +115,13 @@ def test_past_correlation_is_renewed_every_so_many_sessions():
     past = PastCorrelation(lookback=252, every=21)
     for rows in (378, 385, 398, 399, 400):
         last = 378 if rows < 399 else 399
-        expected = shrunk_correlation(returns[last - 252 : last]).matrix()
-        np.testing.assert_array_equal(past.of(returns[:rows]).matrix(), expected)
-        np.testing.assert_array_equal(PastCorrelation().of(returns[:rows]).matrix(), expected)
+        expected = matrix(shrunk_correlation(returns[last - 252 : last]))
+        np.testing.assert_array_equal(matrix(past.of(returns[:rows])), expected)
+        np.testing.assert_array_equal(matrix(PastCorrelation().of(returns[:rows])), expected)
     other = returns.copy()
     other[200, 1] = 0.2  # other prices, same instance
-    expected = shrunk_correlation(other[147:399]).matrix()
-    np.testing.assert_array_equal(past.of(other).matrix(), expected)
+    expected = matrix(shrunk_correlation(other[147:399]))
+    np.testing.assert_array_equal(matrix(past.of(other)), expected)
     assert past.of(other) is past.of(other[:399])  # once computed, it is kept
 
 

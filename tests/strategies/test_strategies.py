@@ -216,13 +216,13 @@ def independent_returns(n_assets, n=252):
 def test_vol_target_uses_forecast_volatility_and_past_correlation():
     forecast = forecast_view([0, 0], [4e-4, 9e-4])
     view = view_of(independent_returns(2), forecast=forecast)
-    weights = decide("vol_target", view, speed=1.0)
+    weights = decide("vol_target", view, adjustment_rate=1.0)
     volatility = np.sqrt((0.25 * 4e-4 + 0.25 * 9e-4) * 252)
     assert weights == pytest.approx([0.5 * 0.15 / volatility] * 2, rel=1e-12)
     part = decide("vol_target", replace(view, weights=np.array([0.1, 0.5])))
     assert part == pytest.approx(0.3 * weights + 0.7 * np.array([0.1, 0.5]), rel=1e-12)
     both = np.repeat(independent_returns(1), 2, axis=1)  # correlation 1
-    weights = decide("vol_target", view_of(both, forecast=forecast), speed=1.0)
+    weights = decide("vol_target", view_of(both, forecast=forecast), adjustment_rate=1.0)
     assert weights == pytest.approx([0.5 * 0.15 / (0.025 * np.sqrt(252))] * 2, rel=1e-12)
 
 
@@ -254,7 +254,7 @@ def test_risk_aware_weighs_by_shrunken_mean_over_variance():
     sigma2 = np.array([1e-4, 4e-4])
     mean = np.array([0.0004, 0.0004])
     view = view_of(independent_returns(2), forecast=forecast_view(mean, sigma2))
-    parameters = {"speed": 1.0, "kelly": 0.05, "volatility": 9.0, "max_leverage": 9.0}
+    parameters = {"adjustment_rate": 1.0, "kelly": 0.05, "volatility": 9.0, "max_leverage": 9.0}
     per_bar = np.sqrt(sigma2 / 252)
     trust = 0.01 / 252 / (0.01 / 252 + 1 / 2520)
     edge = 0.5 * per_bar + trust * (mean + sigma2 / 2 - 0.5 * per_bar)
@@ -266,7 +266,7 @@ def test_risk_aware_trusts_a_mean_less_when_the_ensemble_disagrees():
     def weight(epistemic):
         forecast = forecast_view([0.002], [1e-4], epistemic=[epistemic])
         view = view_of(independent_returns(1), forecast=forecast)
-        loose = {"kelly": 0.01, "speed": 1.0, "volatility": 9.0, "no_trade_band": 0.0}
+        loose = {"kelly": 0.01, "adjustment_rate": 1.0, "volatility": 9.0, "no_trade_band": 0.0}
         return decide("risk_aware", view, **loose)[0]
 
     assert weight(0.0) > weight(1e-7) > weight(1e-5)
@@ -285,7 +285,7 @@ def test_risk_aware_leaves_out_or_shorts_what_should_fall():
 def test_risk_aware_sells_everything_when_nothing_should_pay():
     falling = forecast_view([-0.02, -0.02], [1e-4, 1e-4])
     view = view_of(independent_returns(2), [0.5, 0.5], falling)
-    assert decide("risk_aware", view, speed=1.0).tolist() == [0.0, 0.0]
+    assert decide("risk_aware", view, adjustment_rate=1.0).tolist() == [0.0, 0.0]
     assert decide("risk_aware", view) == pytest.approx([0.485, 0.485])
 
 
@@ -326,13 +326,13 @@ def test_risk_aware_limits_hold_at_once():
     risk = np.sqrt((weights**2).sum() * 25e-4 * 252)
     assert risk == pytest.approx(0.15, rel=1e-9)
     # at 1 % a bar the same three are within the risk, and leverage is the limit
-    calm_weights = decide("risk_aware", view_of(returns, held, calm), speed=1.0)
+    calm_weights = decide("risk_aware", view_of(returns, held, calm), adjustment_rate=1.0)
     assert calm_weights == pytest.approx([1 / 3] * 3, rel=1e-12)
     eight = view_of(
         np.tile(independent_returns(1), (1, 8)),
         forecast=forecast_view([0.02] + [0.0] * 7, [1e-4] * 8),
     )
-    assert decide("risk_aware", eight, speed=1.0, volatility=9.0).max() == 0.25
+    assert decide("risk_aware", eight, adjustment_rate=1.0, volatility=9.0).max() == 0.25
 
 
 def test_portfolio_variance_equals_the_ewma_covariance():

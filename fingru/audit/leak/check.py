@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -44,11 +44,10 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Progress, silent
 from fingru.market.prices import Prices
 from fingru.models.classical import forecast_baselines
-from fingru.strategy import Strategy, View
+from fingru.strategy import Strategy, StrategyFactory, View
 from fingru.walkforward.walk import (
     WalkForward,
     chosen_forecast,
-    load_strategies,
     make_gru,
     prepare,
     simulate_all,
@@ -75,7 +74,11 @@ _OTHER_DECISIONS = "other decisions"
 
 
 def leak_check(
-    prices: Prices, config: Config, progress: Progress = silent, seen: Watch | None = None
+    prices: Prices,
+    config: Config,
+    progress: Progress = silent,
+    seen: Watch | None = None,
+    strategy: StrategyFactory | None = None,
 ) -> dict[str, Any]:
     """Push random changes of the future through the whole pipeline.
 
@@ -94,6 +97,8 @@ def leak_check(
         The user's; only sizes are cut down.
     progress
         Told about each future.
+    strategy
+        Where it was given as a Python object; that of ``config`` otherwise.
     seen
         A watch over what the user's code has done before, in the run that is checked.
 
@@ -104,12 +109,12 @@ def leak_check(
     """
     if seen is None:
         with watched(prices.source, config) as watch:
-            return leak_check(prices, config, progress, watch)
+            return leak_check(prices, config, progress, watch, strategy)
     sample = _short_panel(prices, config)
     small, cuts = _short_config(config, sample)
     rng = np.random.default_rng(config.seed)
     rows = _cut_rows(*cuts, config.leak_check.cuts, rng)
-    short = _Short(small, seen, _comes_back(sample))
+    short = _Short(small, seen, _comes_back(sample), strategy)
     steps, done = 1 + 2 * len(rows), 0
     progress("leak check", done, steps)
     compared = Comparison(sample.index)
@@ -227,16 +232,15 @@ class _Decided:
         The return of a session is the work of decisions made before it, so it counts as decided
         one row earlier.
         """
-        name, strategy = next(iter(load_strategies(self.job.config).items()))
+        chosen = self.job.chosen
         if cut is not None:
-            allowed = self.job.config.simulation.max_leverage
-            strategy = _DivergingStrategy(
-                strategy, self.job.prices.index[cut], -min(0.618, allowed / 2)
-            )
-        equity = simulate_strategy(self.job, (name, strategy), self.forecast).equity
+            exposure = -min(0.618, self.job.config.simulation.max_leverage / 2)
+            last, make = self.job.prices.index[cut], chosen.make
+            chosen = replace(chosen, make=lambda: _DivergingStrategy(make(), last, exposure))
+        equity = simulate_strategy(self.job, chosen, self.forecast).equity
         rows = self.job.prices.index.get_indexer(pd.DatetimeIndex(equity["date"])) - 1
-        values = equity[["gross_return"]].to_numpy()
-        return StageOutput(f"fills of {name}", rows, values, ("gross_return one session later",))
+        values, columns = equity[["gross_return"]].to_numpy(), ("gross_return one session later",)
+        return StageOutput(f"fills of {chosen.name}", rows, values, columns)
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,7 @@ class _Short:
     config: Config
     watch: Watch
     loads: bool
+    strategy: StrategyFactory | None
 
 
 def _decide(prices: Prices, short: _Short) -> _Decided:
@@ -272,7 +277,7 @@ def _decide(prices: Prices, short: _Short) -> _Decided:
     forecasts: dict[str, Forecast] = {}
     with imported_anew(config):
         with watch:
-            job = prepare(panel, config)
+            job = prepare(panel, config, strategy=short.strategy)
         if job.has_model:
             forecasts = _forecast(job, traces)
         with watch:

@@ -13,10 +13,10 @@ from types import FrameType
 
 import fingru
 from fingru.config import Config
+from fingru.own_code import OWN_MODULE
 from fingru.trust import own_references
 
 _PACKAGE = Path(fingru.__file__).resolve().parent
-_LOADED_AS = ("fingru_strategy_", "fingru_user_features_")
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
@@ -55,7 +55,7 @@ def imported_anew(config: Config) -> Iterator[None]:
 def is_named(frame: FrameType, roots: frozenset[str]) -> bool:
     """Whether a frame runs a module that a setting names, installed or not."""
     name = str(frame.f_globals.get("__name__"))
-    return name.partition(".")[0] in roots or name.startswith(_LOADED_AS)
+    return name.partition(".")[0] in roots or name.startswith(OWN_MODULE)
 
 
 @cache

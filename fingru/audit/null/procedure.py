@@ -21,8 +21,7 @@ from fingru.measures import returns as metrics
 from fingru.measures.information import correlation
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
-from fingru.strategy import load_strategy
-from fingru.walkforward.walk import WalkForward, load_strategies, make_problem, simulate_strategy
+from fingru.walkforward.walk import WalkForward, make_problem, simulate_strategy
 
 _SIZES = {
     "model": {"hidden": 8, "members": 1},
@@ -162,10 +161,9 @@ def _forecasts(
 
 def _statistics(job: WalkForward, forecast: Forecast) -> dict[str, float | None]:
     """What is compared between the markets."""
-    name, strategy = next(iter(load_strategies(job.config).items()))
-    equal = load_strategy("equal_weight", None)[1]
-    chosen = _sharpe(job, simulate_strategy(job, (name, strategy), forecast))
-    benchmark = _sharpe(job, simulate_strategy(job, ("equal_weight", equal), forecast))
+    chosen = _sharpe(job, simulate_strategy(job, job.chosen, forecast))
+    equal = simulate_strategy(job, job.strategies["equal_weight"], forecast)
+    benchmark = _sharpe(job, equal)
     return {
         "sharpe": chosen,
         "sharpe_over_equal_weight": chosen - benchmark,

@@ -22,8 +22,8 @@ LEAN = {
     "null_test": {"surrogates": 19, "assets": 2, "sessions": 420},
 }  # fmt: skip
 TRUSTING = {
-    "prior_spread": 2.0, "prior_sharpe": 0.0, "evidence_bars": 100_000, "speed": 1.0,
-    "allow_short": True,
+    "prior_spread": 2.0, "prior_sharpe": 0.0, "prior_strength_bars": 100_000,
+    "adjustment_rate": 1.0, "allow_short": True,
 }  # fmt: skip
 """``risk_aware`` that trades on the forecast means alone."""
 

@@ -1,0 +1,385 @@
+"""How a strategy is found: by shipped name, in a file, as ``module:Class``, or a Python object."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from fingru.bundled import bundled_path
+from fingru.errors import FingruWarning, StrategyError
+from fingru.own_code import find_own_code
+from fingru.strategy.view import Strategy
+
+
+@dataclass(frozen=True)
+class StrategyObject:
+    """What is kept of a strategy that was given as a Python object.
+
+    Parameters
+    ----------
+    reference
+        ``module:Class``, as far as it has one.
+    parameters
+        Public attributes of the instance, those that are not plain by their ``repr``.
+    source
+        Of the class; empty where Python cannot tell, as in some consoles.
+    """
+
+    reference: str
+    parameters: dict[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class StrategyFactory:
+    """A strategy that is found once, and made anew for each simulation.
+
+    Parameters
+    ----------
+    name
+        For tables and messages.
+    make
+        Gives a new strategy. A file runs anew, and an instance is a copy of the one that was
+        given, so that nothing one simulation leaves behind is seen by the next.
+    needs_forecast
+        Whether it cannot decide without a forecast.
+    given
+        Set where it was given as an object.
+    """
+
+    name: str
+    make: Callable[[], Strategy]
+    needs_forecast: bool = False
+    given: StrategyObject | None = None
+
+
+def available_strategies() -> list[str]:
+    """Names of the shipped strategies."""
+    return sorted(path.stem for path in bundled_path("strategies").glob("[!_]*.py"))
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """File, module or shipped name of a reference, and the class or function it names there.
+
+    The second is empty where none is named; the colon of a drive letter names none.
+    """
+    place, colon, attribute = reference.rpartition(":")
+    return (place, attribute) if colon and attribute.isidentifier() else (reference, "")
+
+
+def is_shipped(reference: str) -> bool:
+    """Whether a reference names a shipped strategy, or none at all; else it names own code."""
+    place, attribute = split_reference(reference)
+    return not (place.endswith(".py") or (place and attribute))
+
+
+def load_strategy(
+    strategy: str | Strategy | type[Strategy], parameters: Mapping[str, Any] | None = None
+) -> tuple[str, Strategy]:
+    """Find a strategy and build it: name and instance of ``find_strategy``.
+
+    Examples
+    --------
+    >>> name, strategy = load_strategy("vol_target", {"volatility": 0.1})
+    >>> name, strategy.volatility
+    ('vol_target', 0.1)
+    """
+    found = find_strategy(strategy, parameters)
+    return found.name, found.make()
+
+
+def find_strategy(
+    strategy: str | Strategy | type[Strategy], parameters: Mapping[str, Any] | None = None
+) -> StrategyFactory:
+    """Find a strategy, and check that it can be built.
+
+    Parameters
+    ----------
+    strategy
+        A shipped name (``vol_target``), a file (``my.py``, or ``my.py:MyClass`` if it has several
+        strategies), or ``module:Class``; modules are also looked for in the working directory.
+        Or a Python object: an instance, which is copied for each simulation, or a class, which is
+        called for each.
+    parameters
+        Keyword arguments of the class; an instance has its own.
+
+    Returns
+    -------
+    StrategyFactory
+        Named like the shipped strategy, the stem of the file, or the class. What is called like a
+        shipped strategy without being it is named ``<name>_custom``, so that the two can stand
+        side by side in one table.
+
+    Raises
+    ------
+    StrategyError
+        If it cannot be found, imported, built or copied; names file and line of a failure.
+    """
+    given = dict(parameters or {})
+    if not isinstance(strategy, str):
+        return _of_object(strategy, given)
+    place, attribute = split_reference(strategy)
+    if is_shipped(strategy):
+        found = _shipped_class(place)
+        values = _arguments(found, strategy, given)
+        return _factory(place, found, lambda: _instance(found, strategy, values))
+    code = find_own_code(place, "strategy", StrategyError)
+    found = _class_in(code.load(), strategy, attribute)
+    values = _arguments(found, strategy, given)
+
+    def make() -> Strategy:
+        return _instance(_class_in(code.load(), strategy, attribute), strategy, values)
+
+    return _factory(attribute or _name_of_file(place), found, make)
+
+
+def _factory(
+    name: str, found: type, make: Callable[[], Strategy], given: StrategyObject | None = None
+) -> StrategyFactory:
+    make()  # what cannot be built is refused here
+    return StrategyFactory(name, make, bool(getattr(found, "needs_forecast", False)), given)
+
+
+def _of_object(strategy: object, parameters: dict[str, Any]) -> StrategyFactory:
+    found = strategy if inspect.isclass(strategy) else type(strategy)
+    if not callable(getattr(strategy, "target_weights", None)):
+        raise StrategyError(
+            f"{found.__name__} is no strategy: it has no method target_weights(self, view)",
+            "give a strategy's name, file, class or instance",
+        )
+    taken = found.__name__ in available_strategies()
+    name = f"{found.__name__}_custom" if taken else found.__name__
+    make = _maker(found, parameters) if found is strategy else _copier(strategy, name, parameters)
+    kept = parameters if found is strategy else _attributes(strategy)
+    try:
+        source = inspect.getsource(found)
+    except (OSError, TypeError):
+        source = ""
+    given = StrategyObject(f"{found.__module__}:{found.__name__}", kept, source)
+    return _factory(name, found, make, given)
+
+
+def _maker(found: type, parameters: dict[str, Any]) -> Callable[[], Strategy]:
+    values = _arguments(found, found.__name__, parameters)
+    return lambda: _instance(found, found.__name__, values)
+
+
+def _copier(strategy: Any, name: str, parameters: dict[str, Any]) -> Callable[[], Strategy]:  # noqa: ANN401
+    if parameters:
+        raise StrategyError(
+            f"strategy {name} is an instance, and parameters are given beside it",
+            "set them on the instance, or give its class",
+        )
+
+    def copied(one: Any) -> Strategy:  # noqa: ANN401
+        try:
+            another: Strategy = copy.deepcopy(one)
+        except Exception as error:
+            raise StrategyError(
+                f"strategy {name} cannot be copied, {type(error).__name__}: {error}",
+                "give its class instead of an instance, so that each simulation makes its own",
+            ) from error
+        return another
+
+    untouched = copied(strategy)
+    return lambda: copied(untouched)
+
+
+def _attributes(strategy: object) -> dict[str, Any]:
+    """Public attributes, as a configuration can hold them."""
+    values = (
+        asdict(strategy)
+        if is_dataclass(strategy) and not isinstance(strategy, type)
+        else getattr(strategy, "__dict__", {})
+    )
+    return {k: _plain(v) for k, v in values.items() if not k.startswith("_")}
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - a TOML value
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    text = repr(value)
+    return type(value).__name__ if " at 0x" in text else text
+
+
+@dataclass(frozen=True)
+class StrategyNote:
+    """One shipped strategy.
+
+    Parameters
+    ----------
+    name
+        As ``--strategy`` takes it.
+    meaning
+        One line.
+    needs_forecast
+        Whether it cannot decide without a model.
+    parameters
+        Defaults by name, as ``strategy.parameters`` takes them.
+    """
+
+    name: str
+    meaning: str
+    needs_forecast: bool
+    parameters: dict[str, Any]
+
+
+def list_strategies() -> list[StrategyNote]:
+    """Every shipped strategy with its parameters."""
+    return [
+        StrategyNote(
+            name=name,
+            meaning=(inspect.getdoc(found) or "").partition("\n")[0],
+            needs_forecast=bool(getattr(found, "needs_forecast", False)),
+            parameters={p.name: p.default for p in inspect.signature(found).parameters.values()},
+        )
+        for name, found in ((name, _shipped_class(name)) for name in available_strategies())
+    ]
+
+
+def _name_of_file(place: str) -> str:
+    path = Path(place).expanduser()
+    shipped = bundled_path("strategies") / path.name
+    if path.stem in available_strategies() and not path.samefile(shipped):
+        return f"{path.stem}_custom"
+    return path.stem
+
+
+@cache
+def _shipped_class(name: str) -> type:
+    if name not in available_strategies():
+        close = difflib.get_close_matches(name, available_strategies(), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise StrategyError(
+            f"there is no strategy {name!r}",
+            f"{hint}shipped are {', '.join(available_strategies())}; "
+            "your own is given as FILE.py or module:Class",
+        )
+    file = str(bundled_path("strategies") / f"{name}.py")
+    return _class_in(find_own_code(file, "strategy", StrategyError).load(), name, "")
+
+
+def _class_in(module: ModuleType, reference: str, attribute: str) -> type:
+    """The one strategy of a module, or the named one."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and callable(getattr(value, "target_weights", None))
+        if value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    if attribute:
+        named = getattr(module, attribute, None)
+        if inspect.isclass(named) and callable(getattr(named, "target_weights", None)):
+            return named
+        raise StrategyError(
+            f"{reference}: there is no class {attribute!r} with a method "
+            "target_weights(self, view)",
+            f"strategies there: {', '.join(own) or 'none'}",
+        )
+    if not own:
+        raise StrategyError(
+            f"{reference} has no class with a method target_weights(self, view)",
+            "write one, or copy a shipped strategy",
+        )
+    if len(own) > 1:
+        raise StrategyError(
+            f"{reference} has several strategies: {', '.join(own)}",
+            f"name one, such as {reference}:{next(iter(own))}",
+        )
+    return next(iter(own.values()))
+
+
+def _arguments(found: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of a class, under their present names, of the types it declares."""
+    parameters = inspect.signature(found).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    given = _renamed(found, reference, given)
+    for key in given:
+        if key not in parameters and not takes_any:
+            close = difflib.get_close_matches(key, parameters, n=1)
+            known = ", ".join(parameters) or "none"
+            raise StrategyError(
+                f"strategy {reference} has no parameter {key!r}",
+                f"did you mean {close[0]!r}?" if close else f"its parameters: {known}",
+            )
+    for name, parameter in parameters.items():
+        optional = parameter.default is not parameter.empty
+        if not (optional or name in given) and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            raise StrategyError(
+                f"strategy {reference} needs the parameter {name!r}",
+                f"set strategy.parameters.{name}",
+            )
+    types = _declared_types(found)
+    return {key: _typed(value, types.get(key), reference, key) for key, value in given.items()}
+
+
+def _renamed(found: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by their present names, by the class's own table ``renamed``: old to new."""
+    renamed: Mapping[str, str] = getattr(found, "renamed", {})
+    values = dict(given)
+    for old in [key for key in given if key in renamed]:
+        new = renamed[old]
+        if new in given:
+            raise StrategyError(
+                f"strategy {reference}: parameter {old!r} is called {new!r} now, and both are "
+                "given",
+                f"give {new} alone",
+            )
+        warnings.warn(
+            f"strategy {reference}: parameter {old!r} is called {new!r} now",
+            FingruWarning,
+            stacklevel=2,
+        )
+        values[new] = values.pop(old)
+    return values
+
+
+def _instance(found: type, reference: str, values: Mapping[str, Any]) -> Strategy:
+    try:
+        strategy: Strategy = found(**values)
+    except Exception as error:
+        raise StrategyError(
+            f"strategy {reference} cannot be built, {type(error).__name__}: {error}",
+            "change strategy.parameters",
+        ) from error
+    return strategy
+
+
+def _declared_types(found: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(found.__init__)  # type: ignore[misc]
+    except NameError:  # a type that is imported for the type checker only
+        return {}
+
+
+def _typed(value: object, annotation: Any, reference: str, key: str) -> object:  # noqa: ANN401
+    """Check a parameter against the type its class declares, if it declares one."""
+    if annotation is None:
+        return value
+    accepted = {annotation, *get_args(annotation)}
+    if isinstance(value, bool) and accepted & {int, float} and bool not in accepted:
+        raise StrategyError(
+            f"strategy {reference}: parameter {key!r} is {str(value).lower()}", "give a number"
+        )
+    try:
+        adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise StrategyError(
+            f"strategy {reference}: parameter {key!r} is {value!r}",
+            error.errors()[0]["msg"],
+        ) from None

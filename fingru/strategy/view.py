@@ -1,0 +1,242 @@
+"""What a strategy is, and what it is shown: the present and the past, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fingru.arrays import BoolArray, FloatArray
+from fingru.errors import DataError
+from fingru.market.calendars import OwnCalendars
+from fingru.market.listing import last_bars
+
+if TYPE_CHECKING:
+    from fingru.forecast.forecast import Forecast
+    from fingru.market.prices import Prices
+
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class ForecastView:
+    """The latest forecast; arrays (A, H), NaN where an asset has none.
+
+    It has origin t, but that of an asset whose market is closed at t has the asset's last bar: it
+    still is the forecast of its next one.
+
+    Mean and variance are the moments of the next log return; ``df`` and ``skew`` are the tails
+    and the asymmetry of its Student-t, as in ``Forecast``.
+    ``scale`` is the factor that the misses so far have put on the standard deviation, which
+    ``variance`` already has: 1 where the model is as wide as it should be. None without
+    recalibration.
+    """
+
+    horizons: tuple[int, ...]
+    mean: FloatArray
+    variance: FloatArray
+    df: FloatArray | None = None
+    epistemic_variance: FloatArray | None = None
+    scale: FloatArray | None = None
+    skew: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """What a strategy may know when it decides at the close of session t.
+
+    All arrays are read-only and end at t.
+
+    Parameters
+    ----------
+    date
+        Session t.
+    assets
+        A symbols.
+    close
+        (t + 1, A) closes up to and including t; NaN where an asset has no bar.
+    log_returns
+        (t + 1, A) one-bar log returns, NaN without a bar.
+    forecast
+        The chosen model's forecast with origin t, or None before the first fold.
+    weights
+        (A,) current weights after drift, before this decision; cash is 1 - sum.
+    tradable
+        (A,) bool: the asset has a bar at t.
+    bars_per_year
+        Sessions of the panel in a year: annual variance = variance per session x bars_per_year.
+    waiting
+        (A,) weights that orders of earlier decisions will bring holdings to, once the market of
+        the asset opens; NaN where none waits. A new decision takes their place.
+    listed
+        (A,) bool: the asset has had a bar, and not so long ago that it counts as delisted; its
+        market may be closed at t.
+    asset_bars_per_year
+        (A,) bars of each asset in a year, by its own calendar: annual variance = variance per bar
+        of the asset x these. The same as ``bars_per_year`` where it has a bar in every session.
+    """
+
+    date: pd.Timestamp
+    assets: tuple[str, ...]
+    close: FloatArray
+    log_returns: FloatArray
+    forecast: ForecastView | None
+    weights: FloatArray
+    tradable: BoolArray
+    bars_per_year: float
+    waiting: FloatArray = field(default_factory=lambda: np.empty(0))
+    listed: BoolArray = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    asset_bars_per_year: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        """What is not given is that of one market in which nothing waits."""
+        n_assets = len(self.assets)
+        if not self.waiting.size:
+            object.__setattr__(self, "waiting", np.full(n_assets, np.nan))
+        if not self.listed.size:
+            object.__setattr__(self, "listed", self.tradable)
+        if not self.asset_bars_per_year.size:
+            object.__setattr__(self, "asset_bars_per_year", np.full(n_assets, self.bars_per_year))
+
+    @property
+    def committed(self) -> FloatArray:
+        """(A,) ``weights``, as they will be where orders wait."""
+        return np.where(np.isnan(self.waiting), self.weights, self.waiting)
+
+    @property
+    def bars_per_session(self) -> FloatArray:
+        """(A,) bars of each asset per session: variance per session = variance per bar x these."""
+        return self.asset_bars_per_year / self.bars_per_year
+
+
+class Strategy(Protocol):
+    """Decides target weights at the close of every session.
+
+    A class that cannot decide without ``view.forecast`` says ``needs_forecast = True``; it is then
+    refused in a run without forecasts instead of staying in cash.
+    """
+
+    def target_weights(self, view: View) -> FloatArray | pd.Series | dict[str, float] | None:
+        """Target weights of the assets; None keeps the present holdings untouched.
+
+        An array is in the order of ``view.assets``; a Series or dict names assets, missing ones
+        are 0. Negative weights are short positions; what is left of 1 is cash.
+        """
+
+
+_SHOWN = tuple(field.name for field in fields(ForecastView) if field.name != "horizons")
+"""Arrays of a forecast that strategies see."""
+
+
+class ViewFactory:
+    """Makes the view of each session in turn, revealing one row of history at a time.
+
+    Histories are slices of a buffer that is NaN after the session shown and whose memory numpy
+    treats as read-only, so that not even the base of a slice shows the future or lets a strategy
+    write the past.
+
+    Parameters
+    ----------
+    prices
+        The panel.
+    forecast
+        On the same sessions and assets, or None.
+    first_row
+        First session to be shown.
+    delisted_after_days
+        An asset without a bar for longer is not listed any more.
+    """
+
+    def __init__(
+        self,
+        prices: Prices,
+        forecast: Forecast | None,
+        first_row: int,
+        delisted_after_days: int,
+    ) -> None:
+        if forecast is not None and forecast.mean.shape[:2] != prices.close.shape:
+            raise DataError(
+                f"forecast {forecast.model!r} is on {forecast.mean.shape[:2]} sessions and "
+                f"assets, the prices on {prices.close.shape}",
+                "make the forecast from the same prices",
+            )
+        self._prices = prices
+        self._forecast = forecast
+        self._seen = first_row
+        self._close, self._shown_close = _hidden(prices.close, first_row)
+        self._returns, self._shown_returns = _hidden(prices.log_returns, first_row)
+        self._calendars = OwnCalendars(prices)
+        self._last_bar, self._silent = last_bars(prices, delisted_after_days)
+
+    def at(self, row: int, weights: FloatArray, waiting: FloatArray | None = None) -> View:
+        """Show session ``row``, which must not be before the one shown last.
+
+        Parameters
+        ----------
+        row
+            The session.
+        weights, waiting
+            (A,) what is held, and what is to be held by orders that wait, NaN where none does.
+        """
+        news = slice(self._seen, row + 1)
+        self._close[news] = self._prices.close[news]
+        self._returns[news] = self._prices.log_returns[news]
+        self._seen = row
+        tradable = _read_only(self._prices.has_bar[row])
+        last_bar = self._last_bar[row]
+        listed = (last_bar >= 0) & ~self._silent[row]
+        origins = np.where(listed, last_bar, row)
+        bars_per_year, own = self._calendars.at(row)
+        return View(
+            date=self._prices.index[row],
+            assets=self._prices.assets,
+            close=self._shown_close[: row + 1],
+            log_returns=self._shown_returns[: row + 1],
+            forecast=forecast_view(self._forecast, row, origins),
+            weights=_read_only(weights),
+            tradable=tradable,
+            bars_per_year=bars_per_year,
+            waiting=_read_only(np.full_like(weights, np.nan) if waiting is None else waiting),
+            listed=_read_only(listed),
+            asset_bars_per_year=own,
+        )
+
+
+def forecast_view(
+    forecast: Forecast | None, row: int, origins: NDArray[np.intp]
+) -> ForecastView | None:
+    """Copy the forecasts with origin ``row``; None if no asset has one.
+
+    ``origins``, (A,), are the rows of the latest forecasts: older than ``row`` for assets whose
+    market is closed.
+    """
+    if forecast is None:
+        return None
+    rows: Any = row
+    if (origins != row).any():
+        rows = origins, np.arange(len(origins))
+    if np.isnan(forecast.variance[rows]).all():
+        return None
+    parts = {
+        name: _read_only(values[rows])
+        for name in _SHOWN
+        if (values := getattr(forecast, name)) is not None
+    }
+    return ForecastView(horizons=forecast.horizons, **parts)
+
+
+def _hidden(values: FloatArray, known_rows: int) -> tuple[FloatArray, FloatArray]:
+    """A private buffer with the first rows of ``values``, and a read-only window on it."""
+    buffer = np.full(values.shape, np.nan)
+    buffer[:known_rows] = values[:known_rows]
+    window = np.frombuffer(buffer.data.toreadonly(), dtype=np.float64)
+    return buffer, window.reshape(values.shape)
+
+
+def _read_only(values: NDArray[_Number]) -> NDArray[_Number]:
+    copied = values.copy()
+    copied.flags.writeable = False
+    return copied
