@@ -68,10 +68,10 @@ def test_a_stored_run_of_an_object_is_resumed_with_that_object_alone(prices, alo
         run_backtest(prices, quiet, strategy=Stops())
     (tmp_path / "stop").unlink()
     (stored,) = (tmp_path / "runs").glob("2*")
-    with pytest.raises(ConfigError, match="given as a Python object of class .*:Stops"):
+    with pytest.raises(ConfigError, match=r"given as a Python object of class .*:Stops"):
         run_backtest(prices, quiet, strategy=Drifting(), resume=stored.name)
-    with pytest.raises(ConfigError, match="given as a Python object of class .*:Stops"):
-        run_backtest(prices, quiet, resume=stored.name)
+    with pytest.raises(ConfigError, match=r"given as a Python object of class .*:Stops"):
+        run_backtest(prices, quiet, strategy="equal_weight", resume=stored.name)
     resumed = run_backtest(prices, quiet, strategy=Stops(), resume=stored.name)
     whole = run_backtest(prices, quiet, strategy=Drifting(), store=False)
     assert resumed.weights.equals(whole.weights)
