@@ -6,7 +6,9 @@ decides exit codes. Anything that is not a ``FingruError`` is a bug and keeps it
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 
 _URL_PASSWORD = re.compile(r"(:/+[^\s:/@'\"]*:)(?:[^\s'\"]*|[^\n@]*)(?=@)")
 _NAMED_PASSWORD = re.compile(
@@ -26,6 +28,30 @@ def masked(text: str) -> str:
     if ":/" in text:
         text = _URL_PASSWORD.sub(rf"\1{MASK}", text)
     return _NAMED_PASSWORD.sub(rf"\1{MASK}", text) if "=" in text else text
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> str:
+    """Suggest the names that are most like one that is not known; empty where none is like it.
+
+    Ends with a space, so that more can follow.
+
+    Examples
+    --------
+    >>> did_you_mean("ewam", ["ewma", "har"]), did_you_mean("x", ["ewma"])
+    ("did you mean 'ewma'? ", '')
+    """
+    near = difflib.get_close_matches(name, list(known), n=most, cutoff=cutoff)
+    return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """List a few names and count the others.
+
+    >>> first_few(["A", "B", "C"], most=2)
+    'A, B and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 class FingruError(Exception):

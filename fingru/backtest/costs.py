@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from fingru.arrays import FloatArray
 from fingru.backtest.settings import AssetCosts, SimulationSettings
-from fingru.errors import ConfigError
+from fingru.errors import ConfigError, did_you_mean
 from fingru.market.prices import Prices
 
 
@@ -74,11 +73,9 @@ def asset_table(settings: SimulationSettings, assets: tuple[str, ...]) -> dict[s
         return table
     for asset in given:
         if asset not in assets:
-            close = difflib.get_close_matches(asset, assets, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
             raise ConfigError(
                 f"simulation.asset_costs names {asset!r}, which is not in the data",
-                f"{hint}assets are {', '.join(assets[:30])}",
+                f"{did_you_mean(asset, assets)}assets are {', '.join(assets[:30])}",
             )
     return {asset: _as_costs(f"asset {asset!r}", own) for asset, own in given.items()}
 

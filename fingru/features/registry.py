@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib.util import find_spec
 
-from fingru.errors import ConfigError
+from fingru.errors import ConfigError, did_you_mean
 from fingru.features import asset_columns, indicator_columns, market_columns, ta_columns
 from fingru.features.bars import FIELDS, MARKET, Windows
 from fingru.features.custom import load_feature
@@ -77,8 +76,7 @@ def _resolve(column: str) -> Feature:
     users_own = prefix != "ta" and (prefix != "market" or find_spec(prefix) is not None)
     if ":" in column and users_own:
         return load_feature(column)
-    close = get_close_matches(column, available_columns(), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = did_you_mean(column, available_columns())
     raise ConfigError(
         f"features.columns has no column {column!r}",
         f"{hint}built in are {', '.join(BUILT_IN)}; also market:<column>, ta:<column> and "

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fingru.arrays import IntArray
-from fingru.errors import DataError
-from fingru.market.issues import DataIssue, Severity, first_few, note
+from fingru.errors import DataError, first_few
+from fingru.market.issues import DataIssue, Severity, note
 from fingru.market.table import RawTable
 
 _ENOUGH = 10

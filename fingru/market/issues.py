@@ -86,13 +86,3 @@ def raise_if_refused(findings: list[DataIssue]) -> None:
     more = len(refusals) - 1
     rest = f" ({more} more with `fingru data check`)" if more else ""
     raise DataError(refusals[0].problem, refusals[0].mend + rest)
-
-
-def first_few(names: list[str] | tuple[str, ...], most: int = 5) -> str:
-    """List a few names and count the others.
-
-    >>> first_few(["A", "B", "C"], most=2)
-    'A, B and 1 more'
-    """
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

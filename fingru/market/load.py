@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fingru.errors import DataError
+from fingru.errors import DataError, first_few
 from fingru.market.implausible import accepted, future_dates
-from fingru.market.issues import first_few, note, raise_if_refused
+from fingru.market.issues import note, raise_if_refused
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sources import read_source

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fingru.arrays import FloatArray
-from fingru.errors import DataError
-from fingru.market.issues import DataIssue, first_few, note, raise_if_refused
+from fingru.errors import DataError, first_few
+from fingru.market.issues import DataIssue, note, raise_if_refused
 from fingru.market.prices import Prices
 from fingru.market.sessions import bars_per_year, to_sessions
 from fingru.market.table import FIELDS, RawTable, Reading

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fingru.market.issues import DataIssue, Severity, first_few
+from fingru.errors import first_few
+from fingru.market.issues import DataIssue, Severity
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:

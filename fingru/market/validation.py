@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fingru.arrays import BoolArray, FloatArray
-from fingru.market.issues import DataIssue, Severity, first_few, note, refused
+from fingru.errors import first_few
+from fingru.market.issues import DataIssue, Severity, note, refused
 from fingru.market.sessions import session_name
 from fingru.market.swapped_dates import swapped_dates
 from fingru.market.table import PRICE_FIELDS, RawTable

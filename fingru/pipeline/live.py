@@ -19,6 +19,7 @@ import pandas as pd
 
 from fingru import __version__
 from fingru.arrays import FloatArray
+from fingru.atomic import TEMPORARY_SUFFIX
 from fingru.backtest.decisions import decide
 from fingru.backtest.limits import accepted_leverage, within_limits
 from fingru.backtest.schedule import make_folds
@@ -35,7 +36,7 @@ from fingru.market.sessions import session_name
 from fingru.measures.scores import interval
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
-from fingru.store.files import TEMPORARY_SUFFIX, storage_error, write_bytes_atomic
+from fingru.store.files import storage_error, write_bytes_atomic
 from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
 from fingru.strategy import load_strategy
 from fingru.strategy.view import ViewFactory

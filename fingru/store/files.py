@@ -1,21 +1,19 @@
-"""Files that are either the old one or the new one, never half of either."""
+"""Files of a store: written whole, locked, and errors of the disk in words."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fingru import atomic
 from fingru.errors import StoreError
 
-TEMPORARY_SUFFIX = ".tmp"
 LOCK_FILE = ".lock"
 LOCK_TIMEOUT_S = 60.0
 
@@ -59,45 +57,17 @@ def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs")
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
-    """Replace a file in one step, so that a crash or a full disk leaves the old one intact.
-
-    The content goes to a temporary file in the same folder, is flushed to the disk, and takes the
-    place of the old file by a rename; the folder's parents are made when missing.
+    """Replace a file in one step (see ``fingru.atomic``).
 
     Raises
     ------
     StoreError
-        If the disk is full, the folder is read-only, or anything else stops the write; the
-        temporary file is gone then.
+        If the disk is full, the folder is read-only, or anything else stops the write.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_flush(temporary, content)
-        os.replace(temporary, path)  # noqa: PTH105 - patched by tests to simulate a crash
-        _flush_folder(path.parent)
+        atomic.write_bytes_atomic(path, content)
     except OSError as error:
         raise storage_error(error, "write", path) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _write_and_flush(path: Path, content: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename durable where the file system can; it is atomic without."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fingru.atomic import TEMPORARY_SUFFIX
 from fingru.errors import StoreError
-from fingru.store.files import TEMPORARY_SUFFIX, sha256_of_file, storage_error
+from fingru.store.files import sha256_of_file, storage_error
 from fingru.store.manifest import MANIFEST, effective_status, is_sealed, read_manifest
 from fingru.store.runs import RunDirectory, run_ids
 from fingru.store.strict_json import read_json

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from fingru.errors import StoreError
+from fingru.atomic import TEMPORARY_SUFFIX
+from fingru.errors import StoreError, did_you_mean, first_few
 from fingru.store import units
 from fingru.store.files import (
-    TEMPORARY_SUFFIX,
     exclusive,
     read_bytes,
     sha256_of_file,
@@ -366,7 +366,7 @@ def find_run_id(root: Path, text: str) -> str:
         return fitting[0]
     if fitting:
         raise StoreError(
-            f"{text!r} is the beginning of {len(fitting)} runs in {root}: {_first_few(fitting)}",
+            f"{text!r} is the beginning of {len(fitting)} runs in {root}: {first_few(fitting)}",
             "give more of the id",
         )
     raise StoreError(f"there is no run {text!r} in {root}", _suggestion(text, known))
@@ -387,17 +387,11 @@ def run_ids(root: Path) -> list[str]:
 
 
 def _suggestion(text: str, known: list[str]) -> str:
-    import difflib
-
-    if near := difflib.get_close_matches(text, known, n=3, cutoff=0.5):
-        return f"did you mean {' or '.join(near)}?"
+    if hint := did_you_mean(text, known, most=3, cutoff=0.5):
+        return hint.strip()
     if known:
-        return f"the latest are {_first_few(known[::-1])}; `fingru runs list` shows all"
+        return f"the latest are {first_few(known[::-1])}; `fingru runs list` shows all"
     return "no runs are stored there: check --runs, or run `fingru backtest` first"
-
-
-def _first_few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _check_run_id(run_id: str) -> None:

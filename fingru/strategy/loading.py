@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 import math
 import warnings
@@ -17,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fingru.bundled import bundled_path
-from fingru.errors import FingruWarning, StrategyError
+from fingru.errors import FingruWarning, StrategyError, did_you_mean
 from fingru.own_code import find_own_code
 from fingru.strategy.view import Strategy
 
@@ -259,8 +258,7 @@ def _name_of_file(place: str) -> str:
 @cache
 def _shipped_class(name: str) -> type:
     if name not in available_strategies():
-        close = difflib.get_close_matches(name, available_strategies(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(name, available_strategies())
         raise StrategyError(
             f"there is no strategy {name!r}",
             f"{hint}shipped are {', '.join(available_strategies())}; "
@@ -307,11 +305,10 @@ def _arguments(found: type, reference: str, given: Mapping[str, Any]) -> dict[st
     given = _renamed(found, reference, given)
     for key in given:
         if key not in parameters and not takes_any:
-            close = difflib.get_close_matches(key, parameters, n=1)
             known = ", ".join(parameters) or "none"
             raise StrategyError(
                 f"strategy {reference} has no parameter {key!r}",
-                f"did you mean {close[0]!r}?" if close else f"its parameters: {known}",
+                did_you_mean(key, parameters).strip() or f"its parameters: {known}",
             )
     for name, parameter in parameters.items():
         optional = parameter.default is not parameter.empty

@@ -217,9 +217,9 @@ def test_a_database_that_is_none_is_refused_before_training(fingru, small, tmp_p
 def test_a_full_disk_leaves_a_run_that_says_so_and_can_be_resumed(
     fingru, small, tmp_path, monkeypatch
 ):
-    from fingru.store import files
+    from fingru import atomic
 
-    write = files._write_and_flush
+    write = atomic._write_and_flush
 
     def full(path, content):
         if "equity.parquet" in path.name:
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_a_run_that_says_so_and_can_be_resumed(
 
     fast = ["--set", "leak_check.in_backtest=false", "--set", "baselines.names=['ewma']"]
     with monkeypatch.context() as patched:
-        patched.setattr(files, "_write_and_flush", full)
+        patched.setattr(atomic, "_write_and_flush", full)
         answer = fingru("backtest", "--config", small, *fast)
     assert_refused(answer, "equity.parquet", "the disk is full")
     (run,) = fingru("runs", "list", "--json").document["runs"]
@@ -243,9 +243,9 @@ def test_a_full_disk_leaves_a_run_that_says_so_and_can_be_resumed(
 def test_a_disk_too_full_even_for_the_mark_tells_the_first_error(
     fingru, small, tmp_path, monkeypatch
 ):
-    from fingru.store import files
+    from fingru import atomic
 
-    write = files._write_and_flush
+    write = atomic._write_and_flush
 
     def full(path, content):
         if list(path.parent.glob("forecasts.parquet")):
@@ -254,7 +254,7 @@ def test_a_disk_too_full_even_for_the_mark_tells_the_first_error(
 
     fast = ["--set", "leak_check.in_backtest=false", "--set", "baselines.names=['ewma']"]
     with monkeypatch.context() as patched:
-        patched.setattr(files, "_write_and_flush", full)
+        patched.setattr(atomic, "_write_and_flush", full)
         answer = fingru("backtest", "--config", small, *fast)
     assert_refused(answer, "weights.parquet", "the disk is full")
 

@@ -155,12 +155,12 @@ def test_same_seed_gives_the_same_model(prices, config, now, trained):
 
 
 def test_a_model_folder_that_cannot_be_finished_is_removed(prices, config, now, monkeypatch):
-    from fingru.store import files
+    from fingru import atomic
 
     def full(path, _content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(files, "_write_and_flush", full)
+    monkeypatch.setattr(atomic, "_write_and_flush", full)
     with pytest.raises(StoreError, match="disk is full"):
         train_model(prices.until(450), config, now)
     assert list(config.store.models.glob(f"*/{JOB_FILE}")) == []

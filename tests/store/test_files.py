@@ -8,8 +8,8 @@ import textwrap
 
 import pytest
 
+from fingru import atomic
 from fingru.errors import StoreError
-from fingru.store import files
 from fingru.store.files import exclusive, read_bytes, sha256_of_file, write_bytes_atomic
 
 
@@ -36,7 +36,7 @@ def test_write_makes_missing_folders_and_replaces(tmp_path):
 def test_refused_write_keeps_the_old_file_and_says_why(tmp_path, monkeypatch, step, code, word):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    monkeypatch.setattr(files.os, step, failing(code))
+    monkeypatch.setattr(atomic.os, step, failing(code))
     with pytest.raises(StoreError, match=word) as caught:
         write_bytes_atomic(path, b"new")
     assert str(path) in caught.value.problem
@@ -54,7 +54,7 @@ def test_write_on_a_really_full_device_is_reported(tmp_path, monkeypatch):
         with open("/dev/full", "wb", buffering=0) as stream:  # noqa: PTH123
             stream.write(content)
 
-    monkeypatch.setattr(files, "_write_and_flush", write_to_full_device)
+    monkeypatch.setattr(atomic, "_write_and_flush", write_to_full_device)
     with pytest.raises(StoreError, match="disk is full"):
         write_bytes_atomic(path, b"new")
     assert path.read_bytes() == b"old"
@@ -66,9 +66,9 @@ def test_process_killed_before_the_rename_leaves_the_old_file(tmp_path):
     script = f"""
         import os, signal
         from pathlib import Path
-        from fingru.store import files
-        files.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        files.write_bytes_atomic(Path({str(path)!r}), b"new")
+        from fingru import atomic
+        atomic.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        atomic.write_bytes_atomic(Path({str(path)!r}), b"new")
     """
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], check=False, timeout=300
@@ -78,14 +78,14 @@ def test_process_killed_before_the_rename_leaves_the_old_file(tmp_path):
     leftovers = [p.name for p in tmp_path.iterdir() if p != path]
     assert len(leftovers) == 1
     assert leftovers[0].startswith(".file.")
-    assert leftovers[0].endswith(files.TEMPORARY_SUFFIX)
+    assert leftovers[0].endswith(atomic.TEMPORARY_SUFFIX)
 
 
 def test_keyboard_interrupt_leaves_no_temporary_file(tmp_path, monkeypatch):
     def interrupt(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, "replace", interrupt)
+    monkeypatch.setattr(atomic.os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_bytes_atomic(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []

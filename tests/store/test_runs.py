@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fingru import atomic
 from fingru.errors import StoreError
-from fingru.store import files
+from fingru.store.files import sha256_of_file
 from fingru.store.runs import RunDirectory, find_run_id, run_ids
 
 
@@ -125,7 +126,8 @@ def test_open_names_the_runs_that_an_ambiguous_beginning_fits(root, run, now):
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"), [("frist", "did you mean first?"), ("zzz", "the latest are first"), ("", "")]
+    ("text", "mend"),
+    [("frist", "did you mean 'first'?"), ("zzz", "the latest are first"), ("", "")],
 )
 def test_open_suggests_what_was_meant(root, run, text, mend):
     with pytest.raises(StoreError) as caught:
@@ -205,7 +207,7 @@ def test_finish_ends_a_run_once(run, status):
     manifest = run.manifest
     assert run.status == manifest["status"] == status
     assert manifest["timing"] == {"total_s": 1.5}
-    assert manifest["sha256"] == {"a.txt": files.sha256_of_file(run.path / "a.txt")}
+    assert manifest["sha256"] == {"a.txt": sha256_of_file(run.path / "a.txt")}
     assert "process" not in manifest
     with pytest.raises(StoreError, match="ended already"):
         run.finish("done", {})
@@ -228,7 +230,7 @@ def test_full_disk_at_the_end_leaves_the_run_unfinished(run, monkeypatch):
         raise OSError(errno.ENOSPC, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", refuse)
+        patch.setattr(atomic.os, "fsync", refuse)
         with pytest.raises(StoreError, match="disk is full"):
             run.finish("done", {})
     assert run.manifest["status"] == "running"
@@ -279,7 +281,7 @@ def test_a_report_made_again_renews_its_hash(finished):
     finished.write_text("report.html", "one")
     finished.write_text("report.html", "two")
     recorded = finished.manifest["sha256"]["report.html"]
-    assert recorded == files.sha256_of_file(finished.report)
+    assert recorded == sha256_of_file(finished.report)
 
 
 def test_a_broken_manifest_is_named(run):

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.arrays import FloatArray, IntArray
-from fingru.errors import DataError
-from fingru.market.issues import first_few
+from fingru.errors import DataError, first_few
 from fingru.market.layouts import Cell, Layout
 from fingru.market.names import meaning_of
 from fingru.market.nonprices import why_no_price

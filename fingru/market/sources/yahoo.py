@@ -6,7 +6,6 @@ today is used again; without network the latest one is used and named.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fingru.errors import DataError
-from fingru.market.issues import first_few, note
+from fingru.atomic import write_bytes_atomic
+from fingru.errors import DataError, first_few
+from fingru.market.issues import note
 from fingru.market.sources.frame import open_parquet, table_of_frame
 from fingru.market.table import Reading
 
@@ -88,7 +88,7 @@ def _vintage(symbol: str, folder: Path, now: datetime, fetch: Fetch) -> tuple[Pa
         return known[0], [f"{symbol}: prices as of {known[0].stem}, because {error.problem}"]
     if older:
         said += _changed_history(symbol, frame, older[-1])
-    _write(frame, today)
+    write_bytes_atomic(today, frame.to_parquet())
     return today, said
 
 
@@ -165,14 +165,6 @@ def _changed_history(symbol: str, frame: pd.DataFrame, older: Path) -> list[str]
         f"{symbol}: Yahoo changed {len(changed)} session(s) since {older.stem} ({days}; "
         f"largest {worst:+.2%}), beyond later dividends and splits"
     ]
-
-
-def _write(frame: pd.DataFrame, target: Path) -> None:
-    """Write a vintage whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}.part")
-    frame.to_parquet(part)
-    part.replace(target)
 
 
 def _ask_yahoo(symbol: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from fingru.atomic import write_bytes_atomic
 from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
 from fingru.models.gru.fitted import FittedFold, check_fits, check_weights
@@ -111,7 +112,7 @@ def save_model(folder: Path, fitted: FittedFold) -> None:
     }
     manifest[_OWN_HASH] = _sha256(manifest)
     text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    _write(folder / MANIFEST_FILE, text.encode())
+    write_bytes_atomic(folder / MANIFEST_FILE, text.encode())
 
 
 def load_model(folder: Path, features: FeatureSet | None = None) -> FittedFold:
@@ -201,16 +202,7 @@ def _fitted(state: Mapping[str, NDArray[Any]], manifest: dict[str, Any]) -> Fitt
 
 def _write_arrays(path: Path, arrays: State) -> None:
     # Written here, because safetensors' own errors do not say that the disk is full.
-    _write(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes_atomic(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
 
 
 def _read_arrays(path: Path) -> State:
