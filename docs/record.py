@@ -28,7 +28,7 @@ STRATEGY_FIELDS = (
 
 def summary(run: RunDirectory) -> dict[str, Any]:
     """What README quotes of a run, all of it computed from the run's own files."""
-    manifest, metrics, forecasts = run.manifest, run.metrics, run.forecasts
+    manifest, metrics, forecasts = run.manifest, run.metrics, run.read_frame("forecasts")
     horizon = manifest["config"]["horizons"][0]
     comparison = compare_models(forecasts, horizon)
     baselines = [name for name in metrics["forecasts"] if name != "gru"]

@@ -41,7 +41,7 @@ from fingru.pipeline.record import (
 from fingru.pipeline.trials import count_of, judged_on
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
-from fingru.store.runs import RunDirectory
+from fingru.store.runs import RUN_TABLES, RunDirectory
 from fingru.strategy import Strategy, StrategyFactory
 from fingru.walkforward.walk import (
     WalkForward,
@@ -177,7 +177,7 @@ def run_backtest(
             result = _work(job, directory, clock, watch, progress)
             _write(result, directory, clock)
             directory.finish("done", clock.timing)
-    directory.drop_units()
+    directory.checkpoints.drop()
     return Run(replace(result, manifest=directory.manifest), directory)
 
 
@@ -427,7 +427,7 @@ def _write(result: BacktestResult, directory: RunDirectory, clock: _Clock) -> No
     """Write every file of the run besides the models; the manifest is sealed after them."""
     from fingru.report.html import render_html
 
-    for name in ("forecasts", "weights", "trades", "equity", "training", "attribution"):
+    for name in RUN_TABLES:
         directory.write_frame(name, getattr(result, name))
     directory.write_json("metrics", result.metrics)
     manifest = {**directory.manifest, "status": "done", "timing": clock.timing}

@@ -37,6 +37,7 @@ from fingru.measures.scores import interval
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
 from fingru.store.files import storage_error, write_bytes_atomic
+from fingru.store.ids import complete_id
 from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
 from fingru.strategy import load_strategy
 from fingru.strategy.view import ViewFactory
@@ -157,7 +158,7 @@ def train_first(config: Config, origin: int) -> int:
 
 
 def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
-    """Open a stored model: by id, by a beginning of it, by path, or the latest.
+    """Open a stored model: by id, by a prefix of it, by path, or the latest.
 
     Raises
     ------
@@ -167,20 +168,16 @@ def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
     if model_id is not None and (Path(model_id) / JOB_FILE).is_file():
         return TrainedModel(Path(model_id), _read_job(Path(model_id) / JOB_FILE))
     known = sorted(path.parent.name for path in root.glob(f"[!.]*/{JOB_FILE}"))
-    fitting = [name for name in known if model_id is None or name.startswith(model_id)]
-    if not fitting:
-        wanted = "" if model_id is None else f" {model_id!r}"
-        raise ModelError(
-            f"there is no model{wanted} in {root}",
-            f"choose from {', '.join(known[-5:])}" if known else "run `fingru train` first",
+    none_yet = "run `fingru train` first"
+    if model_id is None:
+        if not known:
+            raise ModelError(f"there is no model in {root}", none_yet)
+        name = known[-1]
+    else:
+        name = complete_id(
+            model_id, known, kind="model", place=root, none_yet=none_yet, error=ModelError
         )
-    if model_id is not None and model_id not in fitting and len(fitting) > 1:
-        raise ModelError(
-            f"{model_id!r} is the beginning of {len(fitting)} models: {', '.join(fitting[:5])}",
-            "give more of the id",
-        )
-    name = model_id if model_id in fitting else fitting[-1]
-    return TrainedModel(root / str(name), _read_job(root / str(name) / JOB_FILE))
+    return TrainedModel(root / name, _read_job(root / name / JOB_FILE))
 
 
 _JOB_SHAPE: Shape = {

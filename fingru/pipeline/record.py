@@ -178,12 +178,12 @@ class UnitCheckpoints:
 
     def load(self, fold: int) -> dict[str, NDArray[Any]] | None:
         """State of a finished fold, or None if it has to be trained."""
-        unit = self.directory.load_unit(f"fold_{fold:04d}")
+        unit = self.directory.checkpoints.load(f"fold_{fold:04d}")
         return None if unit is None else unit[0]
 
     def save(self, fold: int, state: dict[str, NDArray[Any]]) -> None:
         """Keep the state of a finished fold."""
-        self.directory.save_unit(f"fold_{fold:04d}", state, {})
+        self.directory.checkpoints.save(f"fold_{fold:04d}", state, {})
 
 
 @contextmanager
@@ -195,7 +195,9 @@ def begun_baselines(
     Those that an interrupted run had finished are read instead.
     """
     names = job.config.baselines.names
-    stored = [] if directory is None else [directory.load_unit(f"forecast_{n}") for n in names]
+    stored = (
+        [] if directory is None else [directory.checkpoints.load(f"forecast_{n}") for n in names]
+    )
     units = [unit[0] for unit in stored if unit is not None]
     if directory is not None and len(units) == len(names):
         found = [_as_forecast(n, a, job) for n, a in zip(names, units, strict=True)]
@@ -214,7 +216,7 @@ def begun_baselines(
 
 
 def _keep(directory: RunDirectory, forecast: Forecast) -> None:
-    directory.save_unit(f"forecast_{forecast.model}", forecast.parts(), {})
+    directory.checkpoints.save(f"forecast_{forecast.model}", forecast.parts(), {})
 
 
 def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: WalkForward) -> Forecast:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
-from fingru.store.runs import RunDirectory
+from fingru.store.runs import RUN_TABLES, RunDirectory
 from fingru.store.strict_json import to_json_value
 from fingru.store.verify import Mismatch, changes_since_end
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def load_result(
@@ -53,16 +50,8 @@ def load_result(
     for key, kind in {"data": dict, "strategy": str}.items():
         if not isinstance(manifest.get(key), kind):
             raise StoreError(f"{run.path}: the manifest has no {key}", "restore it from a copy")
-    return BacktestResult(
-        manifest=manifest,
-        metrics=_metrics(run),
-        forecasts=_checked(run.forecasts, run, "forecasts"),
-        weights=_checked(run.weights, run, "weights"),
-        trades=_checked(run.trades, run, "trades"),
-        equity=_checked(run.equity, run, "equity"),
-        training=_checked(run.training, run, "training"),
-        attribution=run.attribution,
-    )
+    tables: dict[str, Any] = {name: run.table(name) for name in RUN_TABLES}
+    return BacktestResult(manifest=manifest, metrics=_metrics(run), **tables)
 
 
 def shown_manifest(run: RunDirectory, changes: Sequence[Mismatch] | None = None) -> dict[str, Any]:
@@ -86,27 +75,3 @@ def _metrics(run: RunDirectory) -> dict[str, Any]:
             "restore it, or run the backtest again",
         )
     return metrics
-
-
-_COLUMNS = {
-    "forecasts": (
-        "origin", "target", "asset", "horizon", "model", "mean", "variance", "df", "realized"
-    ),
-    "weights": ("date", "asset", "weight"),
-    "trades": ("date", "asset", "weight", "price", "cost"),
-    "equity": (
-        "date", "strategy", "net_return", "gross_return", "equity", "drawdown", "turnover",
-        "cost", "leverage",
-    ),
-    "training": ("fold", "member", "step", "train_loss", "validation_loss", "best"),
-}  # fmt: skip
-
-
-def _checked(frame: pd.DataFrame, run: RunDirectory, name: str) -> pd.DataFrame:
-    missing = [column for column in _COLUMNS[name] if column not in frame.columns]
-    if missing:
-        raise StoreError(
-            f"{run.path / name}.parquet has no column {', '.join(missing)}",
-            "run the backtest again",
-        )
-    return frame

@@ -1,7 +1,7 @@
 """What was decided is stored: runs on disk, and an index, a trial ledger and a model registry.
 
 A run is a directory that is either complete or says that it is not; every file in it is replaced
-in one step and hashed, and a killed run goes on from its last finished unit. The folders are the
+in one step and hashed, and a killed run goes on from its last checkpoint. The folders are the
 truth. The database beside them (SQLite, or PostgreSQL by URL) remembers what they say, and holds
 what no folder can: how many configurations were tried on some data, and which model is champion.
 

@@ -116,7 +116,7 @@ def open_url(url: URL, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     """Open a database by its address alone; ``open_database`` asks first whose it is."""
     try:
         database = Database(_engine(url, busy_timeout_s))
-        _check_version(database)
+        _prepare(database)
     except (TypeError, ValueError, OverflowError) as error:  # of a driver: a strange query part
         raise StoreError(
             f"the database {masked(url.render_as_string())} cannot be used: {error}",
@@ -199,55 +199,50 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _check_version(database: Database) -> None:
-    with reading(database) as connection:
-        exists = inspect(connection).has_table(schema.schema_version.name)
-    if not exists:
-        _create_tables(database)
-    with reading(database) as connection:
-        found = connection.execute(select(schema.schema_version.c.version)).scalar()
-    if found != schema.VERSION:
-        raise StoreError(
-            f"the database {database.name} has schema version {found}, this fingru knows "
-            f"{schema.VERSION}",
-            "use the fingru that made it, or name another database in store.url",
-        )
-    _add_what_is_new(database)
-
-
-def _add_what_is_new(database: Database) -> None:
-    """Give a database of an earlier fingru the tables that came later; its rows stay as they are.
+def _prepare(database: Database) -> None:
+    """Make the tables of a new database; bring one of an earlier fingru up to date.
 
     One that may only be read is left as it is: whoever reads a later table looks for it first.
     """
-    with reading(database) as connection:
-        present = inspect(connection)
-        if all(present.has_table(table.name) for table in schema.ADDED_TABLES):
-            return
+    revision = _revision(database)
+    if revision == schema.REVISION:
+        return
+    if revision is not None:
+        from fingru.store.migrations import is_known
+
+        if not is_known(revision):
+            raise StoreError(
+                f"the database {database.name} has schema version {revision}, this fingru knows "
+                f"{schema.REVISION}",
+                "use the fingru that made it, or name another database in store.url",
+            )
     try:
         with writing(database) as connection:
-            _lock_setup(connection)
-            schema.metadata.create_all(connection, tables=schema.ADDED_TABLES)
-            if connection.dialect.name == "sqlite":
-                for trigger in schema.ADDED_TRIGGERS:
-                    connection.execute(trigger)
+            _make_or_upgrade(connection)
     except StoreError as error:
         if "readonly" not in error.problem:
             raise
 
 
-def _lock_setup(connection: Connection) -> None:
+def _revision(database: Database) -> str | None:
+    """Revision that a database says it has; None of a new one, or one from before revisions."""
+    table = schema.alembic_version
+    with reading(database) as connection:
+        if not inspect(connection).has_table(table.name):
+            return None
+        return connection.execute(select(table.c.version_num)).scalar()
+
+
+def _make_or_upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
+    if inspect(connection).has_table(schema.trials.name):
+        from fingru.store.migrations import upgrade
 
-
-def _create_tables(database: Database) -> None:
-    with writing(database) as connection:
-        _lock_setup(connection)
-        if inspect(connection).has_table(schema.schema_version.name):
-            return  # another process was faster
-        schema.metadata.create_all(connection)
-        connection.execute(insert(schema.schema_version).values(version=schema.VERSION))
+        upgrade(connection)
+        return
+    schema.metadata.create_all(connection)
+    connection.execute(insert(schema.alembic_version).values(version_num=schema.REVISION))
 
 
 _REBUILD = (

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from fingru.errors import StoreError
 from fingru.store import schema
@@ -102,8 +102,7 @@ def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> R
         added += _add_models(database, unknown)
         lost.append("which model was the champion: choose one with `fingru models promote ID`")
     keep_standings(database)
-    crowned = [m.id for m in list_models(database) if m.status == "champion"]
-    champion = crowned[0] if crowned else None
+    champion = next((m.id for m in list_models(database) if m.status == "champion"), None)
     return Rebuilt(database.name, backup, from_journal, from_runs, added, champion, tuple(lost))
 
 
@@ -124,7 +123,7 @@ def _is_whole(file: Path) -> bool:
     try:
         with closing(sqlite3.connect(file)) as connection:
             answers = connection.execute("PRAGMA integrity_check").fetchall()
-            connection.execute("SELECT count(*) FROM fingru_schema").fetchone()
+            connection.execute("SELECT count(*) FROM trials").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return True  # an empty database gets its tables when it is opened
@@ -243,11 +242,9 @@ def _add_history(connection: Connection, missing: list[Standing]) -> None:
 
 
 def count_rows(database: Database) -> dict[str, int]:
-    """Number of rows of every table, by name."""
-    from sqlalchemy import func
-
+    """Number of trials, models and promotions."""
     with reading(database) as connection:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in schema.metadata.sorted_tables
+            for table in (schema.trials, schema.models, schema.promotions)
         }

@@ -1,7 +1,7 @@
-"""The model registry: which model speaks, which wants to, and how it came to that.
+"""The model registry: champion, challengers, and the history of promotions.
 
-A model is registered as challenger. Promotion makes it champion and archives the one before;
-rollback returns to the champion before. Every change is appended to a history that stays.
+A model is registered as challenger. Promotion makes it champion and archives the previous one;
+rollback returns to the previous champion. Every change is appended to a history that stays.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from fingru.errors import StoreError
 from fingru.store.database import Database, reading, writing
+from fingru.store.ids import complete_id
 from fingru.store.schema import models, promotions, utc_text
 from fingru.store.standing import read_standings, write_standings
 from fingru.store.strict_json import to_json_value
@@ -129,12 +130,6 @@ def find_model(database: Database, text: str) -> ModelRecord:
         return _required(connection, text)
 
 
-def champion(database: Database) -> ModelRecord | None:
-    """The model in use, or None before the first promotion."""
-    with reading(database) as connection:
-        return _champion(connection)
-
-
 def promote(database: Database, model_id: str, decision: Decision) -> ModelRecord:
     """Make a model the champion; the one before is archived.
 
@@ -147,13 +142,13 @@ def promote(database: Database, model_id: str, decision: Decision) -> ModelRecor
         chosen = _required(connection, model_id)
         if chosen.status == "champion":
             raise StoreError(f"model {chosen.id} is the champion already", "nothing to do")
-        _crown(connection, chosen, "promote", decision)
+        _make_champion(connection, chosen, "promote", decision)
     keep_standings(database)
     return find_model(database, chosen.id)
 
 
 def rollback(database: Database, decision: Decision) -> ModelRecord:
-    """Return to the champion before the present one.
+    """Return to the previous champion.
 
     A second rollback goes one further back, not forward again: each undoes the latest promotion
     that has not been undone.
@@ -164,12 +159,13 @@ def rollback(database: Database, decision: Decision) -> ModelRecord:
         If there was none before.
     """
     with writing(database) as connection:
-        line = _succession(connection)
-        if len(line) < 2:
+        champions = _promotion_history(connection)
+        if len(champions) < 2:
             raise StoreError("there is no earlier champion", "promote a model by its id instead")
-        _crown(connection, _required(connection, line[-2]), "rollback", decision)
+        previous = _required(connection, champions[-2])
+        _make_champion(connection, previous, "rollback", decision)
     keep_standings(database)
-    return find_model(database, line[-2])
+    return find_model(database, previous.id)
 
 
 def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord:
@@ -224,13 +220,13 @@ def known_champion(database: Database | None, folder: Path) -> ModelRecord | Non
             f"{where} {verb} {len(lost)} registered models of {folder}, {lost[-1]} among them",
             "`fingru store rebuild` with the same --runs, --models and --config makes it anew",
         )
-    crowned = next((record for record in records if record.status == "champion"), None)
-    if crowned is None and records:
+    champion = next((record for record in records if record.status == "champion"), None)
+    if champion is None and records:
         raise StoreError(
             f"none of the {len(records)} registered models is the champion",
             "choose one with `fingru models promote ID`",
         )
-    return crowned
+    return champion
 
 
 def _history(connection: Connection) -> list[Promotion]:
@@ -238,18 +234,18 @@ def _history(connection: Connection) -> list[Promotion]:
     return [Promotion(r.at, r.action, r.actor, r.from_model, r.to_model, r.reason) for r in rows]
 
 
-def _succession(connection: Connection) -> list[str]:
+def _promotion_history(connection: Connection) -> list[str]:
     """Champions in order, without those whose promotion was undone."""
-    line: list[str] = []
+    champions: list[str] = []
     for change in _history(connection):
         if change.action == "promote":
-            line.append(change.to_model)
+            champions.append(change.to_model)
         else:
-            line.pop()
-    return line
+            champions.pop()
+    return champions
 
 
-def _crown(
+def _make_champion(
     connection: Connection,
     chosen: ModelRecord,
     action: Literal["promote", "rollback"],
@@ -289,16 +285,9 @@ def _required(connection: Connection, text: str) -> ModelRecord:
     if (row := _row(connection, text)) is not None:
         return _record(row)
     known = list(connection.execute(select(models.c.id).order_by(models.c.id)).scalars())
-    fitting = [model_id for model_id in known if text and model_id.startswith(text)]
-    if len(fitting) == 1:
-        return _required(connection, fitting[0])
-    if fitting:
-        names = ", ".join(fitting[:5])
-        raise StoreError(
-            f"{text!r} is the beginning of several models: {names}", "give more of it"
-        )
-    mend = f"known are {', '.join(known[-5:])}" if known else "run `fingru train` first"
-    raise StoreError(f"there is no model {text!r} in the registry", mend)
+    none_yet = "run `fingru train` first"
+    model_id = complete_id(text, known, kind="model", place="the registry", none_yet=none_yet)
+    return _required(connection, model_id)
 
 
 def _record(row: Row[Any]) -> ModelRecord:

@@ -17,19 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy.typing import NDArray
-
 from fingru.atomic import TEMPORARY_SUFFIX
-from fingru.errors import StoreError, did_you_mean, first_few
-from fingru.store import units
+from fingru.errors import StoreError
+from fingru.store.checkpoints import Checkpoints
 from fingru.store.files import (
     exclusive,
-    read_bytes,
     sha256_of_file,
     storage_error,
     write_bytes_atomic,
 )
 from fingru.store.frames import frame_to_parquet, read_parquet
+from fingru.store.ids import complete_id
 from fingru.store.manifest import (
     MANIFEST,
     OWN_KEYS,
@@ -48,17 +46,32 @@ if TYPE_CHECKING:
 
 EndStatus = Literal["done", "failed", "interrupted"]
 
-UNITS = "partial"
+CHECKPOINTS = "partial"
+RUN_TABLES: dict[str, tuple[str, ...]] = {
+    "forecasts": (
+        "origin", "target", "asset", "horizon", "model", "mean", "variance", "df", "realized"
+    ),
+    "weights": ("date", "asset", "weight"),
+    "trades": ("date", "asset", "weight", "price", "cost"),
+    "equity": (
+        "date", "strategy", "net_return", "gross_return", "equity", "drawdown", "turnover",
+        "cost", "leverage",
+    ),
+    "training": ("fold", "member", "step", "train_loss", "validation_loss", "best"),
+    "attribution": (),
+}  # fmt: skip
+"""Tables of a run, ``NAME.parquet`` each, and the columns that none of them lacks."""
+
+_LATER_TABLES = ("attribution",)
+"""Tables that runs of an earlier fingru lack."""
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory of one run.
-
-    It has the fields of a ``BacktestResult`` under the same names, read from disk at each use, so
-    that a report can be made of either.
+    """The directory of one run, read from disk at each use.
 
     Parameters
     ----------
@@ -150,36 +163,24 @@ class RunDirectory:
         """``metrics.json``."""
         return self.read_json("metrics.json")
 
-    @property
-    def forecasts(self) -> pd.DataFrame:
-        """``forecasts.parquet``."""
-        return self.read_frame("forecasts.parquet")
+    def table(self, name: str) -> pd.DataFrame | None:
+        """One of ``RUN_TABLES``; None for a run stored before there was that table.
 
-    @property
-    def weights(self) -> pd.DataFrame:
-        """``weights.parquet``."""
-        return self.read_frame("weights.parquet")
-
-    @property
-    def trades(self) -> pd.DataFrame:
-        """``trades.parquet``."""
-        return self.read_frame("trades.parquet")
-
-    @property
-    def equity(self) -> pd.DataFrame:
-        """``equity.parquet``."""
-        return self.read_frame("equity.parquet")
-
-    @property
-    def training(self) -> pd.DataFrame:
-        """``training.parquet``."""
-        return self.read_frame("training.parquet")
-
-    @property
-    def attribution(self) -> pd.DataFrame | None:
-        """``attribution.parquet``; None for a run stored before there was one."""
-        name = "attribution.parquet"
-        return self.read_frame(name) if (self.path / name).exists() else None
+        Raises
+        ------
+        StoreError
+            If it is missing, damaged, or lacks a column.
+        """
+        if name in _LATER_TABLES and not (self.path / f"{name}.parquet").exists():
+            return None
+        frame = self.read_frame(name)
+        missing = [column for column in RUN_TABLES[name] if column not in frame.columns]
+        if missing:
+            raise StoreError(
+                f"{self.path / name}.parquet has no column {', '.join(missing)}",
+                "run the backtest again",
+            )
+        return frame
 
     @property
     def models(self) -> Path:
@@ -236,10 +237,6 @@ class RunDirectory:
         """Write text as UTF-8."""
         self.write_bytes(name, text.encode("utf-8"))
 
-    def read_text(self, name: str) -> str:
-        """Read UTF-8 text."""
-        return read_bytes(self._file(name)).decode("utf-8")
-
     def update_manifest(self, **changes: object) -> None:
         """Set keys of the manifest in one step, safe against other processes that do the same.
 
@@ -278,7 +275,7 @@ class RunDirectory:
             self._save(manifest)
 
     def resume(self) -> None:
-        """Go on with a run that failed or was interrupted; its units are still there.
+        """Go on with a run that failed or was interrupted; its checkpoints are still there.
 
         Raises
         ------
@@ -293,8 +290,8 @@ class RunDirectory:
             if status == "running":
                 process = manifest.get("process") or {}
                 raise StoreError(
-                    f"process {process.get('pid')} on {process.get('host')} works on run "
-                    f"{self.run_id}",
+                    f"run {self.run_id} is in use by process {process.get('pid')} on "
+                    f"{process.get('host')}",
                     "wait for it to end, or stop it first",
                 )
             manifest.pop("sha256", None)
@@ -302,30 +299,19 @@ class RunDirectory:
             self._save(manifest)
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of every file of the run but the manifest and the units, by relative name."""
+        """SHA-256 by relative name, of every file but the manifest and the checkpoints."""
         return {name: sha256_of_file(self.path / name) for name in sorted(self._names())}
 
-    def save_unit(self, name: str, arrays: Mapping[str, NDArray[Any]], meta: object) -> None:
-        """Keep the result of one finished step, for a resumed run (``units.save_unit``)."""
-        units.save_unit(self.path / UNITS, name, arrays, meta)
-
-    def load_unit(self, name: str) -> tuple[units.Arrays, dict[str, Any]] | None:
-        """Arrays and meta of a finished step; None if it has to run (``units.load_unit``)."""
-        return units.load_unit(self.path / UNITS, name)
-
-    def unit_names(self) -> list[str]:
-        """Names of the stored units."""
-        return units.unit_names(self.path / UNITS)
-
-    def drop_units(self) -> None:
-        """Remove the units of a run that is complete."""
-        units.drop_units(self.path / UNITS)
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Results of finished steps, for a resumed run."""
+        return Checkpoints(self.path / CHECKPOINTS)
 
     def _names(self) -> Iterator[str]:
         for folder, folders, names in os.walk(self.path):
             inside = Path(folder).relative_to(self.path)
             if inside == Path():
-                folders[:] = [name for name in folders if name != UNITS]
+                folders[:] = [name for name in folders if name != CHECKPOINTS]
             for name in names:
                 relative = (inside / name).as_posix()
                 if relative != MANIFEST and not name.endswith(TEMPORARY_SUFFIX):
@@ -351,25 +337,9 @@ def _with_suffix(name: str, suffix: str) -> str:
 
 
 def find_run_id(root: Path, text: str) -> str:
-    """Complete a run id from a beginning of it.
-
-    Raises
-    ------
-    StoreError
-        If no run or more than one fits; the message names the nearest.
-    """
-    known = run_ids(root)
-    if text in known:
-        return text
-    fitting = [run_id for run_id in known if text and run_id.startswith(text)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise StoreError(
-            f"{text!r} is the beginning of {len(fitting)} runs in {root}: {first_few(fitting)}",
-            "give more of the id",
-        )
-    raise StoreError(f"there is no run {text!r} in {root}", _suggestion(text, known))
+    """Complete a run id from a prefix of it (``complete_id``)."""
+    none_yet = "no runs are stored there: check --runs, or run `fingru backtest` first"
+    return complete_id(text, run_ids(root), kind="run", place=root, none_yet=none_yet)
 
 
 def run_ids(root: Path) -> list[str]:
@@ -384,14 +354,6 @@ def run_ids(root: Path) -> list[str]:
         )
     except OSError as error:
         raise storage_error(error, "read", root) from error
-
-
-def _suggestion(text: str, known: list[str]) -> str:
-    if hint := did_you_mean(text, known, most=3, cutoff=0.5):
-        return hint.strip()
-    if known:
-        return f"the latest are {first_few(known[::-1])}; `fingru runs list` shows all"
-    return "no runs are stored there: check --runs, or run `fingru backtest` first"
 
 
 def _check_run_id(run_id: str) -> None:

@@ -23,15 +23,15 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 1
-"""Raised by one with every change that older code cannot read; a new table is not one."""
+REVISION = "0001"
+"""Alembic's latest revision in ``migrations``; a new database is made with it."""
 
 metadata = MetaData()
 
-schema_version = Table(
-    "fingru_schema",
+alembic_version = Table(
+    "alembic_version",
     metadata,
-    Column("version", Integer, primary_key=True),
+    Column("version_num", String(32), primary_key=True),
 )
 
 runs = Table(
@@ -126,52 +126,32 @@ Index(
 )
 
 
-def _ddl(statement: str) -> DDL:
-    return DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy has not annotated it
-
-
-def _append_only(table: Table) -> None:
-    """Let the database itself refuse to change or remove rows."""
-    message = f"the table {table.name} is append-only"
-    for change in ("UPDATE", "DELETE"):
-        refuse = _ddl(
-            f"CREATE TRIGGER {table.name}_no_{change.lower()} BEFORE {change} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+def append_only_triggers(table: str, key: str, dialect: str) -> tuple[str, ...]:
+    """Statements that let the database itself refuse to change or remove rows of a table."""
+    message = f"the table {table} is append-only"
+    if dialect == "postgresql":
+        return (
+            f"CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger AS "
+            f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql",
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+            f"ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
         )
-        event.listen(table, "after_create", refuse.execute_if(dialect="sqlite"))
-    event.listen(table, "after_create", _no_replace(table).execute_if(dialect="sqlite"))
-    function = _ddl(
-        f"CREATE OR REPLACE FUNCTION {table.name}_append_only() RETURNS trigger AS "
-        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
-    )
-    trigger = _ddl(
-        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
-        f"ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION {table.name}_append_only()"
-    )
-    for statement in (function, trigger):
-        event.listen(table, "after_create", statement.execute_if(dialect="postgresql"))
-
-
-def _no_replace(table: Table) -> DDL:
-    """SQLite's INSERT OR REPLACE removes a row without asking a trigger of DELETE."""
-    (key,) = table.primary_key
-    return _ddl(
-        f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_replace BEFORE INSERT ON {table.name} "
-        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {key.name} = NEW.{key.name}) "
-        f"BEGIN SELECT RAISE(ABORT, 'the table {table.name} is append-only'); END"
+    # SQLite's INSERT OR REPLACE removes a row without asking a trigger of DELETE.
+    exists = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key}) "
+    changes = (("UPDATE", "update", ""), ("DELETE", "delete", ""), ("INSERT", "replace", exists))
+    return tuple(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_{name} BEFORE {change} ON {table} "
+        f"{condition}BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        for change, name, condition in changes
     )
 
 
-ADDED_TABLES = (trial_returns, data_assets)
-"""Tables that databases of earlier fingru lack; opening one adds them."""
-
-ADDED_TRIGGERS = (_no_replace(trials), _no_replace(promotions))
-"""What the same databases (SQLite) lack of triggers; each does nothing where it is there."""
-
-_append_only(trials)
-_append_only(trial_returns)
-_append_only(data_assets)
-_append_only(promotions)
+for _table in (trials, trial_returns, data_assets, promotions):
+    (_key,) = _table.primary_key
+    for _dialect in ("sqlite", "postgresql"):
+        for _statement in append_only_triggers(_table.name, _key.name, _dialect):
+            _ddl: DDL = DDL(_statement)  # type: ignore[no-untyped-call] # not annotated there
+            event.listen(_table, "after_create", _ddl.execute_if(dialect=_dialect))
 
 
 def utc_text(moment: datetime) -> str:

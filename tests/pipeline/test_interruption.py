@@ -71,7 +71,7 @@ def test_interrupted_run_resumes_to_the_same_bytes(prices, config, whole, stage,
     (row,) = list_runs(config.store.runs)
     assert row["status"] == "interrupted"
     directory = RunDirectory.open(config.store.runs, row["id"])
-    assert len(directory.unit_names()) == units
+    assert len(directory.checkpoints.names()) == units
     resumed = run_backtest(prices, config, resume=row["id"])
     assert files_of(resumed.directory.path) == files_of(whole.path)
     assert timeless(resumed.manifest) == timeless(whole.manifest)
@@ -87,7 +87,7 @@ def test_finished_baselines_are_read_not_made_again(prices, config, whole, monke
         with pytest.raises(InterruptedRunError):
             run_backtest(prices, config)
     (row,) = list_runs(config.store.runs)
-    assert len(RunDirectory.open(config.store.runs, row["id"]).unit_names()) == 6
+    assert len(RunDirectory.open(config.store.runs, row["id"]).checkpoints.names()) == 6
     monkeypatch.setattr(record, "BaselineWalk", None)
     resumed = run_backtest(prices, config, resume=row["id"])
     assert files_of(resumed.directory.path) == files_of(whole.path)

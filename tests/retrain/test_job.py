@@ -15,8 +15,12 @@ from fingru.retrain import job
 from fingru.retrain.gate import GateDecision
 from fingru.retrain.job import retrain_once
 from fingru.store.database import open_database
-from fingru.store.registry import champion, history, list_models
+from fingru.store.registry import history, list_models
 from fingru.store.strict_json import read_json
+
+
+def champion(database):
+    return next((model for model in list_models(database) if model.status == "champion"), None)
 
 
 def answer(verdict):

@@ -41,8 +41,8 @@ def test_a_failed_change_is_undone_as_a_whole(database):
 
 def test_another_schema_version_is_refused_with_both_numbers(root, database):
     with writing(database) as connection:
-        connection.execute(update(schema.schema_version).values(version=99))
-    with pytest.raises(StoreError, match=f"version 99, this fingru knows {schema.VERSION}"):
+        connection.execute(update(schema.alembic_version).values(version_num="9999"))
+    with pytest.raises(StoreError, match=f"version 9999, this fingru knows {schema.REVISION}"):
         open_database(root)
 
 
@@ -91,6 +91,30 @@ def test_a_database_of_an_earlier_fingru_keeps_its_rows_and_takes_new_ones(old, 
     assert returns_in_common(found)[2] == ("new:c2",)
 
 
+def test_the_latest_revision_is_the_one_that_new_databases_are_made_with():
+    from fingru.store.migrations import scripts
+
+    assert scripts().get_current_head() == schema.REVISION
+
+
+def test_an_upgraded_database_has_the_later_tables_and_triggers_of_a_new_one(old, tmp_path):
+    def statements(database):
+        query = "SELECT name, sql FROM sqlite_master WHERE tbl_name IN (?, ?, ?, ?)"
+        names = ("trials", "trial_returns", "data_assets", "promotions")
+        with reading(database) as connection:
+            rows = connection.exec_driver_sql(query, names).all()
+        return {name: "".join(str(sql).split()) for name, sql in rows}
+
+    expected = statements(open_database(tmp_path / "new"))
+    for made_by_every_fingru in ("trials", "promotions", "ix_trials_data_sha256"):
+        del expected[made_by_every_fingru]
+    upgraded = open_database(old)
+    assert expected.items() <= statements(upgraded).items()
+    with reading(upgraded) as connection:
+        query = select(schema.alembic_version.c.version_num)
+        assert connection.execute(query).scalars().all() == [schema.REVISION]
+
+
 def test_the_ledger_of_an_earlier_fingru_cannot_be_replaced_any_more(old):
     open_database(old)
     other = sqlite3.connect(old / FILE_NAME)
@@ -131,7 +155,7 @@ def test_a_database_locked_by_another_writer_is_reported(root, database):
 def test_a_read_only_database_is_reported(root, database):
     url = f"sqlite:///file:{root / FILE_NAME}?mode=ro&uri=true"
     read_only = open_database(root, url)
-    change = update(schema.schema_version).values(version=99)
+    change = update(schema.alembic_version).values(version_num="9999")
     with pytest.raises(StoreError, match="make it writable"), writing(read_only) as connection:
         connection.execute(change)
 

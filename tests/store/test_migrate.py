@@ -23,7 +23,6 @@ from fingru.store.migrate import migrate_store
 from fingru.store.registry import (
     Decision,
     NewModel,
-    champion,
     history,
     list_models,
     promote,
@@ -33,6 +32,10 @@ from fingru.store.returns import TrialReturns
 
 RETURNS = TrialReturns(pd.bdate_range("2020-01-01", periods=3), np.array([0.1, -0.2, 0.3]), 252.0)
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+def champion(database):
+    return next((model for model in list_models(database) if model.status == "champion"), None)
 
 
 def a_trial(number, now):

@@ -11,7 +11,6 @@ from fingru.store.registry import (
     Decision,
     NewModel,
     archive_model,
-    champion,
     find_model,
     history,
     list_models,
@@ -20,6 +19,10 @@ from fingru.store.registry import (
     rollback,
 )
 from fingru.store.schema import models, promotions
+
+
+def champion(database):
+    return next((model for model in list_models(database) if model.status == "champion"), None)
 
 
 @pytest.fixture
@@ -123,11 +126,11 @@ def test_a_refused_challenger_is_archived_with_the_reason(database, three):
 
 
 def test_unknown_and_ambiguous_models_are_named(database, three, now):
-    with pytest.raises(StoreError, match=r"no model 'x'.*known are a, b, c"):
+    with pytest.raises(StoreError, match=r"no model 'x'.*the latest are c, b, a"):
         find_model(database, "x")
     for name in ("long-1", "long-2"):
         register_model(database, NewModel(name, "p", "d", {}, now))
-    with pytest.raises(StoreError, match="beginning of several models: long-1, long-2"):
+    with pytest.raises(StoreError, match="beginning of 2 models in the registry: long-1, long-2"):
         find_model(database, "long")
     assert find_model(database, "long-2").id == "long-2"
 

@@ -33,7 +33,7 @@ def start_and_kill(root, run_id):
         import numpy as np
         from fingru.store.runs import RunDirectory
         run = RunDirectory.create(Path({str(root)!r}), {run_id!r}, {{}}, datetime.now(UTC))
-        run.save_unit("fold_00", {{"mean": np.arange(3.0)}}, {{"loss": 0.5}})
+        run.checkpoints.save("fold_00", {{"mean": np.arange(3.0)}}, {{"loss": 0.5}})
         os.kill(os.getpid(), signal.SIGKILL)
     """
     ended = subprocess.run(
@@ -151,10 +151,9 @@ def test_frames_json_and_text_come_back(run):
     run.write_frame("weights", frame)
     run.write_json("metrics", {"sharpe": np.float64("nan")})
     run.write_text("report.html", "<p>é</p>")
-    pd.testing.assert_frame_equal(run.weights, frame)
+    pd.testing.assert_frame_equal(run.read_frame("weights"), frame)
     assert run.metrics == {"sharpe": None}
     assert run.report.read_text(encoding="utf-8") == "<p>é</p>"
-    assert run.read_text("report.html") == "<p>é</p>"
     assert run.strategy == "half"
 
 
@@ -245,17 +244,17 @@ def test_a_killed_run_is_interrupted_and_goes_on_with_its_units(root):
     assert run.status == "interrupted"
     run.resume()
     assert run.status == "running"
-    arrays, meta = run.load_unit("fold_00")
+    arrays, meta = run.checkpoints.load("fold_00")
     assert arrays["mean"].tolist() == [0.0, 1.0, 2.0]
     assert meta == {"loss": 0.5}
     run.finish("done", {})
-    run.drop_units()
-    assert run.unit_names() == []
+    run.checkpoints.drop()
+    assert run.checkpoints.names() == []
     assert sorted(p.name for p in run.path.iterdir()) == ["manifest.json"]
 
 
 def test_resume_refuses_a_run_that_is_done_or_worked_on(run):
-    with pytest.raises(StoreError, match=f"process {os.getpid()} on .* works on run first"):
+    with pytest.raises(StoreError, match=f"run first is in use by process {os.getpid()} on"):
         run.resume()
     run.finish("done", {})
     with pytest.raises(StoreError, match="is done"):
@@ -271,7 +270,7 @@ def test_resume_forgets_the_hashes_of_the_first_attempt(run, status):
 
 
 def test_units_and_temporary_files_are_not_part_of_the_result(run):
-    run.save_unit("fold_00", {}, {})
+    run.checkpoints.save("fold_00", {}, {})
     run.write_text("models/fold_00/manifest.json", "{}")
     (run.path / ".a.txt.1234.tmp").write_text("left by a crash")
     assert list(run.hashes()) == ["models/fold_00/manifest.json"]

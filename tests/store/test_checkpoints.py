@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fingru.errors import StoreError
-from fingru.store.units import drop_units, load_unit, save_unit, unit_names
+from fingru.store.checkpoints import Checkpoints
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def arrays():
     }
 
 
-def test_unit_comes_back_bit_by_bit(tmp_path, arrays):
-    save_unit(tmp_path, "fold_03", arrays, {"loss": 0.1, "steps": [1, 2]})
-    loaded, meta = load_unit(tmp_path, "fold_03")
+def test_checkpoint_comes_back_bit_by_bit(tmp_path, arrays):
+    Checkpoints(tmp_path).save("fold_03", arrays, {"loss": 0.1, "steps": [1, 2]})
+    loaded, meta = Checkpoints(tmp_path).load("fold_03")
     assert meta == {"loss": 0.1, "steps": [1, 2]}
     assert list(loaded) == list(arrays)
     for name, values in arrays.items():
@@ -30,47 +30,47 @@ def test_unit_comes_back_bit_by_bit(tmp_path, arrays):
         assert loaded[name].tobytes() == values.tobytes()
 
 
-def test_unit_that_was_never_saved_is_none(tmp_path):
-    assert load_unit(tmp_path / "nothing", "fold_00") is None
+def test_checkpoint_that_was_never_saved_is_none(tmp_path):
+    assert Checkpoints(tmp_path / "nothing").load("fold_00") is None
 
 
-def test_a_unit_cut_at_any_place_is_none(tmp_path, arrays):
-    save_unit(tmp_path, "fold_00", arrays, {})
+def test_a_checkpoint_cut_at_any_place_is_none(tmp_path, arrays):
+    Checkpoints(tmp_path).save("fold_00", arrays, {})
     path = tmp_path / "fold_00.npz"
     whole = path.read_bytes()
     for length in [*range(0, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:length])
-        assert load_unit(tmp_path, "fold_00") is None, length
+        assert Checkpoints(tmp_path).load("fold_00") is None, length
 
 
-def test_a_unit_with_a_changed_byte_of_an_array_is_none(tmp_path):
-    save_unit(tmp_path, "fold_00", {"mean": np.full(1000, 0.123456789)}, {})
+def test_a_checkpoint_with_a_changed_byte_of_an_array_is_none(tmp_path):
+    Checkpoints(tmp_path).save("fold_00", {"mean": np.full(1000, 0.123456789)}, {})
     path = tmp_path / "fold_00.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 4] ^= 1
     path.write_bytes(content)
-    assert load_unit(tmp_path, "fold_00") is None
+    assert Checkpoints(tmp_path).load("fold_00") is None
 
 
-def test_units_hold_no_pickles(tmp_path):
+def test_checkpoints_hold_no_pickles(tmp_path):
     with pytest.raises(ValueError, match="Python objects"):
-        save_unit(tmp_path, "fold_00", {"bad": np.array([{}])}, {})
+        Checkpoints(tmp_path).save("fold_00", {"bad": np.array([{}])}, {})
     np.savez(tmp_path / "fold_01.npz", meta=np.array([{}]))
-    assert load_unit(tmp_path, "fold_01") is None
+    assert Checkpoints(tmp_path).load("fold_01") is None
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b"])
 def test_names_that_could_leave_the_folder_are_refused(tmp_path, name):
     with pytest.raises(StoreError, match="not a name"):
-        save_unit(tmp_path, name, {}, {})
+        Checkpoints(tmp_path).save(name, {}, {})
 
 
 def test_names_and_dropping(tmp_path):
     folder = tmp_path / "partial"
-    assert unit_names(folder) == []
-    save_unit(folder, "b", {}, {})
-    save_unit(folder, "a", {}, {})
-    assert unit_names(folder) == ["a", "b"]
-    drop_units(folder)
+    assert Checkpoints(folder).names() == []
+    Checkpoints(folder).save("b", {}, {})
+    Checkpoints(folder).save("a", {}, {})
+    assert Checkpoints(folder).names() == ["a", "b"]
+    Checkpoints(folder).drop()
     assert not folder.exists()
-    drop_units(folder)
+    Checkpoints(folder).drop()
