@@ -114,7 +114,7 @@ def judged(tables: Mapping[str, pd.DataFrame], per_year: float) -> list[dict[str
             "difference_ci95": None,
         }
         if name != AGAINST:
-            draws = paired_draws(net, theirs, per_year, (0, 1000)).sharpe
+            draws = paired_draws(net, theirs, per_year, seed=0).sharpe
             row["difference"] = row["sharpe"] - metrics.sharpe_ratio(theirs, per_year)
             row["difference_ci95"] = [float(q) for q in np.percentile(draws, [2.5, 97.5])]
         rows.append(row)

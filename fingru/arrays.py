@@ -1,6 +1,8 @@
-"""Names of the array types that signatures use everywhere."""
+"""Names of the array types that signatures use everywhere, and numbers fit for JSON."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,3 +10,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The number as a float, or None if it is missing or not finite."""
+    return float(value) if value is not None and math.isfinite(value) else None

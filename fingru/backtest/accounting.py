@@ -1,6 +1,6 @@
-"""The one set of books of the simulated broker, compiled.
+"""The account at the simulated broker, compiled.
 
-Holdings are kept in units of value and drift with prices; what is not held is cash. Row 0 of a
+Holdings are kept in units of value and drift with prices; what is not held is cash. Row 0 of an
 ``Account`` is the start; row i the close of the i-th session after it. ``settle_session`` serves
 both a strategy asked day by day and a whole matrix of weights, so there is one accounting.
 
@@ -34,11 +34,11 @@ _ROUNDING = 1e-14
 """Trades below this fraction of equity are rounding errors, not trades."""
 
 _part = njit(cache=True, error_model="numpy", inline="always")
-"""For the parts of a session: a call that hands over all books takes longer than what it does."""
+"""For the parts of a session: a call that hands over the account takes longer than its work."""
 
 
 class Quotes(NamedTuple):
-    """Prices of N + 1 sessions and A assets, as the books need them; arrays are (N + 1, A).
+    """Prices of N + 1 sessions and A assets, as the account needs them; arrays are (N + 1, A).
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Quotes(NamedTuple):
 
 
 class BrokerTerms(NamedTuple):
-    """RobustnessTerms of the simulation: rates as fractions, interest per bar, timing of fills.
+    """What the broker charges and allows: rates as fractions, interest per bar, timing of fills.
 
     Parameters
     ----------
@@ -159,13 +159,25 @@ class Account(NamedTuple):
     pause_left: IntArray
 
     @property
+    def net_returns(self) -> FloatArray:
+        """Net return of each session, (N,); 0 after ruin."""
+        return over_equity(self.equity[1:] - self.equity[:-1], self.equity[:-1])
+
+    @property
     def stopped(self) -> BoolArray:
         """Sessions, (N + 1,), whose orders were replaced by the drawdown limit."""
         return np.concatenate([[False], (self.pause_left[:-1] > 0) & (self.equity[:-1] > 0.0)])
 
 
+def over_equity(amounts: FloatArray, equity: FloatArray) -> FloatArray:
+    """Amounts (N,) or (N, A) as fractions of the equity (N,); 0 after ruin."""
+    of = equity if amounts.ndim == 1 else equity[:, None]
+    share: FloatArray = np.divide(amounts, of, out=np.zeros(amounts.shape), where=of > 0.0)
+    return share
+
+
 def open_account(n_periods: int, n_assets: int, initial_equity: float) -> Account:
-    """Start empty books with all equity in cash."""
+    """Start with all equity in cash."""
     flat = [np.zeros(n_periods + 1) for _ in range(6)]
     wide = [np.zeros((n_periods + 1, n_assets)) for _ in range(6)]
     equity, cash, interest, cost, forgiven, peak = flat
@@ -184,9 +196,9 @@ def open_account(n_periods: int, n_assets: int, initial_equity: float) -> Accoun
 
 
 @_part
-def _earn(row: int, start: FloatArray, end: FloatArray, market: Quotes, book: Account) -> None:
+def _earn(row: int, start: FloatArray, end: FloatArray, quotes: Quotes, account: Account) -> None:
     """Move holdings from the prices ``start`` to ``end`` and book the profit."""
-    holdings, pnl, has_bar = book.holdings[row], book.pnl[row], market.has_bar[row]
+    holdings, pnl, has_bar = account.holdings[row], account.pnl[row], quotes.has_bar[row]
     for a in range(start.size):
         held = holdings[a]
         if held != 0.0 and has_bar[a] and np.isfinite(end[a]):
@@ -197,7 +209,12 @@ def _earn(row: int, start: FloatArray, end: FloatArray, market: Quotes, book: Ac
 
 @_part
 def _trade(
-    row: int, target: FloatArray, filled_in: int, market: Quotes, rules: BrokerTerms, book: Account
+    row: int,
+    target: FloatArray,
+    filled_in: int,
+    quotes: Quotes,
+    terms: BrokerTerms,
+    account: Account,
 ) -> None:
     """Bring holdings to ``target`` times the equity before costs; pay costs from cash.
 
@@ -205,20 +222,28 @@ def _trade(
     of one decision together spend no more than it did. Of an asset without any bar so far, or a
     delisted one, nothing can be expected: its order lapses.
     """
-    equity = book.cash[row] + book.holdings[row].sum()
+    equity = account.cash[row] + account.holdings[row].sum()
     if equity <= 0.0:
         return
-    # Rows are taken out of the books, and sums kept apart, for speed alone.
-    holdings, traded, cost_by_asset = book.holdings[row], book.traded[row], book.cost_by_asset[row]
-    unfilled, fill, has_bar = book.unfilled[row], market.fill[filled_in], market.has_bar[filled_in]
-    waited, waits, waiting = book.waits[row - 1], book.waits[row], book.waiting[row]
-    ordered = book.waiting[row - 1]
-    commission_rate, fee = rules.commission, rules.fee
-    spread_rate, slippage_rate = rules.spread, rules.slippage
-    pushes = market.impact.shape[0] > 0
-    push = market.impact[row - 1] if pushes else fill
-    smallest = max(max(rules.no_trade_band, _ROUNDING) * equity, rules.minimum_trade)
-    cash, paid, commission, spread, slippage, impact = book.cash[row], 0.0, 0.0, 0.0, 0.0, 0.0
+    # Rows are taken out of the account, and sums kept apart, for speed alone.
+    holdings, traded, cost_by_asset = (
+        account.holdings[row],
+        account.traded[row],
+        account.cost_by_asset[row],
+    )
+    unfilled, fill, has_bar = (
+        account.unfilled[row],
+        quotes.fill[filled_in],
+        quotes.has_bar[filled_in],
+    )
+    waited, waits, waiting = account.waits[row - 1], account.waits[row], account.waiting[row]
+    ordered = account.waiting[row - 1]
+    commission_rate, fee = terms.commission, terms.fee
+    spread_rate, slippage_rate = terms.spread, terms.slippage
+    pushes = quotes.impact.shape[0] > 0
+    push = quotes.impact[row - 1] if pushes else fill
+    smallest = max(max(terms.no_trade_band, _ROUNDING) * equity, terms.minimum_trade)
+    cash, paid, commission, spread, slippage, impact = account.cash[row], 0.0, 0.0, 0.0, 0.0, 0.0
     for a in range(target.size):
         new = not np.isnan(target[a])
         if not (new or waited[a]):
@@ -229,7 +254,7 @@ def _trade(
         if value == 0.0 or (size < smallest and wanted != 0.0):
             continue
         if np.isnan(fill[a]) or (pushes and np.isnan(push[a])):
-            if market.delisted[row, a] or np.isnan(market.mark[filled_in, a]):
+            if quotes.delisted[row, a] or np.isnan(quotes.mark[filled_in, a]):
                 unfilled[a] = NO_BAR if new else DELISTED
                 continue
             if new:
@@ -249,59 +274,59 @@ def _trade(
         paid += cost
         cash -= value + cost
         holdings[a], traded[a], cost_by_asset[a] = wanted, value, cost
-    book.cash[row], book.cost[row] = cash, paid
-    parts = book.cost_parts[row]
+    account.cash[row], account.cost[row] = cash, paid
+    parts = account.cost_parts[row]
     parts[COMMISSION], parts[SPREAD], parts[SLIPPAGE], parts[IMPACT] = (
         commission, spread, slippage, impact
     )  # fmt: skip
 
 
 @_part
-def _close_delisted(row: int, market: Quotes, rules: BrokerTerms, book: Account) -> None:
-    for a in range(market.mark.shape[1]):
-        held = book.holdings[row, a]
-        if market.delisted[row, a] and held != 0.0:
-            left = held * (1.0 - rules.delisting_loss)
-            book.pnl[row, a] += left - held
-            book.cash[row] += left
-            book.closed[row, a] = -held
-            book.holdings[row, a] = 0.0
+def _close_delisted(row: int, quotes: Quotes, terms: BrokerTerms, account: Account) -> None:
+    for a in range(quotes.mark.shape[1]):
+        held = account.holdings[row, a]
+        if quotes.delisted[row, a] and held != 0.0:
+            left = held * (1.0 - terms.delisting_loss)
+            account.pnl[row, a] += left - held
+            account.cash[row] += left
+            account.closed[row, a] = -held
+            account.holdings[row, a] = 0.0
 
 
 @_part
-def _accrue(row: int, rules: BrokerTerms, book: Account) -> None:
+def _accrue(row: int, terms: BrokerTerms, account: Account) -> None:
     """Interest on the cash and fees on the short holdings there are."""
-    cash = book.cash[row]
-    book.interest[row] = cash * (rules.interest_rate if cash >= 0.0 else rules.debit_rate)
-    book.cash[row] += book.interest[row]
-    holdings = book.holdings[row]
+    cash = account.cash[row]
+    account.interest[row] = cash * (terms.interest_rate if cash >= 0.0 else terms.debit_rate)
+    account.cash[row] += account.interest[row]
+    holdings = account.holdings[row]
     for a in range(holdings.size):
-        if holdings[a] < 0.0 and rules.borrow_rate[a] > 0.0:
-            book.borrow[row, a] = -holdings[a] * rules.borrow_rate[a]
-            book.cash[row] -= book.borrow[row, a]
+        if holdings[a] < 0.0 and terms.borrow_rate[a] > 0.0:
+            account.borrow[row, a] = -holdings[a] * terms.borrow_rate[a]
+            account.cash[row] -= account.borrow[row, a]
 
 
 @_part
-def _strike_balance(row: int, rules: BrokerTerms, book: Account) -> None:
+def _strike_balance(row: int, terms: BrokerTerms, account: Account) -> None:
     """Add up the equity; at or below zero the account is closed and stays at zero."""
-    equity = book.cash[row] + book.holdings[row].sum()
+    equity = account.cash[row] + account.holdings[row].sum()
     if equity <= 0.0:
-        book.forgiven[row] = -equity
-        book.holdings[row] = 0.0
-        book.waits[row], book.waiting[row] = False, 0.0
-        book.cash[row] = 0.0
+        account.forgiven[row] = -equity
+        account.holdings[row] = 0.0
+        account.waits[row], account.waiting[row] = False, 0.0
+        account.cash[row] = 0.0
         equity = 0.0
-    book.equity[row] = equity
-    left = book.pause_left[row - 1]
-    book.pause_left[row] = max(left - 1, 0)
-    book.peak[row] = equity if left == 1 else max(book.peak[row - 1], equity)
-    if left == 0 and equity < (1.0 - rules.max_drawdown) * book.peak[row]:
-        book.pause_left[row] = rules.pause
+    account.equity[row] = equity
+    left = account.pause_left[row - 1]
+    account.pause_left[row] = max(left - 1, 0)
+    account.peak[row] = equity if left == 1 else max(account.peak[row - 1], equity)
+    if left == 0 and equity < (1.0 - terms.max_drawdown) * account.peak[row]:
+        account.pause_left[row] = terms.pause
 
 
 @_part
 def settle_session(
-    row: int, target: FloatArray, market: Quotes, rules: BrokerTerms, book: Account
+    row: int, target: FloatArray, quotes: Quotes, terms: BrokerTerms, account: Account
 ) -> None:
     """Account one session: interest, price moves, the fill of the last decision, costs.
 
@@ -314,40 +339,40 @@ def settle_session(
     Parameters
     ----------
     row
-        Session to book, 1..N; row - 1 must have been booked.
+        Session to account, 1..N; row - 1 must have been booked.
     target
         (A,) weights of the equity at the fill before costs, decided at row - 1; NaN leaves a
         holding, and an order that waits, untouched.
-    market, rules, book
-        Prices, rates, and the books to be written.
+    quotes, terms, account
+        Prices, rates, and the account to be written.
     """
-    if book.equity[row - 1] <= 0.0:
+    if account.equity[row - 1] <= 0.0:
         return
-    if book.pause_left[row - 1] > 0:
+    if account.pause_left[row - 1] > 0:
         target = np.zeros(target.size)
-    book.cash[row] = book.cash[row - 1]
-    book.holdings[row] = book.holdings[row - 1]
-    before = market.mark[row - 1]
-    if rules.timing == SAME_CLOSE:
-        _trade(row, target, row - 1, market, rules, book)
-    _accrue(row, rules, book)
-    _close_delisted(row, market, rules, book)
-    if rules.timing == NEXT_OPEN:
-        opens = market.fill[row]
-        _earn(row, before, opens, market, book)
-        _trade(row, target, row, market, rules, book)
-        _earn(row, np.where(np.isnan(opens), before, opens), market.mark[row], market, book)
+    account.cash[row] = account.cash[row - 1]
+    account.holdings[row] = account.holdings[row - 1]
+    before = quotes.mark[row - 1]
+    if terms.timing == SAME_CLOSE:
+        _trade(row, target, row - 1, quotes, terms, account)
+    _accrue(row, terms, account)
+    _close_delisted(row, quotes, terms, account)
+    if terms.timing == NEXT_OPEN:
+        opens = quotes.fill[row]
+        _earn(row, before, opens, quotes, account)
+        _trade(row, target, row, quotes, terms, account)
+        _earn(row, np.where(np.isnan(opens), before, opens), quotes.mark[row], quotes, account)
     else:
-        _earn(row, before, market.mark[row], market, book)
-    if rules.timing == NEXT_CLOSE:
-        _trade(row, target, row, market, rules, book)
-    _strike_balance(row, rules, book)
+        _earn(row, before, quotes.mark[row], quotes, account)
+    if terms.timing == NEXT_CLOSE:
+        _trade(row, target, row, quotes, terms, account)
+    _strike_balance(row, terms, account)
 
 
 @njit(cache=True, error_model="numpy")
 def settle_sessions(
-    targets: FloatArray, market: Quotes, rules: BrokerTerms, book: Account
+    targets: FloatArray, quotes: Quotes, terms: BrokerTerms, account: Account
 ) -> None:
     """Account all sessions; row i of ``targets`` was decided at row i and is filled after it."""
-    for row in range(1, book.equity.size):
-        settle_session(row, targets[row - 1], market, rules, book)
+    for row in range(1, account.equity.size):
+        settle_session(row, targets[row - 1], quotes, terms, account)

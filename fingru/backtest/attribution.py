@@ -1,6 +1,6 @@
 """Where the profit came from: by head of the forecast, asset, year, volatility regime and side.
 
-A strategy is a function of the mean and the variance it is told. It is replayed without costs
+A strategy is a function of the mean and the variance it is given. It is replayed without costs
 with the heads replaced, one and both, by long-run moments known at the origin of each fold; what
 changes is what the head earned. All parts are returns of a bar, as fractions of the equity at its
 start, so that they add up bar by bar.
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import FloatArray
-from fingru.backtest.long_short_pnl import profit_by_asset, profit_by_side
-from fingru.backtest.regimes import REGIMES, UNKNOWN, equal_weight_returns, volatility_regimes
+from fingru.arrays import FloatArray, finite_or_none
+from fingru.backtest.accounting import NEXT_CLOSE, SAME_CLOSE, Account, over_equity
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate
 from fingru.backtest.unconditional import mix_heads, unconditional_forecast
@@ -25,7 +24,7 @@ from fingru.errors import ConfigError, FingruError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
-from fingru.measures.market_beta import market_regression
+from fingru.measures.relative import REGIMES, market_regression, volatility_regimes
 from fingru.measures.returns import excess_returns, return_per_bar
 from fingru.strategy import Strategy
 
@@ -91,29 +90,42 @@ def attribute(
     Known at: row t of ``parts`` at the close of its date.
     """
     rows = slice(folds[0].test_first + 1, folds[-1].test_last + 2)
-    if len(simulation.book.equity) != rows.stop - rows.start + 1:
+    account, net = simulation.account, simulation.account.net_returns
+    if len(net) != rows.stop - rows.start:
         raise ConfigError(
-            f"the simulation of {simulation.name} has {len(simulation.book.equity) - 1} periods, "
+            f"the simulation of {simulation.name} has {len(net)} periods, "
             f"the folds {rows.stop - rows.start}",
             "attribute a simulation over all test ranges of these folds",
         )
-    heads = None
+
+    def replay(told: Forecast | None) -> Simulation:
+        return simulate(
+            prices, make_strategy(), name=simulation.name, forecast=told,
+            settings=without_costs(settings), first_row=rows.start - 1, last_row=rows.stop - 1,
+        )  # fmt: skip
+
+    constant = None
     if forecast is not None:
-        heads = forecast, unconditional_forecast(prices, forecast, folds, mean_per_bar)
-    replays, notes = _replays(prices, make_strategy, simulation.name, heads, settings, folds)
+        constant = unconditional_forecast(prices, forecast, folds, mean_per_bar)
+    heads, notes = _heads(replay, simulation.name, forecast, constant)
+    if heads is None:
+        heads = dict.fromkeys(HEADS, np.full(len(net), np.nan))
+        cost = over_equity(account.cost[1:] + account.borrow[1:].sum(axis=1), account.equity[:-1])
+    else:
+        cost = heads.pop("full") - net
     market = equal_weight_returns(prices)
-    net = _returns(simulation)
-    parts = _parts(prices.index[rows], net, replays, simulation)
-    parts["regime"] = volatility_regimes(market)[rows].astype(str)
-    cash = return_per_bar(settings.cash_rate, prices.bars_per_year)
-    annual = prices.bars_per_year
+    regime = volatility_regimes(market)[rows].astype(str)
+    dates = {"date": prices.index[rows]}
+    parts = pd.DataFrame(dates | heads | {"cost": cost, "net": net, "regime": regime})
+    year = prices.bars_per_year
+    cash = return_per_bar(settings.cash_rate, year)
     summary = {
-        "heads": _heads(parts, annual),
-        "by_asset": profit_by_asset(prices.assets, simulation.book),
+        "heads": _totals(parts, year),
+        "by_asset": profit_by_asset(prices.assets, account),
         "by_year": [{"year": int(y), **_sums(b)} for y, b in parts.groupby(parts["date"].dt.year)],
-        "by_regime": _regimes(parts, annual),
-        "by_side": profit_by_side(prices, simulation, rows.start - 1),
-        "regression": market_regression(excess_returns(net, cash), market[rows] - cash, annual),
+        "by_regime": _by_regime(parts, year),
+        "by_side": profit_by_side(simulation),
+        "regression": market_regression(excess_returns(net, cash), market[rows] - cash, year),
         "notes": notes,
     }
     return Attribution(parts, summary)
@@ -126,94 +138,58 @@ def without_costs(settings: SimulationSettings) -> SimulationSettings:
     return settings.model_copy(update=dict.fromkeys(free, 0.0) | {"asset_costs": None})
 
 
-def _replays(
-    prices: Prices,
-    make_strategy: Callable[[], Strategy],
+def equal_weight_returns(prices: Prices) -> FloatArray:
+    """Mean simple return of the assets with a bar, (T,); 0 in a session in which none has one.
+
+    Known at: row t at its own close.
+    """
+    simple = np.expm1(prices.log_returns)
+    present = np.isfinite(simple)
+    total = np.where(present, simple, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(present.sum(axis=1), 1))
+
+
+def _heads(
+    replay: Callable[[Forecast | None], Simulation],
     name: str,
-    heads: tuple[Forecast, Forecast] | None,
-    settings: SimulationSettings,
-    folds: Sequence[Fold],
+    model: Forecast | None,
+    constant: Forecast | None,
 ) -> tuple[dict[str, FloatArray] | None, list[str]]:
-    told: dict[str, Forecast | None] = {"none": None}
-    if heads is not None:
-        model, constant = heads
-        told = {
-            "full": model,
-            "mean": mix_heads(model, constant),
-            "variance": mix_heads(constant, model),
-            "none": constant,
-        }
-    found, notes = {}, []
-    for key, forecast in told.items():
-        try:
-            replay = simulate(
-                prices, make_strategy(), name=name, forecast=forecast,
-                settings=without_costs(settings),
-                first_row=folds[0].test_first, last_row=folds[-1].test_last + 1,
-            )  # fmt: skip
-        except FingruError as error:  # the run is finished but for this, and stands without it
-            return None, [f"no parts by head: {name} cannot use long-run forecasts ({error})"]
-        found[key] = _returns(replay)
-        if key == "none" and heads is not None and not replay.book.traded.any():
-            notes.append(f"{name} holds nothing on long-run forecasts: its market part is cash")
-    if heads is None:
-        note = f"{name} is given no forecast: all it earns before costs is its market part"
-        return dict.fromkeys(("full", "mean", "variance", "none"), found["none"]), [note]
-    return found, notes
-
-
-def _returns(simulation: Simulation) -> FloatArray:
-    """Net return of each bar; 0 after ruin."""
-    equity = simulation.book.equity
-    alive = equity[:-1] > 0.0
-    change = equity[1:] - equity[:-1]
-    return np.divide(change, equity[:-1], out=np.zeros_like(change), where=alive)
-
-
-def _parts(
-    dates: pd.DatetimeIndex,
-    net: FloatArray,
-    replays: dict[str, FloatArray] | None,
-    simulation: Simulation,
-) -> pd.DataFrame:
-    if replays is None:
-        unknown = dict.fromkeys(HEADS, np.full(len(net), np.nan))
-        return pd.DataFrame({"date": dates, **unknown, "cost": _booked(simulation), "net": net})
-    none, full, timed = replays["none"], replays["full"], replays["variance"]
-    alpha = replays["mean"] - none
-    return pd.DataFrame(
-        {
-            "date": dates,
-            "market": none,
-            "variance_timing": timed - none,
-            "mean_alpha": alpha,
-            "interaction": (full - timed) - alpha,
-            "cost": full - net,
-            "net": net,
-        }
-    )
-
-
-def _booked(simulation: Simulation) -> FloatArray:
-    book = simulation.book
-    paid = book.cost[1:] + book.borrow[1:].sum(axis=1)
-    before = book.equity[:-1]
-    share: FloatArray = np.divide(paid, before, out=np.zeros_like(paid), where=before > 0.0)
-    return share
+    """What each head earned in each bar, and ``full``, all of it; and what must be said of it."""
+    notes: list[str] = []
+    try:
+        if model is None or constant is None:
+            full = replay(None).account.net_returns
+            none = {name: np.zeros_like(full) for name in HEADS}
+            note = f"{name} is given no forecast: all it earns before costs is its market part"
+            return none | {"market": full, "full": full}, [note]
+        full = replay(model).account.net_returns
+        by_mean = replay(mix_heads(model, constant)).account.net_returns
+        by_variance = replay(mix_heads(constant, model)).account.net_returns
+        long_run = replay(constant).account
+    except FingruError as error:  # the run is finished but for this, and stands without it
+        return None, [f"no parts by head: {name} cannot use long-run forecasts ({error})"]
+    if not long_run.traded.any():
+        notes.append(f"{name} holds nothing on long-run forecasts: its market part is cash")
+    market = long_run.net_returns
+    alpha = by_mean - market
+    heads = {
+        "market": market,
+        "variance_timing": by_variance - market,
+        "mean_alpha": alpha,
+        "interaction": (full - by_variance) - alpha,
+        "full": full,
+    }
+    return heads, notes
 
 
 def _sums(parts: pd.DataFrame) -> dict[str, float | None]:
-    return {name: _number(parts[name].to_numpy().sum()) for name in _AMOUNTS}
+    return {name: finite_or_none(parts[name].to_numpy().sum()) for name in _AMOUNTS}
 
 
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _heads(parts: pd.DataFrame, annual: float) -> dict[str, Any]:
+def _totals(parts: pd.DataFrame, bars_per_year: float) -> dict[str, Any]:
     """Sums, the same per year, and linked to the compounded return."""
-    years = len(parts) / annual
-    total = _sums(parts)
+    total, years = _sums(parts), len(parts) / bars_per_year
     return {
         "total": total,
         "per_year": {k: None if v is None else v / years for k, v in total.items()},
@@ -240,15 +216,75 @@ def linked_parts(parts: pd.DataFrame) -> dict[str, float | None]:
     growth = float(logs.sum())
     total = float(np.expm1(growth))
     scale = growth / total if total != 0.0 else 1.0
-    return {k: _number((parts[k].to_numpy() * weight).sum() / scale) for k in _AMOUNTS}
+    return {k: finite_or_none((parts[k].to_numpy() * weight).sum() / scale) for k in _AMOUNTS}
 
 
-def _regimes(parts: pd.DataFrame, annual: float) -> list[dict[str, Any]]:
-    found = []
-    for name in (*REGIMES, UNKNOWN):
-        block = parts[parts["regime"] == name]
-        if len(block):
-            sums = _sums(block)
-            per_year = float(block["net"].mean() * annual)
-            found.append({"regime": name, "bars": len(block), **sums, "net_per_year": per_year})
-    return found
+def _by_regime(parts: pd.DataFrame, bars_per_year: float) -> list[dict[str, Any]]:
+    blocks = {name: parts[parts["regime"] == name] for name in REGIMES}
+    return [
+        {
+            "regime": name,
+            "bars": len(block),
+            **_sums(block),
+            "net_per_year": float(block["net"].mean() * bars_per_year),
+        }
+        for name, block in blocks.items()
+        if len(block)
+    ]
+
+
+def profit_by_asset(assets: tuple[str, ...], account: Account) -> list[dict[str, Any]]:
+    """Sums over bars of each asset's profit over the equity before it, and of its costs.
+
+    ``net = gross - cost`` per asset, costs with the fee for borrowing; a last row of asset None
+    holds interest and what ruin left unpaid. All ``net`` add up to the sum of net returns.
+    """
+    start = account.equity[:-1]
+    gross = over_equity(account.pnl[1:], start).sum(axis=0)
+    cost = over_equity((account.cost_by_asset + account.borrow)[1:], start).sum(axis=0)
+    rest = float(over_equity((account.interest + account.forgiven)[1:], start).sum())
+    return [
+        *(
+            {"asset": a, "gross": float(g), "cost": float(c), "net": float(g - c)}
+            for a, g, c in zip(assets, gross, cost, strict=True)
+        ),
+        {"asset": None, "gross": rest, "cost": 0.0, "net": rest},
+    ]
+
+
+def profit_by_side(simulation: Simulation) -> dict[str, float]:
+    """Profit of long and of short holdings, interest and costs, each summed over bars.
+
+    ``net = long + short + interest - cost``. A holding that changes sides at an open earned up to
+    the open on the old side and from it on the new one.
+    """
+    account = simulation.account
+    old, new = np.sign(account.holdings[:-1]), np.sign(account.holdings[1:])
+    ended = new == 0.0  # closed: by a trade from the old side, or at ruin after it was opened
+    new = np.where(ended, np.where(old != 0.0, old, np.sign(account.traded[1:])), new)
+    old = np.where(old == 0.0, new, old)
+    earned = account.pnl[1:]
+    before = np.where(old == new, earned, _before_fill(simulation))
+    after = earned - before
+
+    def total(amounts: FloatArray) -> float:
+        return float(over_equity(amounts, account.equity[:-1]).sum())
+
+    long = total(np.where(old > 0, before, 0.0) + np.where(new > 0, after, 0.0))
+    short = total(np.where(old > 0, 0.0, before) + np.where(new > 0, 0.0, after))
+    interest = total((account.interest + account.forgiven)[1:])
+    cost = total((account.cost + account.borrow.sum(axis=1))[1:])
+    net = long + short + interest - cost
+    return {"long": long, "short": short, "interest": interest, "cost": cost, "net": net}
+
+
+def _before_fill(simulation: Simulation) -> FloatArray:
+    """Profit of each session before its fill, (N, A)."""
+    account, quotes = simulation.account, simulation.quotes
+    if simulation.terms.timing == SAME_CLOSE:
+        return np.zeros_like(account.pnl[1:])
+    if simulation.terms.timing == NEXT_CLOSE:
+        return account.pnl[1:]
+    opens = quotes.fill[1:]
+    moved = account.holdings[:-1] * (opens / quotes.mark[:-1] - 1.0)
+    return np.where(np.isfinite(opens), moved, 0.0)

@@ -8,38 +8,17 @@ after t.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from fingru.arrays import FloatArray
-from fingru.backtest.accounting import (
-    NEXT_CLOSE,
-    NEXT_OPEN,
-    SAME_CLOSE,
-    Account,
-    BrokerTerms,
-    Quotes,
-    open_account,
-    settle_session,
-    settle_sessions,
-)
+from fingru.backtest.accounting import open_account, settle_session, settle_sessions
 from fingru.backtest.broker_terms import broker_terms_of, quotes_of
 from fingru.backtest.decisions import decide
-from fingru.backtest.frames import (
-    Accounts,
-    costs_frame,
-    equity_frame,
-    trades_frame,
-    unfilled_frame,
-    weights_frame,
-)
 from fingru.backtest.limits import accepted_leverage, is_over, limit_notes, within_limits
 from fingru.backtest.settings import SimulationSettings
+from fingru.backtest.simulation import Simulation
 from fingru.errors import ConfigError, StrategyError
 from fingru.forecast.forecast import Forecast
 from fingru.market.prices import Prices
@@ -48,77 +27,6 @@ from fingru.strategy import Strategy
 from fingru.strategy.view import ViewFactory
 
 __all__ = ["Simulation", "SimulationSettings", "simulate", "simulate_weights"]
-
-
-_FILL_NAMES = {SAME_CLOSE: "same_close", NEXT_OPEN: "next_open", NEXT_CLOSE: "next_close"}
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What a strategy did and earned.
-
-    Parameters
-    ----------
-    name
-        Strategy, as in the ``strategy`` column.
-    equity
-        date, strategy, net_return, gross_return, equity, drawdown, turnover, cost, leverage: one
-        row per period, dated by its end; the first period starts at the first decision.
-        ``turnover`` and ``cost`` are fractions of the equity at the start of the period, so that
-        ``gross_return - net_return = cost``. ``drawdown`` starts from the initial equity.
-        ``leverage`` is the sum of absolute holdings over equity at the close.
-    weights
-        date (decision session), asset, weight: the targets of every decision as the limits let
-        them be carried out, all assets; no rows for a session in which the strategy left its
-        holdings untouched.
-    trades
-        date (fill session), asset, weight (traded value over equity at the start of the period),
-        price, cost (same unit), reason (``decision``, ``drawdown_limit``, or ``delisted``: turned
-        into cash).
-    unfilled
-        date (session in which it should have been filled), asset, weight (wanted), reason
-        (``no_bar``, ``no_price``, ``no_volume``): orders that had to wait for a later bar;
-        ``delisted``: one that waited until its asset was delisted, and lapsed.
-    costs
-        date, commission, spread, slippage, impact, borrow, interest: per period, fractions of the
-        equity at its start; the first four add up to ``cost`` of ``equity``.
-    book
-        The books themselves, row 0 the start; read-only.
-    fill
-        When decisions were filled: ``next_open``, ``next_close`` or ``same_close``.
-    notes
-        What the reader of the result must know (ruin, same-close fills, limits that took hold,
-        orders that could not be filled), one sentence each.
-    ledger
-        What the other tables are made of, once they are asked for.
-    """
-
-    name: str
-    equity: pd.DataFrame
-    book: Account
-    fill: str
-    notes: tuple[str, ...]
-    ledger: Accounts = field(repr=False, compare=False)
-
-    @cached_property
-    def weights(self) -> pd.DataFrame:
-        """Targets of every decision."""
-        return weights_frame(self.ledger)
-
-    @cached_property
-    def trades(self) -> pd.DataFrame:
-        """Every trade and every delisting."""
-        return trades_frame(self.ledger)
-
-    @cached_property
-    def unfilled(self) -> pd.DataFrame:
-        """Orders that could not be filled."""
-        return unfilled_frame(self.ledger)
-
-    @cached_property
-    def costs(self) -> pd.DataFrame:
-        """What was paid for what."""
-        return costs_frame(self.ledger)
 
 
 def simulate(
@@ -158,22 +66,23 @@ def simulate(
     """
     settings = settings or SimulationSettings()
     rows = _period_rows(prices, first_row, last_row)
-    market, rules = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
-    book = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
+    quotes, terms = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
+    account = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
     asked = np.full((len(rows) - 1, prices.n_assets), np.nan)
     targets = asked.copy()
-    most = accepted_leverage(settings)
+    max_leverage = accepted_leverage(settings)
     views = ViewFactory(prices, forecast, first_row, settings.delisted_after_days)
     with threadpool_limits(1, "blas"):  # small products every session wait for threads otherwise
         for i in range(len(rows) - 1):
-            waiting = np.where(book.waits[i], _over_equity(book, i, book.waiting), np.nan)
-            view = views.at(rows[i], _over_equity(book, i, book.holdings), waiting)
-            decision = decide(strategy, view, name, most)
+            equity = account.equity[i]
+            waiting = np.where(account.waits[i], _weights(account.waiting[i], equity), np.nan)
+            view = views.at(rows[i], _weights(account.holdings[i], equity), waiting)
+            decision = decide(strategy, view, name, max_leverage)
             if decision is not None:
                 asked[i], targets[i] = decision, within_limits(decision, settings)
-            settle_session(i + 1, targets[i], market, rules, book)
-    notes = limit_notes(name, asked, settings)
-    return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
+            settle_session(i + 1, targets[i], quotes, terms, account)
+    notes = tuple(limit_notes(name, asked, settings))
+    return _closed(Simulation(name, prices, first_row, targets, quotes, terms, account, notes))
 
 
 def simulate_weights(
@@ -185,7 +94,7 @@ def simulate_weights(
     first_row: int = 0,
     last_row: int | None = None,
 ) -> Simulation:
-    """Carry out target weights that are known beforehand, with the same books as ``simulate``.
+    """Carry out target weights that are known beforehand, with the same account as ``simulate``.
 
     Parameters
     ----------
@@ -205,15 +114,22 @@ def simulate_weights(
     """
     settings = settings or SimulationSettings()
     rows = _period_rows(prices, first_row, last_row)
-    given = _as_matrix(prices, target_weights, name)
-    asked = given[rows.start : rows.stop - 1]
+    asked = _as_matrix(prices, target_weights, name)[rows.start : rows.stop - 1]
     _check_matrix(prices, asked, name, accepted_leverage(settings), rows)
     targets = np.array(within_limits(asked, settings), order="C")
-    market, rules = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
-    book = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
-    settle_sessions(targets, market, rules, book)
-    notes = limit_notes(name, asked, settings)
-    return _simulation(name, prices, (rows, targets), (market, rules, book), notes)
+    quotes, terms = quotes_of(prices, settings, rows), broker_terms_of(prices, settings)
+    account = open_account(len(rows) - 1, prices.n_assets, settings.initial_equity)
+    settle_sessions(targets, quotes, terms, account)
+    notes = tuple(limit_notes(name, asked, settings))
+    return _closed(Simulation(name, prices, first_row, targets, quotes, terms, account, notes))
+
+
+def _closed(simulation: Simulation) -> Simulation:
+    """Close the account for writing; where the drawdown limit took over, the targets were 0."""
+    for array in simulation.account:
+        array.flags.writeable = False
+    simulation.targets[simulation.account.stopped[1:]] = 0.0
+    return simulation
 
 
 def _period_rows(prices: Prices, first_row: int, last_row: int | None) -> range:
@@ -227,11 +143,9 @@ def _period_rows(prices: Prices, first_row: int, last_row: int | None) -> range:
     return range(first_row, last + 1)
 
 
-def _over_equity(book: Account, i: int, values: FloatArray) -> FloatArray:
-    """Row i of values in money, as weights; without equity there are neither."""
-    equity = book.equity[i]
-    weights: FloatArray = values[i] / equity if equity > 0.0 else np.zeros_like(values[i])
-    return weights
+def _weights(values: FloatArray, equity: float) -> FloatArray:
+    """Values in money as weights; without equity there are neither."""
+    return values / equity if equity > 0.0 else np.zeros_like(values)
 
 
 def _as_matrix(prices: Prices, weights: FloatArray | pd.DataFrame, name: str) -> FloatArray:
@@ -300,63 +214,3 @@ def _check_matrix(
             f"{gross[at]:.4g} in absolute value, over the {max_leverage:g} allowed",
             "scale them down or raise simulation.max_leverage",
         )
-
-
-def _simulation(
-    name: str,
-    prices: Prices,
-    decided: tuple[range, FloatArray],
-    terms: tuple[Quotes, BrokerTerms, Account],
-    notes: Iterable[str],
-) -> Simulation:
-    rows, targets = decided
-    market, rules, book = terms
-    for array in book:
-        array.flags.writeable = False
-    targets[book.stopped[1:]] = 0.0
-    dates = prices.index[rows.start : rows.stop]
-    ledger = Accounts(prices, dates, targets, market, rules, book)
-    return Simulation(
-        name=name,
-        equity=equity_frame(name, dates, book),
-        book=book,
-        fill=_FILL_NAMES[rules.timing],
-        notes=(*_notes(name, ledger), *notes),
-        ledger=ledger,
-    )
-
-
-def _notes(name: str, ledger: Accounts) -> Iterator[str]:
-    book, dates = ledger.book, ledger.dates
-    ruined = np.flatnonzero(book.equity <= 0.0)
-    if ruined.size:
-        yield f"{name} lost all its equity on {session_name(dates[ruined[0]])} and stays at zero"
-    if ledger.rules.timing == SAME_CLOSE:
-        yield (
-            f"{name} was filled at the close it decided on (same_close), which is not possible "
-            "in practice"
-        )
-    stopped = np.flatnonzero(book.stopped)
-    if stopped.size:
-        yield (
-            f"the drawdown limit closed all positions of {name} after "
-            f"{session_name(dates[stopped[0] - 1])} and kept it in cash for {stopped.size} "
-            "sessions"
-        )
-    yield from _unfilled_notes(name, ledger)
-
-
-def _unfilled_notes(name: str, ledger: Accounts) -> Iterator[str]:
-    """Say which orders waited for a market, and which never found one."""
-    missed, waits = ledger.book.unfilled > 0, ledger.book.waits
-    sentences = {
-        "found the market closed and waited for the asset's next bar": missed & waits,
-        "lapsed, because the asset was not listed any more or not yet": missed & ~waits,
-    }
-    for sentence, which in sentences.items():
-        rows, assets = np.nonzero(which)
-        if rows.size:
-            asset = ledger.prices.assets[assets[0]]
-            when = session_name(ledger.dates[ledger.filled_in(rows)[0]])
-            plural = "orders" if rows.size > 1 else "order"
-            yield f"{rows.size} {plural} of {name} {sentence} (the first: {asset} on {when})"

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import FloatArray
+from fingru.arrays import FloatArray, finite_or_none
 from fingru.market.sessions import session_name
-from fingru.measures import inference as statistics
-from fingru.measures import relative
+from fingru.measures import inference, relative
 from fingru.measures import returns as metrics
+from fingru.measures.multiple_testing import expected_maximum_sharpe
 
 REFERENCE = "equal_weight"
 """The benchmark that information ratio and captures are against: no skill is needed for it."""
@@ -60,18 +60,20 @@ def strategy_metrics(
         (``effective_returns``). ``dsr_trials`` is ``trials``. ``start`` and ``end`` are the ends
         of the first and last period. Once all equity is lost every ratio is None.
     """
-    net = equity_block["net_return"].to_numpy(dtype=np.float64)
-    gross = equity_block["gross_return"].to_numpy(dtype=np.float64)
-    turnover = equity_block["turnover"].to_numpy(dtype=np.float64)
+    columns = ("net_return", "gross_return", "turnover", "cost")
+    net, gross, turnover, cost = (equity_block[c].to_numpy(dtype=np.float64) for c in columns)
     cash = metrics.return_per_bar(cash_rate, bars_per_year)
-    excess = metrics.excess_returns(net, cash)
-    threshold = None
+    interval = inference.sharpe_ci95(metrics.excess_returns(net, cash), bars_per_year, seed)
+    break_even = dsr = np.nan
+    if not metrics.lost_everything(net):
+        break_even = metrics.break_even_cost_bps(gross, turnover, cash)
     if trials is not None and trials > 1:
-        variance = trial_sharpe_variance / bars_per_year
-        threshold = statistics.expected_maximum_sharpe(trials, variance)
-    values: dict[str, float | tuple[float, float]] = {
-        "sharpe": metrics.sharpe_ratio(net, bars_per_year, cash),
-        "sharpe_ci95": statistics.sharpe_ci95(excess, bars_per_year, seed),
+        threshold = expected_maximum_sharpe(trials, trial_sharpe_variance / bars_per_year)
+        dsr = inference.probability_above(net, cash, threshold)
+    beside = dict.fromkeys(("information_ratio", "up_capture", "down_capture"), np.nan)
+    if benchmark is not None:
+        beside = relative.beside(net, benchmark, bars_per_year)
+    values = {
         "sortino": metrics.sortino_ratio(net, bars_per_year, cash),
         "annual_return": metrics.annual_return(net, bars_per_year),
         "annual_volatility": metrics.annual_volatility(net, bars_per_year),
@@ -83,62 +85,21 @@ def strategy_metrics(
         "omega": metrics.omega_ratio(net, cash),
         "profit_factor": metrics.profit_factor(net),
         "tail_ratio": metrics.tail_ratio(net),
-        **_beside(net, benchmark, bars_per_year),
-        "turnover_per_year": _mean(turnover) * bars_per_year,
-        "cost_per_year": _mean(equity_block["cost"].to_numpy(dtype=np.float64)) * bars_per_year,
+        **beside,
+        "turnover_per_year": (turnover.mean() if net.size else np.nan) * bars_per_year,
+        "cost_per_year": (cost.mean() if net.size else np.nan) * bars_per_year,
         "hit_rate": metrics.hit_rate(net),
-        "break_even_cost_bps": np.nan
-        if metrics.lost_everything(net)
-        else metrics.break_even_cost_bps(gross, turnover, cash),
-        "psr": probability_above(net, cash, 0.0),
-        "dsr": np.nan if threshold is None else probability_above(net, cash, threshold),
+        "break_even_cost_bps": break_even,
+        "psr": inference.probability_above(net, cash, 0.0),
+        "dsr": dsr,
     }
     dates = pd.DatetimeIndex(equity_block["date"])
-    return {key: _defined(value) for key, value in values.items()} | {
+    return {
+        "sharpe": finite_or_none(metrics.sharpe_ratio(net, bars_per_year, cash)),
+        "sharpe_ci95": list(interval) if np.isfinite(interval).all() else None,
+        **{key: finite_or_none(value) for key, value in values.items()},
         "dsr_trials": trials,
         "start": session_name(dates[0]) if len(dates) else None,
         "end": session_name(dates[-1]) if len(dates) else None,
         "periods": net.size,
     }
-
-
-def probability_above(net: FloatArray, cash: float, threshold: float) -> float:
-    """Probability that the true Sharpe ratio per bar is above ``threshold``; NaN after ruin.
-
-    ``probabilistic_sharpe_ratio`` of the returns over cash, which count as the
-    ``effective_returns`` that they are worth.
-
-    Parameters
-    ----------
-    net
-        (n,) net returns.
-    cash
-        Return of cash per bar.
-    """
-    skewness, kurtosis = statistics.skewness_and_kurtosis(net)
-    return statistics.probabilistic_sharpe_ratio(
-        metrics.sharpe_ratio(net, 1.0, cash),
-        statistics.effective_returns(metrics.excess_returns(net, cash)),
-        skewness,
-        kurtosis,
-        threshold,
-    )
-
-
-def _beside(
-    net: FloatArray, benchmark: FloatArray | None, bars_per_year: float
-) -> dict[str, float | tuple[float, float]]:
-    """What is measured against another strategy's returns."""
-    if benchmark is None:
-        return dict.fromkeys(("information_ratio", "up_capture", "down_capture"), np.nan)
-    return {**relative.beside(net, benchmark, bars_per_year)}
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _defined(value: float | tuple[float, float]) -> float | list[float] | None:
-    if isinstance(value, tuple):
-        return list(value) if np.isfinite(value).all() else None
-    return float(value) if np.isfinite(value) else None

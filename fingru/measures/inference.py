@@ -1,26 +1,31 @@
-"""How much luck a Sharpe ratio may hold: intervals, and what trying many strategies does to it.
+"""How much luck a Sharpe ratio may hold: its errors, intervals and probabilities.
 
 Ratios are per bar unless a name or description says "annual": the formulas of Bailey and Lopez de
-Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribution.
+Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribution. What trying
+many strategies does to the best of them is in ``multiple_testing``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from fingru.arrays import FloatArray
-from fingru.measures.returns import NO_VOLATILITY, lost_everything, sharpe_ratio
-from fingru.measures.significance import long_run_variance
+from fingru.measures.returns import NO_VOLATILITY, excess_returns, lost_everything, sharpe_ratio
+from fingru.measures.significance import long_run_variance, newey_west_lags
 
-_REPETITIONS = 1_000
+REPETITIONS = 1_000
+"""Bootstrap resamples."""
+
+PATH_PARTS = 10
+"""Parts the returns are cut into for ``sharpe_paths``."""
+
 _FEWEST_ROWS = 20
+_FEWEST_PATH_ROWS = 60
 _LARGEST_AUTOCORRELATION = 0.97
 _SAME = 1e-9
 
@@ -47,13 +52,14 @@ def sharpe_ci95(
     Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected
     2009), "Automatic block-length selection for the dependent bootstrap".
     """
-    if not _has_sharpe(excess_returns):
+    if not has_sharpe(excess_returns):
         return np.nan, np.nan
     from arch.bootstrap import StationaryBootstrap
 
-    length: Any = _block_length(excess_returns)
-    resamples = StationaryBootstrap(length, excess_returns, seed=seed)
-    return _central95(_draw(resamples, lambda ours: sharpe_ratio(ours, bars_per_year)))
+    length: Any = block_length(excess_returns)
+    resamples: Any = StationaryBootstrap(length, excess_returns, seed=seed)
+    draws = resamples.apply(lambda drawn: sharpe_ratio(drawn, bars_per_year), REPETITIONS)
+    return _central95(draws)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,12 @@ class PairedDraws:
 
 
 def paired_draws(
-    ours: FloatArray, theirs: FloatArray, bars_per_year: float, draws: tuple[int, int]
+    ours: FloatArray,
+    theirs: FloatArray,
+    bars_per_year: float,
+    *,
+    seed: int,
+    repetitions: int = REPETITIONS,
 ) -> PairedDraws:
     """Differences of annualised Sharpe ratio and mean return over stationary block resamples.
 
@@ -76,8 +87,8 @@ def paired_draws(
     ----------
     ours, theirs
         (n,) returns over cash of the same bars, without NaN.
-    draws
-        Seed and number of resamples R.
+    seed, repetitions
+        Decides the resamples, and their number R.
 
     References
     ----------
@@ -85,12 +96,11 @@ def paired_draws(
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} differ")
-    if not (_has_sharpe(ours) and _has_sharpe(theirs)):
+    if not (has_sharpe(ours) and has_sharpe(theirs)):
         return PairedDraws(np.array([]), np.array([]))
     from arch.bootstrap import StationaryBootstrap
 
-    seed, repetitions = draws
-    length: Any = max(_block_length(ours), _block_length(theirs))
+    length: Any = max(block_length(ours), block_length(theirs))
     both = np.stack([ours, theirs])
     sharpe, mean = np.empty(repetitions), np.empty(repetitions)
     blocks = StationaryBootstrap(length, np.arange(ours.size), seed=seed)
@@ -105,76 +115,6 @@ def paired_draws(
     return PairedDraws(sharpe, mean)
 
 
-def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> float:
-    """p-value of "the mean return is not above the benchmark's", by Hansen's test.
-
-    It rises to 1 as the strategy falls behind: of a single strategy this is the upper p-value,
-    recentred at 0. The consistent one leaves a clearly worse strategy out of the null hypothesis,
-    which is meant for the company of others; alone it is compared with itself and told to be .5.
-
-    NaN with fewer than 20 rows, where the two never differ, or where one lost all its equity.
-
-    References
-    ----------
-    Hansen (2005), "A test for superior predictive ability", section 2.4 (upper bound: White's
-    reality check, studentised).
-    """
-    difference = ours - benchmark
-    if not _is_usable(ours) or not _is_usable(benchmark) or _is_flat(difference):
-        return np.nan
-    from arch.bootstrap import SPA
-
-    block = max(1, round(_block_length(difference)))
-    test = SPA(-benchmark, -ours[:, None], block_size=block, reps=_REPETITIONS, seed=seed)
-    test.compute()
-    return float(test.pvalues["upper"])
-
-
-def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: int) -> list[str]:
-    """Names of all strategies whose mean return is above the benchmark's, at 5 % together.
-
-    Every strategy is first scaled to the benchmark's volatility, so that holding less does not
-    count as earning less; that the scale is estimated is left out. The stepwise test keeps the
-    probability that any name is wrong at 5 %, however many strategies are compared.
-
-    Parameters
-    ----------
-    returns
-        (n,) returns over cash of each strategy, of the same bars, without NaN.
-
-    References
-    ----------
-    Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
-    """
-    theirs = returns[benchmark]
-    if not _has_sharpe(theirs):
-        return []
-    level = np.std(theirs)
-    ours = {
-        name: r * level / np.std(r)
-        for name, r in returns.items()
-        if name != benchmark and _has_sharpe(r)
-    }
-    ours = {name: r for name, r in ours.items() if not _is_flat(r - theirs)}
-    if not ours:
-        return []
-    from arch.bootstrap import SPA
-
-    block = max(1, round(max(_block_length(r - theirs) for r in ours.values())))
-    losses = pd.DataFrame({name: -r for name, r in ours.items()})
-    test = SPA(-theirs, losses, block_size=block, reps=_REPETITIONS, seed=seed)
-    found: list[str] = []
-    while len(found) < len(ours):  # arch's own StepM fails once nothing is left to compare
-        test.compute()
-        chosen = {int(i) for i in test.better_models(pvalue=0.05)}
-        better = [name for i, name in enumerate(ours) if i in chosen and name not in found]
-        if not better:
-            break
-        found += better
-        test.subset(~losses.columns.isin(found))
-    return found
-
-
 def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:
     """Standard error of the annualised Sharpe ratio of independent returns.
 
@@ -184,7 +124,7 @@ def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:
     ----------
     Lo (2002), "The statistics of Sharpe ratios", equation 9.
     """
-    if excess_returns.size < 2 or _is_flat(excess_returns):
+    if excess_returns.size < 2 or is_flat(excess_returns):
         return np.nan
     per_bar = sharpe_ratio(excess_returns, 1.0)
     return float(np.sqrt((1.0 + 0.5 * per_bar**2) / excess_returns.size * bars_per_year))
@@ -196,7 +136,7 @@ def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
     The delta method on mean and variance: with ``u = (r - m) / s - sharpe / 2 ((r - m)**2 / s**2
     - 1)``, ``sqrt(V / n)`` with V the long-run variance of u, annualised. V is prewhitened:
     ``V = L / (1 - a)**2``, a the first autocorrelation of u (within .97), L the long-run variance
-    of ``u[t] - a u[t-1]`` with Bartlett weights and ``floor(4 (n / 100)**(2 / 9))`` lags.
+    of ``u[t] - a u[t-1]`` with Bartlett weights and ``newey_west_lags``.
 
     References
     ----------
@@ -204,7 +144,7 @@ def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
     and Monahan (1992), "An improved heteroskedasticity and autocorrelation consistent covariance
     matrix estimator" (prewhitening, without which V is too small under autocorrelation).
     """
-    if not _has_sharpe(excess_returns):
+    if not has_sharpe(excess_returns):
         return np.nan
     variance = _long_run_variance(_sharpe_influence(excess_returns))
     return float(np.sqrt(variance / excess_returns.size * bars_per_year))
@@ -222,7 +162,7 @@ def effective_returns(excess_returns: FloatArray) -> float:
     Lo (2002), "The statistics of Sharpe ratios", section on non-iid returns.
     """
     n = float(excess_returns.size)
-    if not _has_sharpe(excess_returns):
+    if not has_sharpe(excess_returns):
         return n
     influence = _sharpe_influence(excess_returns)
     variance = _long_run_variance(influence)
@@ -245,7 +185,7 @@ def sharpe_difference_error(ours: FloatArray, theirs: FloatArray, bars_per_year:
     Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio",
     section 3.1.
     """
-    if not (_has_sharpe(ours) and _has_sharpe(theirs)):
+    if not (has_sharpe(ours) and has_sharpe(theirs)):
         return np.nan
     difference = _sharpe_influence(ours) - _sharpe_influence(theirs)
     if float(np.std(difference)) < _SAME:
@@ -274,27 +214,9 @@ def probability_of_higher_sharpe(
     return float(ndtr(gap / error))
 
 
-def _sharpe_influence(excess_returns: FloatArray) -> FloatArray:
-    """What each return moves the Sharpe ratio of one bar by, times n; mean 0."""
-    z = (excess_returns - excess_returns.mean()) / excess_returns.std()
-    influence = z - 0.5 * sharpe_ratio(excess_returns, 1.0) * (z**2 - 1.0)
-    centred: FloatArray = influence - influence.mean()
-    return centred
-
-
-def _long_run_variance(centred: FloatArray) -> float:
-    """``V`` of ``sharpe_error_hac``."""
-    n = centred.size
-    first = float(centred[1:] @ centred[:-1]) / float(centred @ centred)
-    first = float(np.clip(first, -_LARGEST_AUTOCORRELATION, _LARGEST_AUTOCORRELATION))
-    lags = int(4.0 * (n / 100.0) ** (2.0 / 9.0))
-    whitened = long_run_variance(centred[1:] - first * centred[:-1], lags, "bartlett")
-    return max(whitened, 0.0) / (1.0 - first) ** 2
-
-
 def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:
     """Third and fourth standardised moments, ``mean(z**3)`` and ``mean(z**4)``, with ddof 0."""
-    if returns.size == 0 or _is_flat(returns):
+    if returns.size == 0 or is_flat(returns):
         return np.nan, np.nan
     scores = (returns - returns.mean()) / returns.std()
     return float(np.mean(scores**3)), float(np.mean(scores**4))
@@ -328,49 +250,27 @@ def probabilistic_sharpe_ratio(
     return float(ndtr((sharpe - threshold) * np.sqrt(n_returns - 1) / np.sqrt(spread)))
 
 
-def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0) -> float:
-    """Sharpe ratio that the best of N trials without skill is expected to show.
+def probability_above(net: FloatArray, cash: float, threshold: float) -> float:
+    """Probability that the true Sharpe ratio per bar is above ``threshold``; NaN after ruin.
 
-    ``sqrt(V) ((1 - g) z(1 - 1/N) + g z(1 - 1/(N e)))`` with z the normal quantile, g the
-    Euler-Mascheroni constant, V the variance of the trials' ratios; 0 for a single trial, and
-    where the approximation falls below 0 (N below 1.3).
+    ``probabilistic_sharpe_ratio`` of the returns over cash, which count as the
+    ``effective_returns`` that they are worth.
 
-    References
+    Parameters
     ----------
-    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 1.
-
-    Examples
-    --------
-    >>> round(expected_maximum_sharpe(100), 6)
-    2.530603
+    net
+        (n,) net returns.
+    cash
+        Return of cash per bar.
     """
-    if n_trials <= 1:
-        return 0.0
-    best = ndtri(1.0 - 1.0 / n_trials)
-    tail = ndtri(1.0 - 1.0 / (n_trials * np.e))
-    mixed = (1.0 - np.euler_gamma) * best + np.euler_gamma * tail
-    return float(np.sqrt(trial_sharpe_variance) * max(mixed, 0.0))
-
-
-def deflated_sharpe_ratio(
-    sharpe: float,
-    n_returns: float,
-    skewness: float,
-    kurtosis: float,
-    n_trials: float,
-    trial_sharpe_variance: float,
-) -> float:
-    """Probability that the true Sharpe ratio is above what the best of N lucky trials shows.
-
-    ``probabilistic_sharpe_ratio`` with the ``expected_maximum_sharpe`` as threshold; ratios and
-    their variance per bar.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 2.
-    """
-    threshold = expected_maximum_sharpe(n_trials, trial_sharpe_variance)
-    return probabilistic_sharpe_ratio(sharpe, n_returns, skewness, kurtosis, threshold)
+    skewness, kurtosis = skewness_and_kurtosis(net)
+    return probabilistic_sharpe_ratio(
+        sharpe_ratio(net, 1.0, cash),
+        effective_returns(excess_returns(net, cash)),
+        skewness,
+        kurtosis,
+        threshold,
+    )
 
 
 def minimum_track_record_length(
@@ -395,87 +295,69 @@ def minimum_track_record_length(
     return float(1.0 + spread * (ndtri(confidence) / (sharpe - threshold)) ** 2)
 
 
-def minimum_backtest_length(n_trials: float, annual_sharpe: float = 1.0) -> float:
-    """Years of data below which N trials without skill are expected to reach ``annual_sharpe``.
+def sharpe_paths(excess_returns: FloatArray, bars_per_year: float, purge: int = 1) -> FloatArray:
+    """Annualised Sharpe ratio of every choice of half of the test range's parts.
 
-    ``(expected_maximum_sharpe(N) / annual_sharpe)**2``.
-
-    References
-    ----------
-    Bailey, Borwein, Lopez de Prado and Zhu (2014), "Pseudo-mathematics and financial
-    charlatanism", theorem 2.
-    """
-    return (expected_maximum_sharpe(n_trials) / annual_sharpe) ** 2
-
-
-def probability_of_backtest_overfitting(returns: FloatArray, n_blocks: int = 8) -> float:
-    """Probability that the best trial in sample is below the median out of sample.
-
-    Combinatorially symmetric cross-validation: the rows are cut into ``n_blocks`` blocks; for
-    every half of them, the trial with the best Sharpe ratio in that half is ranked among all
-    trials in the other half; the share of splits with ``rank / (N + 1) <= 1/2``.
+    The returns are cut into ``PATH_PARTS`` parts in the order of time; every half of them that can
+    be chosen is one path. The first ``purge`` returns of a part that follows a left-out one are
+    dropped. All returns are out of sample already: the paths say how much the result hangs on
+    single stretches, not how another training would have done.
 
     Parameters
     ----------
-    returns
-        (n, N) simple returns of N trials over the same bars, without NaN; the last
-        ``n % n_blocks`` rows are not used.
-    n_blocks
-        Even number of blocks.
+    excess_returns
+        (n,) returns over cash.
 
     References
     ----------
-    Bailey, Borwein, Lopez de Prado and Zhu (2017), "The probability of backtest overfitting".
+    Lopez de Prado (2018), "Advances in Financial Machine Learning", section 12.4.
     """
-    rows, trials = returns.shape
-    if n_blocks % 2 or n_blocks < 2 or rows < 2 * n_blocks or trials < 2:
-        raise ValueError(
-            f"{rows} rows of {trials} trials cannot be cut into {n_blocks} blocks: "
-            "needs an even number of blocks of 2 rows or more, and 2 trials or more"
-        )
-    length = rows // n_blocks
-    blocks = returns[: length * n_blocks].reshape(n_blocks, length, trials)
-    sums, squares = blocks.sum(axis=1), (blocks**2).sum(axis=1)
-    half = length * n_blocks // 2
-    below = 0
-    splits = list(combinations(range(n_blocks), n_blocks // 2))
-    for chosen in splits:
-        inside = np.isin(np.arange(n_blocks), chosen)
-        best = int(np.argmax(_ratio_of_sums(sums[inside], squares[inside], half)))
-        outside = _ratio_of_sums(sums[~inside], squares[~inside], half)
-        rank = int(np.sum(outside <= outside[best]))
-        below += rank / (trials + 1) <= 0.5
-    return below / len(splits)
+    if excess_returns.size < _FEWEST_PATH_ROWS:
+        return np.array([])
+    parts = np.array_split(excess_returns, PATH_PARTS)
+    found = []
+    for kept in combinations(range(PATH_PARTS), PATH_PARTS // 2):
+        joined = [parts[i] if i == 0 or i - 1 in kept else parts[i][purge:] for i in kept]
+        found.append(sharpe_ratio(np.concatenate(joined), bars_per_year))
+    return np.array(found)
 
 
-def _ratio_of_sums(sums: FloatArray, squares: FloatArray, n: int) -> FloatArray:
-    mean = sums.sum(axis=0) / n
-    variance = np.maximum(squares.sum(axis=0) / n - mean**2, np.finfo(float).tiny)
-    ratio: FloatArray = mean / np.sqrt(variance)
-    return ratio
+def _sharpe_influence(excess_returns: FloatArray) -> FloatArray:
+    """What each return moves the Sharpe ratio of one bar by, times n; mean 0."""
+    z = (excess_returns - excess_returns.mean()) / excess_returns.std()
+    influence = z - 0.5 * sharpe_ratio(excess_returns, 1.0) * (z**2 - 1.0)
+    centred: FloatArray = influence - influence.mean()
+    return centred
 
 
-def _draw(blocks: Any, statistic: Callable[..., float]) -> FloatArray:  # noqa: ANN401 - arch's
-    draws: FloatArray = blocks.apply(statistic, _REPETITIONS)
-    return draws
+def _long_run_variance(centred: FloatArray) -> float:
+    """``V`` of ``sharpe_error_hac``."""
+    first = float(centred[1:] @ centred[:-1]) / float(centred @ centred)
+    first = float(np.clip(first, -_LARGEST_AUTOCORRELATION, _LARGEST_AUTOCORRELATION))
+    whitened = long_run_variance(
+        centred[1:] - first * centred[:-1], newey_west_lags(centred.size), "bartlett"
+    )
+    return max(whitened, 0.0) / (1.0 - first) ** 2
 
 
-def _is_usable(returns: FloatArray) -> bool:
+def is_usable(returns: FloatArray) -> bool:
     """Whether there is enough to judge, all of it known, and equity left to the end."""
     enough = returns.size >= _FEWEST_ROWS and bool(np.isfinite(returns).all())
     return enough and not lost_everything(returns)
 
 
-def _has_sharpe(returns: FloatArray) -> bool:
+def has_sharpe(returns: FloatArray) -> bool:
     """Whether there is enough to judge, and volatility."""
-    return _is_usable(returns) and not _is_flat(returns)
+    return is_usable(returns) and not is_flat(returns)
 
 
-def _is_flat(returns: FloatArray) -> bool:
+def is_flat(returns: FloatArray) -> bool:
+    """Whether all volatility is rounding."""
     return bool(np.std(returns) <= NO_VOLATILITY)
 
 
-def _block_length(returns: FloatArray) -> float:
+def block_length(returns: FloatArray) -> float:
+    """Mean block length of the stationary bootstrap (Politis and White), at least 1."""
     from arch.bootstrap import optimal_block_length
 
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -101,7 +101,7 @@ def diebold_mariano(
     if lags is None:
         lags = horizon - 1
         if kernel == "bartlett":
-            lags = max(lags, int(4.0 * (n / 100.0) ** (2.0 / 9.0)))
+            lags = max(lags, newey_west_lags(n))
     lags = min(lags, n - 1)
     variance = long_run_variance(difference, lags, kernel)
     if variance <= 0.0:
@@ -113,18 +113,40 @@ def diebold_mariano(
     return TestResult(statistic, float(2.0 * stats.t.sf(abs(statistic), n - 1)))
 
 
-def long_run_variance(difference: FloatArray, lags: int, kernel: str) -> float:
-    """``V`` of ``diebold_mariano``: variance plus twice the weighted autocovariances up to a lag.
+def newey_west_lags(n: int) -> int:
+    """Lags for n values, ``floor(4 (n / 100)**(2 / 9))`` (Newey and West, 1994)."""
+    return int(4.0 * (n / 100.0) ** (2.0 / 9.0))
+
+
+def long_run_variance(values: FloatArray, lags: int, kernel: str) -> float:
+    """``V`` of ``diebold_mariano`` of one series, (n,)."""
+    return float(long_run_covariance((values - values.mean())[:, None], lags, kernel)[0, 0])
+
+
+def long_run_covariance(scores: FloatArray, lags: int, kernel: str = "bartlett") -> FloatArray:
+    """Covariance plus the weighted autocovariances up to a lag of k scores of mean 0, (k, k).
+
+    ``g[0] + sum over k = 1..lags of w[k] (g[k] + g[k]')`` with ``g[k] = s[k:]' s[:-k] / n`` and
+    the weights of ``diebold_mariano``.
+
+    Parameters
+    ----------
+    scores
+        (n, k).
 
     Known at: when all values are.
+
+    References
+    ----------
+    Newey and West (1987), A simple, positive semi-definite, heteroskedasticity and
+    autocorrelation consistent covariance matrix, equation 5.
     """
-    centred = difference - difference.mean()
-    n = centred.size
-    total = float(centred @ centred) / n
-    for k in range(1, lags + 1):
-        weight = 1.0 - k / (lags + 1.0) if kernel == "bartlett" else 1.0
-        total += 2.0 * weight * float(centred[k:] @ centred[:-k]) / n
-    return float(total)
+    total: FloatArray = scores.T @ scores
+    for lag in range(1, lags + 1):
+        product = scores[lag:].T @ scores[:-lag]
+        weight = 1.0 - lag / (lags + 1.0) if kernel == "bartlett" else 1.0
+        total = total + weight * (product + product.T)
+    return total / len(scores)
 
 
 def kupiec(violations: ArrayLike, probability: float) -> TestResult:

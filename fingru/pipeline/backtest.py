@@ -17,7 +17,7 @@ import pandas as pd
 from fingru.audit.leak import Watch, leak_check, watched
 from fingru.backtest.attribution import Attribution, attribute
 from fingru.backtest.result import BacktestResult, no_training
-from fingru.backtest.robustness import RobustnessTerms, evidence
+from fingru.backtest.robustness import evidence
 from fingru.backtest.simulator import Simulation
 from fingru.backtest.summary import REFERENCE, strategy_metrics
 from fingru.config import Config
@@ -296,7 +296,7 @@ def _late_starts(simulations: Mapping[str, Simulation]) -> Iterator[str]:
     With a model, the sessions before the first fold are history enough.
     """
     for name, simulation in simulations.items():
-        traded = simulation.book.traded.any(axis=1)
+        traded = simulation.account.traded.any(axis=1)
         periods = len(simulation.equity)
         if not traded.any():
             yield f"{name} held nothing but cash throughout: does it need a forecast?"
@@ -335,10 +335,14 @@ def _weigh(
     job: WalkForward, simulations: Mapping[str, Simulation], trials: Mapping[str, Any]
 ) -> dict[str, Any]:
     """How much of the result may be luck, and how it bears cost, delay and size."""
-    terms = RobustnessTerms(
-        job.config.simulation, trials["count"], trials["sharpe_variance"] or 0.0, job.config.seed
+    return evidence(
+        job.prices,
+        simulations,
+        job.config.simulation,
+        trials=trials["count"],
+        trial_sharpe_variance=trials["sharpe_variance"] or 0.0,
+        seed=job.config.seed,
     )
-    return evidence(job.prices, simulations, terms)
 
 
 def _save_models(gru: GRUForecaster, directory: RunDirectory) -> None:

@@ -1,6 +1,6 @@
 """What the ledger of trials means for the best of them: how much of it may be luck.
 
-The store counts; the formulas are of ``fingru.backtest``. Nobody types a number of trials
+The store counts; the formulas are of ``fingru.measures``. Nobody types a number of trials
 anywhere.
 
 A trial counts for another if both were judged on overlapping test days with overlapping assets:
@@ -21,16 +21,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import finite_or_none
 from fingru.backtest.result import BacktestResult
-from fingru.backtest.summary import probability_above
-from fingru.measures.effective_trials import effective_trials, expected_maximum
 from fingru.measures.inference import (
-    deflated_sharpe_ratio,
     effective_returns,
+    probability_above,
+    skewness_and_kurtosis,
+)
+from fingru.measures.multiple_testing import (
+    deflated_sharpe_ratio,
+    effective_trials,
+    expected_maximum,
     expected_maximum_sharpe,
     minimum_backtest_length,
     probability_of_backtest_overfitting,
-    skewness_and_kurtosis,
 )
 from fingru.measures.returns import return_per_bar
 from fingru.store.database import Database
@@ -311,7 +315,7 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
     if today["count"] > 1:
         limit = today["expected_maximum_sharpe"] / year**0.5
         value = probability_above(net, _cash_per_bar(result), limit)
-        dsr = float(value) if np.isfinite(value) else None
+        dsr = finite_or_none(value)
     before = result.metrics.get("strategies", {})
     strategies = {name: values | {"dsr": None} for name, values in before.items()}
     if result.strategy in before:
@@ -422,7 +426,7 @@ def best_dsr(best: LedgerEntry, found: Deflation) -> float | None:
     value = deflated_sharpe_ratio(
         sharpe, _worth(best), shape[0], shape[1], found.count, found.sharpe_variance or 0.0
     )
-    return value if np.isfinite(value) else None
+    return finite_or_none(value)
 
 
 def _by_kind(

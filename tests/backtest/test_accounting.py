@@ -121,7 +121,7 @@ def equity_by_shares(prices, weights, broker):
 def test_equity_change_is_pnl_plus_interest_minus_costs(seed, broker, opens):
     prices, weights = random_case(seed, opens=opens)
     run = simulate_weights(prices, weights, settings=broker)
-    book = run.book
+    book = run.account
     change = np.diff(book.equity)
     pieces = book.pnl.sum(axis=1) + book.interest - book.cost + book.forgiven
     scale = np.maximum(book.equity[:-1], 1.0)
@@ -199,4 +199,4 @@ def test_books_are_read_only():
     prices = random_panel(10, 2, 5, opens=False)
     run = simulate_weights(prices, np.zeros(prices.close.shape))
     with pytest.raises(ValueError, match="read-only"):
-        run.book.equity[0] = 2.0
+        run.account.equity[0] = 2.0

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fingru.backtest.attribution import attribute, linked_parts, without_costs
-from fingru.backtest.long_short_pnl import profit_by_side
+from fingru.backtest.attribution import (
+    attribute,
+    linked_parts,
+    profit_by_side,
+    without_costs,
+)
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
 from fingru.backtest.unconditional import unconditional_forecast
@@ -178,7 +182,7 @@ def test_sides_of_a_flip_at_the_open_are_split_there(toy, scripted):
     prices = toy([100, 100, 110, 88], [100, 100, 105, 99])
     script = scripted(np.array([1.0]), np.array([-1.0]), None)
     simulation = simulate(prices, script, name="s", settings=SimulationSettings(cost_bps=0))
-    sides = profit_by_side(prices, simulation, 0)
+    sides = profit_by_side(simulation)
     turned = 1.05 * (1 - 110 / 105)  # short of 1.05 from the open of 105 to the close of 110
     equity = 1.05 + turned
     last = 1.05 * (110 / 105) * (1 - 88 / 110)
@@ -198,7 +202,7 @@ def test_parts_add_up_after_ruin_and_have_no_compounded_form(prices_small):
     close[450:] *= 2.0
     ruined = replace(prices_small, close=close)
     simulation, found = run(ruined, make_forecast(ruined), Reckless)
-    assert simulation.book.equity[-1] == 0.0
+    assert simulation.account.equity[-1] == 0.0
     net = simulation.equity["net_return"].to_numpy()
     together = found.parts[HEADS].sum(axis=1) - found.parts["cost"]
     np.testing.assert_allclose(together, net, rtol=0, atol=1e-12)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fingru.backtest.regimes import equal_weight_returns, volatility_regimes
-from fingru.measures.market_beta import market_regression
+from fingru.backtest.attribution import equal_weight_returns
+from fingru.measures.relative import market_regression, volatility_regimes
 
 
 def test_regression_recovers_the_line_it_was_made_of():

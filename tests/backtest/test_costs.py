@@ -23,7 +23,7 @@ def paid(prices, answers, scripted, **settings):
         name="s",
         settings=SimulationSettings(**{"cost_bps": 0.0, **settings}),
     )
-    return run.book
+    return run.account
 
 
 def test_spread_and_slippage_are_charged_on_the_traded_value(toy, scripted):
@@ -95,7 +95,7 @@ def test_four_times_the_trade_costs_eight_times_as_much_by_impact(panel):
     for weight in (0.2, 0.8):
         weights = np.full((60, 1), np.nan)
         weights[40] = weight
-        costs.append(simulate_weights(prices, weights, settings=broker).book.cost[41])
+        costs.append(simulate_weights(prices, weights, settings=broker).account.cost[41])
     assert costs[1] == pytest.approx(8 * costs[0], rel=1e-12)
 
 

@@ -103,7 +103,7 @@ class Ledger:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_all_costs_together_equal_a_plain_ledger_of_cash_and_shares(seed):
     prices, weights = panel_of(seed)
-    book = simulate_weights(prices, weights, settings=BROKER).book
+    book = simulate_weights(prices, weights, settings=BROKER).account
     expected = Ledger(prices).run(weights)
     assert min(expected) > 0
     assert book.equity == pytest.approx(expected, rel=1e-10)
@@ -132,7 +132,7 @@ def test_fixed_weights_equal_the_package_bt():
     ours, theirs = {}, {}
     for bps in (0.0, 8.0):
         broker = SimulationSettings(cost_bps=bps / 2, half_spread_bps=bps / 2, fill="same_close")
-        ours[bps] = simulate_weights(prices, wanted, settings=broker).book.equity
+        ours[bps] = simulate_weights(prices, wanted, settings=broker).account.equity
         theirs[bps] = equity_by_bt(bt, prices, wanted, bps)
     assert ours[0.0] == pytest.approx(theirs[0.0], rel=1e-9)
     # bt pays costs out of what it buys, we out of cash, and bt also trades at the last close:

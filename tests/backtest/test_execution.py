@@ -50,7 +50,7 @@ def test_halts_and_missing_opens_are_listed_as_unfilled(toy, scripted):
         "reason": ["no_bar", "no_price"],
     }
     # the third decision took the place of B's order; A is sold at its next open
-    assert run.book.holdings[-1].tolist() == [0.0, 0.5]
+    assert run.account.holdings[-1].tolist() == [0.0, 0.5]
     assert run.notes == (
         "2 orders of s found the market closed and waited for the asset's next bar "
         f"(the first: B on {prices.index[2].date()})",
@@ -88,7 +88,7 @@ def test_delisting_loss_takes_from_longs_and_gives_to_shorts(toy, scripted, weig
     closing = run.trades.iloc[-1]
     assert (closing.reason, closing.price) == ("delisted", 70.0)
     assert closing.weight == pytest.approx(-0.7 * weight, rel=1e-14)
-    assert run.book.pnl.sum() == pytest.approx(expected - 1, rel=1e-13)
+    assert run.account.pnl.sum() == pytest.approx(expected - 1, rel=1e-13)
 
 
 def test_delisting_that_leaves_nothing_is_still_listed(toy, scripted):

@@ -68,7 +68,7 @@ def random_case(seed):
 @given(seed=SEEDS, broker=BROKERS)
 def test_equity_change_is_profit_of_assets_plus_interest_minus_costs(seed, broker):
     prices, weights = random_case(seed)
-    book = simulate_weights(prices, weights, settings=broker).book
+    book = simulate_weights(prices, weights, settings=broker).account
     pieces = book.pnl.sum(axis=1) + book.interest - book.cost - book.borrow.sum(axis=1)
     pieces += book.forgiven
     scale = max(1.0, np.abs(book.holdings).max(), book.equity.max())
@@ -84,7 +84,7 @@ def test_equity_change_is_profit_of_assets_plus_interest_minus_costs(seed, broke
 def test_costs_by_asset_and_by_kind_add_up_and_are_never_negative(seed, broker):
     prices, weights = random_case(seed)
     run = simulate_weights(prices, weights, settings=broker)
-    book = run.book
+    book = run.account
     scale = 1e-12 * max(1.0, book.cost.max())
     assert np.abs(book.cost_by_asset.sum(axis=1) - book.cost).max() <= scale
     assert np.abs(book.cost_parts.sum(axis=1) - book.cost).max() <= scale
@@ -101,7 +101,7 @@ def test_costs_by_asset_and_by_kind_add_up_and_are_never_negative(seed, broker):
 @given(seed=SEEDS, broker=BROKERS)
 def test_cash_moves_by_trades_costs_and_interest_only(seed, broker):
     prices, weights = random_case(seed)
-    book = simulate_weights(prices, weights, settings=broker).book
+    book = simulate_weights(prices, weights, settings=broker).account
     alive = book.equity[1:] > 0
     kept = 1.0 - broker.delisting_loss
     moved = book.interest - book.cost - book.borrow.sum(axis=1)
@@ -128,7 +128,7 @@ def test_nothing_up_to_a_session_depends_on_what_comes_after(seed, broker, cut):
         simulate_weights(prices.until(cut), weights[: cut + 1], settings=broker),
     ]
     for run in others:
-        for of_same, of_other in zip(same.book, run.book, strict=True):
+        for of_same, of_other in zip(same.account, run.account, strict=True):
             assert np.array_equal(of_same[: cut + 1], of_other[: cut + 1])
         for table in ("equity", "trades", "unfilled", "costs"):
             one, two = getattr(same, table), getattr(run, table)
@@ -143,21 +143,21 @@ def test_nothing_up_to_a_session_depends_on_what_comes_after(seed, broker, cut):
 def test_ruin_is_final_and_equity_never_negative(seed, broker):
     prices, weights = random_case(seed)
     run = simulate_weights(prices, 3 * weights, settings=broker)
-    equity = run.book.equity
+    equity = run.account.equity
     assert (equity >= 0).all()
     ruined = np.flatnonzero(equity == 0)
     assert bool(ruined.size) == any("stays at zero" in note for note in run.notes)
     if ruined.size:
         assert (equity[ruined[0] :] == 0).all()
-        assert (run.book.holdings[ruined[0] :] == 0).all()
-        assert (run.book.cost[ruined[0] + 1 :] == 0).all()
+        assert (run.account.holdings[ruined[0] :] == 0).all()
+        assert (run.account.cost[ruined[0] + 1 :] == 0).all()
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=SEEDS, broker=BROKERS)
 def test_targets_carried_out_keep_within_all_limits(seed, broker):
     prices, weights = random_case(seed)
-    carried = simulate_weights(prices, weights, settings=broker).ledger.targets
+    carried = simulate_weights(prices, weights, settings=broker).targets
     given_weights = carried[~np.isnan(carried).any(axis=1)]
     assert (np.abs(given_weights).sum(axis=1) <= broker.max_leverage * (1 + 1e-9)).all()
     if broker.long_only:

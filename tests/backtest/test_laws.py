@@ -48,9 +48,11 @@ def run(name, prices, forecast):
 
 
 def assert_same(one, two, columns=slice(None)):
-    assert two.book.equity == pytest.approx(one.book.equity, rel=1e-9)
-    held = one.book.holdings[:, columns]
-    np.testing.assert_allclose(two.book.holdings[:, : held.shape[1]], held, rtol=1e-7, atol=1e-9)
+    assert two.account.equity == pytest.approx(one.account.equity, rel=1e-9)
+    held = one.account.holdings[:, columns]
+    np.testing.assert_allclose(
+        two.account.holdings[:, : held.shape[1]], held, rtol=1e-7, atol=1e-9
+    )
 
 
 @settings(max_examples=12, deadline=None)
@@ -74,7 +76,7 @@ def test_an_asset_that_never_trades_changes_nothing(seed, name):
     more = replace(prices, assets=names, close=np.hstack([prices.close, nothing]))
     other = run(name, more, replace(forecast, assets=names, **parts))
     assert_same(run(name, prices, forecast), other)
-    assert not other.book.holdings[:, 4].any()
+    assert not other.account.holdings[:, 4].any()
 
 
 @settings(max_examples=12, deadline=None)
@@ -91,7 +93,7 @@ def test_volume_that_nothing_asks_for_changes_nothing(seed, name):
     prices, forecast = market(seed)
     volume = np.random.default_rng(seed).lognormal(9, 2, prices.close.shape)
     one, two = (run(name, p, forecast) for p in (prices, replace(prices, volume=volume)))
-    for of_one, of_two in zip(one.book, two.book, strict=True):
+    for of_one, of_two in zip(one.account, two.account, strict=True):
         np.testing.assert_array_equal(of_one, of_two)
 
 

@@ -86,7 +86,7 @@ def test_drawdown_limit_with_a_pause_lets_it_trade_again_from_a_new_peak(toy, sc
     # out at session 4, in cash over session 5, bought at the close of session 6 (90)
     assert run.trades.date.tolist() == [prices.index[i] for i in (1, 4, 6)]
     assert run.trades.price.tolist() == [100, 60, 90]
-    assert run.book.peak[5:] == pytest.approx([0.6] * 4, rel=1e-14)
+    assert run.account.peak[5:] == pytest.approx([0.6] * 4, rel=1e-14)
     assert run.equity.equity.iloc[-1] == pytest.approx(0.6, rel=1e-14)
 
 

@@ -14,13 +14,11 @@ from fingru.backtest.robustness import (
     CAPITALS,
     COSTS_BPS,
     DELAYS,
-    RobustnessTerms,
     evidence,
-    sharpe_paths,
 )
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
-from fingru.measures import inference as statistics
+from fingru.measures import inference, multiple_testing
 
 BARS = 252.0
 SETTINGS = SimulationSettings(cost_bps=2.0, max_leverage=10.0)
@@ -45,7 +43,7 @@ def simulations(prices):
 
 @pytest.fixture
 def found(prices, simulations):
-    return evidence(prices, simulations, RobustnessTerms(SETTINGS, 10, 1e-4, 3))
+    return evidence(prices, simulations, SETTINGS, trials=10, trial_sharpe_variance=1e-4, seed=3)
 
 
 def test_everything_is_there_and_fit_for_json(found):
@@ -76,7 +74,7 @@ def test_more_cost_and_more_money_earn_less(found):
 
 def test_without_volume_nobody_can_say_what_size_costs(prices, simulations):
     silent = replace(prices, volume=None)
-    assert evidence(silent, simulations, RobustnessTerms(SETTINGS))["capacity_sweep"] is None
+    assert evidence(silent, simulations, SETTINGS)["capacity_sweep"] is None
 
 
 def test_a_delay_ruins_what_has_seen_the_next_bar(prices):
@@ -85,7 +83,7 @@ def test_a_delay_ruins_what_has_seen_the_next_bar(prices):
     ahead[:-2] = np.sign(prices.log_returns[2:]) / 3  # of the bar after the fill at the open
     free = SETTINGS.model_copy(update={"cost_bps": 0.0, "fill": "next_close"})
     sims = {"seer": decided(prices, np.nan_to_num(ahead), "seer", free)}
-    sweep = evidence(prices, sims, RobustnessTerms(free))["delay_sweep"]
+    sweep = evidence(prices, sims, free)["delay_sweep"]
     assert sweep[0]["sharpe"] > 10
     assert all(abs(row["sharpe"]) < 3 for row in sweep[1:])
 
@@ -99,7 +97,7 @@ def test_break_even_cost_is_where_the_advantage_ends(prices):
         "weak": decided(prices, mixed, "weak", free),
         "held": decided(prices, np.full(ahead.shape, 1 / 3), "held", free),
     }
-    found = evidence(prices, sims, RobustnessTerms(free))
+    found = evidence(prices, sims, free)
     cost = found["break_even"]["zero"]
     assert 0 < cost < 50
     below = [r for r in found["cost_sweep"] if r["cost_bps"] <= cost]
@@ -110,7 +108,7 @@ def test_break_even_cost_is_where_the_advantage_ends(prices):
 
 def test_equal_strategies_do_not_differ(prices, simulations):
     twins = {"one": simulations["held"], "two": simulations["held"]}
-    found = evidence(prices, twins, RobustnessTerms(SETTINGS))["differences"]["two"]
+    found = evidence(prices, twins, SETTINGS)["differences"]["two"]
     assert found["sharpe"] == 0
     assert found["sharpe_ci95"] == [0, 0]
     assert found["spa_p"] is None
@@ -119,12 +117,12 @@ def test_equal_strategies_do_not_differ(prices, simulations):
 
 def test_paths_hold_every_half_and_drop_what_touches():
     returns = np.random.default_rng(1).normal(0.001, 0.01, 500)
-    assert sharpe_paths(returns, BARS).size == 252  # ten choose five
+    assert inference.sharpe_paths(returns, BARS).size == 252  # ten choose five
     first_half = np.concatenate(np.array_split(returns, 10)[:5])
-    assert sharpe_paths(returns, BARS)[0] == pytest.approx(
+    assert inference.sharpe_paths(returns, BARS)[0] == pytest.approx(
         first_half.mean() / first_half.std(ddof=1) * BARS**0.5
     )
-    assert sharpe_paths(returns[:30], BARS).size == 0
+    assert inference.sharpe_paths(returns[:30], BARS).size == 0
 
 
 def test_too_few_returns_leave_it_open(prices):
@@ -134,7 +132,7 @@ def test_too_few_returns_leave_it_open(prices):
         )
         for name in ("a", "b")
     }
-    found = evidence(prices, short, RobustnessTerms(SETTINGS))
+    found = evidence(prices, short, SETTINGS)
     assert found["paths"] is None
     assert found["differences"]["b"]["sharpe_ci95"] is None
 
@@ -145,8 +143,8 @@ def errors_and_spread(make, repetitions=400, n=1000):
     for seed in range(repetitions):
         r = make(np.random.default_rng(seed), n)
         ratios.append(r.mean() / r.std(ddof=1) * BARS**0.5)
-        iid.append(statistics.sharpe_error_iid(r, BARS))
-        hac.append(statistics.sharpe_error_hac(r, BARS))
+        iid.append(inference.sharpe_error_iid(r, BARS))
+        hac.append(inference.sharpe_error_hac(r, BARS))
     return np.std(ratios), np.mean(iid), np.mean(hac)
 
 
@@ -169,9 +167,7 @@ def test_only_the_robust_error_is_right_for_dependent_returns():
 def test_error_of_independent_returns_is_that_of_the_formula():
     r = np.random.default_rng(0).normal(0.001, 0.01, 400)
     per_bar = r.mean() / r.std(ddof=1)
-    assert statistics.sharpe_error_iid(r, 1.0) == pytest.approx(
-        ((1 + per_bar**2 / 2) / 400) ** 0.5
-    )
+    assert inference.sharpe_error_iid(r, 1.0) == pytest.approx(((1 + per_bar**2 / 2) / 400) ** 0.5)
 
 
 def test_superior_ability_finds_a_better_mean_and_nothing_else():
@@ -179,9 +175,9 @@ def test_superior_ability_finds_a_better_mean_and_nothing_else():
     market = rng.normal(0.0, 0.01, 1500)
     better = market + rng.normal(0.001, 0.005, 1500)
     same = market + rng.normal(0.0, 0.005, 1500)
-    assert statistics.superior_ability_p(better, market, 1) < 0.01
-    assert statistics.superior_ability_p(same, market, 1) > 0.05
-    assert np.isnan(statistics.superior_ability_p(market, market, 1))
+    assert multiple_testing.superior_ability_p(better, market, 1) < 0.01
+    assert multiple_testing.superior_ability_p(same, market, 1) > 0.05
+    assert np.isnan(multiple_testing.superior_ability_p(market, market, 1))
 
 
 def test_superior_ability_p_rises_to_one_as_the_strategy_falls_behind():
@@ -192,7 +188,7 @@ def test_superior_ability_p_rises_to_one_as_the_strategy_falls_behind():
     noise -= noise.mean()
     error = noise.std() / np.sqrt(1000)
     gaps = np.array([3.0, 1.0, 0.0, -1.0, -1.9, -2.2, -3.0, -5.0])
-    p = [statistics.superior_ability_p(market + noise + t * error, market, 1) for t in gaps]
+    p = [multiple_testing.superior_ability_p(market + noise + t * error, market, 1) for t in gaps]
     assert p == sorted(p)
     # independent differences: the normal tail, up to 1,000 resamples and their blocks
     assert p == pytest.approx(stats.norm.sf(gaps), abs=0.05)
@@ -215,7 +211,7 @@ def test_no_ratio_is_told_of_a_strategy_that_lost_everything(prices):
     books, wild = ruined_books(prices)
     equity = books["bet"].equity
     assert equity["equity"].iloc[-1] == 0.0
-    found = evidence(prices, books, RobustnessTerms(wild))
+    found = evidence(prices, books, wild)
     ruin = equity.loc[equity["equity"] <= 0.0, "date"].iloc[0]
     assert found["ruined"] == {"bet": str(ruin.date())}
     assert set(found["sharpe"]["bet"].values()) == {None}
@@ -233,18 +229,18 @@ def test_the_probability_over_a_benchmark_is_that_of_the_paired_bootstrap():
     rng = np.random.default_rng(11)
     market = 0.01 * rng.standard_t(5, 2500)
     ours = 0.5 * market + rng.normal(0.0001, 0.002, 2500)
-    p = statistics.probability_of_higher_sharpe(ours, market, BARS)
-    draws = statistics.paired_draws(ours, market, BARS, (0, 2000)).sharpe
+    p = inference.probability_of_higher_sharpe(ours, market, BARS)
+    draws = inference.paired_draws(ours, market, BARS, seed=0, repetitions=2000).sharpe
     assert p == pytest.approx(np.mean(draws > 0.0), abs=0.03)
-    assert statistics.probability_of_higher_sharpe(market, ours, BARS) == pytest.approx(1 - p)
-    assert np.isnan(statistics.probability_of_higher_sharpe(market, 0.5 * market, BARS))
+    assert inference.probability_of_higher_sharpe(market, ours, BARS) == pytest.approx(1 - p)
+    assert np.isnan(inference.probability_of_higher_sharpe(market, 0.5 * market, BARS))
 
 
 def test_psr_at_the_benchmarks_ratio_takes_it_for_known(found, simulations):
     noise, held = (simulations[name].equity["net_return"].to_numpy() for name in ("noise", "held"))
     ratio, threshold = (x.mean() / x.std(ddof=1) for x in (noise, held))
     spread = 1 - stats.skew(noise) * ratio + (stats.kurtosis(noise) + 2) / 4 * ratio**2
-    bars = statistics.effective_returns(noise) - 1
+    bars = inference.effective_returns(noise) - 1
     expected = stats.norm.cdf((ratio - threshold) * np.sqrt(bars / spread))
     told = found["differences"]["held"]["psr_threshold"]
     assert told == pytest.approx(expected, abs=1e-3)  # ddof of the moments

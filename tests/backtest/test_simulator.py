@@ -150,7 +150,7 @@ def test_simulate_ruin_stops_at_zero_and_says_so(toy, scripted):
     assert run.equity.equity.tolist() == [1, 0, 0, 0]
     assert run.equity.net_return.tolist() == [0, -1, 0, 0]
     assert run.equity.drawdown.tolist() == [0, -1, -1, -1]
-    assert run.book.forgiven[2] == pytest.approx(0.2, rel=1e-14)
+    assert run.account.forgiven[2] == pytest.approx(0.2, rel=1e-14)
     assert run.notes == ("bear lost all its equity on 2024-01-03 and stays at zero",)
     assert len(run.trades) == 1
 

@@ -9,14 +9,15 @@ from scipy.signal import lfilter
 
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
-from fingru.backtest.summary import probability_above, strategy_metrics
+from fingru.backtest.summary import strategy_metrics
 from fingru.measures import returns as metrics
 from fingru.measures.inference import (
     effective_returns,
-    expected_maximum_sharpe,
     probabilistic_sharpe_ratio,
+    probability_above,
     skewness_and_kurtosis,
 )
+from fingru.measures.multiple_testing import expected_maximum_sharpe
 
 FIELDS = {
     "sharpe", "sharpe_ci95", "sortino", "annual_return", "annual_volatility", "max_drawdown",

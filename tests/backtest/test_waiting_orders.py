@@ -45,7 +45,7 @@ def test_buy_and_hold_buys_a_closed_asset_at_its_next_bar():
     costly = simulate(prices, shipped("buy_and_hold"), name="b", first_row=friday)
     assert costly.equity.equity.iloc[-1] == pytest.approx(expected - 1.0 * 5e-4, rel=1e-12)
     # together they spend what the decision had, and not what the coin has gained since
-    assert run.book.cash[monday - friday :] == pytest.approx(0.0, abs=1e-15)
+    assert run.account.cash[monday - friday :] == pytest.approx(0.0, abs=1e-15)
 
 
 def test_buy_and_hold_decides_for_an_asset_that_is_closed_at_the_decision():
@@ -103,7 +103,7 @@ def test_a_newer_decision_takes_the_place_of_an_order_that_waits(scripted):
     bought = run.trades[run.trades.asset == "STOCK"]
     assert bought.date.tolist() == [prices.index[7]]
     wanted = 0.2 * run.equity.equity.iloc[5]  # of the equity on Sunday, when it was due
-    assert run.book.traded[7, 1] == pytest.approx(wanted, rel=1e-12)
+    assert run.account.traded[7, 1] == pytest.approx(wanted, rel=1e-12)
     # and a decision for nothing cancels it
     run = simulate(prices, scripted(*[None] * 4, [0.3, 0.7], [0.3, 0.0]), name="s")
     assert set(run.trades.asset) == {"COIN"}
@@ -150,7 +150,7 @@ def test_an_order_for_an_asset_that_is_not_listed_yet_lapses(toy, scripted):
     closes[:5, 1] = NAN
     run = simulate(toy(closes), scripted([0.5, 0.5]), name="s", settings=FREE)
     assert run.trades.asset.tolist() == ["A"]
-    assert not run.book.waits.any()
+    assert not run.account.waits.any()
     assert "not yet (the first: B on 2024-01-02)" in run.notes[0]
 
 
@@ -166,7 +166,7 @@ def test_equal_weight_holds_equal_weights_beside_a_market_that_closes():
     prices = stock_and_coin(120)
     run = simulate(prices, shipped("equal_weight"), name="e", settings=FREE, first_row=4)
     assert (run.equity.leverage < 1.05).all()  # the coin is bought before the stock is sold
-    held = run.book.holdings / run.book.equity[:, None]
+    held = run.account.holdings / run.account.equity[:, None]
     assert held[1] == pytest.approx([0.5, 0.0], abs=0.02)  # Saturday: the stock is still to come
     tuesdays = np.flatnonzero(prices.index[4:].day_of_week == 1)
     assert held[tuesdays] == pytest.approx(0.5, abs=1e-12)
@@ -184,7 +184,7 @@ def test_no_strategy_decides_by_what_comes_later_beside_a_market_that_closes(nam
     one, two = (simulate(p, shipped(name), name=name, first_row=100) for p in (prices, other))
     cut = simulate(prices.until(250), shipped(name), name=name, first_row=100)
     for run in (two, cut):
-        for of_one, of_run in zip(one.book, run.book, strict=True):
+        for of_one, of_run in zip(one.account, run.account, strict=True):
             np.testing.assert_array_equal(of_one[:151], of_run[:151])
 
 
@@ -195,5 +195,5 @@ def test_one_decision_never_spends_more_than_it_had(seed):
     prices = stock_and_coin(40, seed)
     weights = np.full(prices.close.shape, NAN)
     weights[int(rng.integers(0, 20))] = rng.dirichlet(np.ones(2))
-    book = simulate_weights(prices, weights, settings=FREE).book
+    book = simulate_weights(prices, weights, settings=FREE).account
     assert book.cash.min() >= -1e-12

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fingru.backtest.robustness import RobustnessTerms, evidence
+from fingru.backtest.robustness import evidence
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
 from fingru.market import load_prices
@@ -48,7 +48,7 @@ def _evidence():
         name: simulate_weights(prices, np.full(prices.close.shape, weight), name=name)
         for name, weight in {"risk_aware": 0.2, "equal_weight": 1 / 3}.items()
     }
-    return evidence(prices, simulations, RobustnessTerms(SimulationSettings()))
+    return evidence(prices, simulations, SimulationSettings())
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fingru.measures.effective_trials import effective_trials, expected_maximum
+from fingru.measures.multiple_testing import effective_trials, expected_maximum
 
 
 def worth(correlation):

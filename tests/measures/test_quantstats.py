@@ -8,7 +8,7 @@ import pytest
 import quantstats.stats as qs
 from scipy.stats import kurtosis, norm, skew
 
-from fingru.measures import inference as statistics
+from fingru.measures import inference
 from fingru.measures import returns as metrics
 
 BARS = 252
@@ -47,11 +47,11 @@ def test_value_at_risk_is_historical_here_and_normal_there(returns):
 def test_probabilistic_sharpe_differs_by_the_bias_correction_of_the_moments(returns):
     ours = returns.to_numpy()
     per_bar = metrics.sharpe_ratio(ours, 1.0)
-    corrected = statistics.probabilistic_sharpe_ratio(
+    corrected = inference.probabilistic_sharpe_ratio(
         per_bar, ours.size, skew(ours, bias=False), kurtosis(ours, bias=False) + 3.0
     )
     assert qs.probabilistic_sharpe_ratio(returns) == pytest.approx(corrected, rel=1e-9)
-    plain = statistics.probabilistic_sharpe_ratio(
-        per_bar, ours.size, *statistics.skewness_and_kurtosis(ours)
+    plain = inference.probabilistic_sharpe_ratio(
+        per_bar, ours.size, *inference.skewness_and_kurtosis(ours)
     )
     assert plain == pytest.approx(corrected, abs=2e-3)

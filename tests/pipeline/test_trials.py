@@ -7,8 +7,8 @@ from scipy.stats import norm
 
 from fingru.backtest.summary import strategy_metrics
 from fingru.config import with_values
-from fingru.measures.inference import (
-    effective_returns,
+from fingru.measures.inference import effective_returns
+from fingru.measures.multiple_testing import (
     expected_maximum_sharpe,
     probability_of_backtest_overfitting,
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingru.backtest.robustness import COSTS_BPS, RobustnessTerms, evidence
+from fingru.backtest.robustness import COSTS_BPS, evidence
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
 from fingru.report import evidence as tables
@@ -23,7 +23,7 @@ def found(prices_ohlcv):
         name: simulate_weights(prices_ohlcv, weights, name=name, first_row=10)
         for name, weights in {"risk_aware": half, "equal_weight": held}.items()
     }
-    return evidence(prices_ohlcv, simulations, RobustnessTerms(settings, 7, 1e-4))
+    return evidence(prices_ohlcv, simulations, settings, trials=7, trial_sharpe_variance=1e-4)
 
 
 def test_differences_are_the_stored_ones(found):
