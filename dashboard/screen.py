@@ -10,8 +10,8 @@ import streamlit as st
 
 from dashboard import stored
 from fingru.errors import StoreError
-from fingru.report.catalogue import Kind, is_missing, write_value
-from fingru.report.page_parts import headlines
+from fingru.report.headlines import headlines
+from fingru.report.labels import FORMATS, format_value, is_missing
 from fingru.report.provenance import header, warnings_of
 from fingru.report.table import Table
 from fingru.report.theme import describe
@@ -24,19 +24,6 @@ AXIS_TEXT = "#797979"
 
 _REMOVED_BUTTONS = ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "pan2d"]
 WINDOWS = {"1Y": 1, "3Y": 3, "5Y": 5, "Max": None}
-_FORMATS: dict[Kind, tuple[float, str]] = {
-    "percent": (100.0, "%.1f %%"),
-    "percent2": (100.0, "%.2f %%"),
-    "ratio": (1.0, "%.2f"),
-    "probability": (1.0, "%.3f"),
-    "score": (1.0, "%.4f"),
-    "gain": (1.0, "%+.4f"),
-    "count": (1.0, "%,.0f"),
-    "bps": (1.0, "%.1f bp"),
-    "days": (1.0, "%,.0f d"),
-    "seconds": (1.0, "%,.1f s"),
-}
-"""What a stored number is multiplied with for the screen, and its printf format."""
 
 
 def show_figure(figure: go.Figure, key: str) -> None:
@@ -74,15 +61,15 @@ def _straight(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
     config: dict[str, Any] = {}
     for place, column in enumerate(table.columns):
         values, help_text = table.frame[column.name], column.meaning or None
-        if column.kind in _FORMATS:
-            factor, pattern = _FORMATS[column.kind]
-            columns[column.label] = pd.to_numeric(values, errors="coerce") * factor
+        if column.fmt in FORMATS:
+            number = FORMATS[column.fmt]
+            columns[column.label] = pd.to_numeric(values, errors="coerce") * number.factor
             config[column.label] = st.column_config.NumberColumn(
-                format=pattern, help=help_text, pinned=place == 0
+                format=number.printf, help=help_text, pinned=place == 0
             )
         else:
             columns[column.label] = [
-                None if is_missing(v) else write_value(v, column.kind) for v in values
+                None if is_missing(v) else format_value(v, column.fmt) for v in values
             ]
             config[column.label] = st.column_config.TextColumn(help=help_text, pinned=place == 0)
     return pd.DataFrame(columns), config

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,12 @@ import streamlit as st
 from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.pipeline.trials import with_todays_trials
-from fingru.report import (
-    calendar_returns,
-    diagnostics,
-    figures,
-    forecast_bands,
-    forecast_quality,
-    loading,
-    performance,
-    training,
-)
-from fingru.report.catalogue import is_missing
+from fingru.report import loading
+from fingru.report.figures import FIGURES
 from fingru.report.html import render_html
+from fingru.report.selection import first_horizon, pooled_gain
 from fingru.report.table import Table
-from fingru.report.tables import evidence_tables, profit_tables, table_of
+from fingru.report.tables import optional_tables, table_of
 from fingru.store.database import Database, existing_database
 from fingru.store.ledger import count_entries
 from fingru.store.listing import list_runs
@@ -42,27 +33,6 @@ from fingru.store.settings import StoreSettings
 from fingru.store.verify import explaining_changes
 
 SPARK_POINTS = 60
-_DRAWERS: dict[str, Callable[..., go.Figure]] = {
-    "equity": performance.equity_and_drawdown,
-    "rolling": performance.rolling_sharpe_volatility,
-    "exposure": performance.exposure_and_turnover,
-    "costs": performance.costs,
-    "monthly_returns": calendar_returns.monthly_returns_map,
-    "yearly_returns": calendar_returns.yearly_returns_bars,
-    "return_distribution": calendar_returns.return_distribution,
-    "weights": calendar_returns.weights_map,
-    "coverage": forecast_quality.coverage_by_level,
-    "pit": forecast_quality.pit_histogram,
-    "volatility": forecast_quality.volatility_reliability,
-    "score_gains": forecast_quality.score_gains,
-    "profit": figures.profit,
-    "profit_years": figures.profit_years,
-    "cost_sensitivity": figures.cost_sensitivity,
-    "folds": training.walk_forward_folds,
-    "losses": training.losses,
-    "gates": diagnostics.gates,
-    "forecast_bands": forecast_bands.forecast_bands,
-}
 
 
 def runs_root() -> Path:
@@ -127,7 +97,7 @@ def _draw(
     run_id: str, stamp: str, name: str, options: tuple[tuple[str, object], ...]
 ) -> go.Figure:
     with explained(run_id):
-        return _DRAWERS[name](_load(run_id, stamp), **dict(options))
+        return FIGURES[name](_load(run_id, stamp), **dict(options))
 
 
 def table(run_id: str, name: str) -> Table:
@@ -141,11 +111,11 @@ def _table(run_id: str, stamp: str, name: str) -> Table:
         return table_of(_load(run_id, stamp), name)
 
 
-def evidence(run_id: str) -> dict[str, Table]:
+def stored_tables(run_id: str) -> dict[str, Table]:
     """Where the profit came from and how much may be luck; {} for a run that stored neither."""
     result = load(run_id)
     with explained(run_id):
-        return {**profit_tables(result), **evidence_tables(result)}
+        return optional_tables(result)
 
 
 def report_page(run_id: str) -> str:
@@ -170,9 +140,10 @@ def _digest(run_id: str, stamp: str) -> dict[str, Any]:  # noqa: ARG001 - part o
     equity = run.read_frame("equity.parquet", ["strategy", "equity"])
     chosen = equity.loc[equity["strategy"] == run.strategy, "equity"]
     metrics = run.metrics
+    result = loading.without_tables(run.manifest, metrics)
     return {
         "growth": _spark(chosen),
-        "gain": _gain(metrics.get("forecasts") or {}, str(run.manifest.get("model", "gru"))),
+        "gain": pooled_gain(result, first_horizon(result)),
         "trials": (metrics.get("trials") or {}).get("count"),
     }
 
@@ -183,17 +154,3 @@ def _spark(equity: pd.Series) -> list[float]:
         return []
     rows = {round(k * (len(equity) - 1) / (SPARK_POINTS - 1)) for k in range(SPARK_POINTS)}
     return [float(equity.iloc[row]) for row in sorted(rows)]
-
-
-def _gain(forecasts: dict[str, Any], model: str) -> float | None:
-    """Pooled log score of the best baseline minus the model's, at the shortest horizon."""
-    horizons = sorted(forecasts.get(model, {}), key=int)
-    if not horizons:
-        return None
-    scores = {
-        name: of.get(horizons[0], {}).get("pooled", {}).get("log_score")
-        for name, of in forecasts.items()
-    }
-    known = {name: score for name, score in scores.items() if not is_missing(score)}
-    others = [score for name, score in known.items() if name != model]
-    return min(others) - known[model] if others and model in known else None

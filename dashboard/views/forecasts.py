@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import screen, stored
-from fingru.report.catalogue import label_of
+from fingru.report.labels import label_of
 from fingru.report.selection import assets_of, horizons_of, model_names
 
 SPANS = {"3M": 3, "6M": 6, "1Y": 12, "3Y": 36, "Max": None}

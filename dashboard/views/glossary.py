@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from fingru.report.catalogue import LETTERS, TERMS
+from fingru.report.labels import LETTERS, TERMS
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import screen, stored
 from fingru.errors import StoreError
-from fingru.report.catalogue import label_of
+from fingru.report.labels import label_of
 
 MOST_ROWS = 500
 

@@ -85,7 +85,7 @@ def _returns(run_id: str) -> None:
 
 
 def _profit(run_id: str) -> None:
-    tables = stored.evidence(run_id)
+    tables = stored.stored_tables(run_id)
     for figure in ("profit", "profit_years"):
         screen.show_figure(stored.draw(run_id, figure), figure)
     for key in ("heads", "regimes", "differences", "certainty"):

@@ -5,29 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
 from fingru.measures.evaluation import LEVELS
-from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
-from fingru.report.forecast_quality import first_horizon
-from fingru.report.performance import drawdown_axis, growth_of_one
+from fingru.report.labels import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
+from fingru.report.performance import add_growth, growth_of_one, growth_panes
 from fingru.report.provenance import configuration, trial_count
-from fingru.report.selection import block_of, main_model, scores_of
+from fingru.report.selection import block_of, first_horizon, main_model, scores_of
 from fingru.report.table import Column, Table, term_columns
-from fingru.report.theme import (
-    GREY,
-    LINES,
-    About,
-    compact,
-    day_strings,
-    extreme_rows,
-    log_ticks,
-    new_figure,
-    nothing_to_draw,
-    two_panes,
-)
+from fingru.report.theme import GREY, LINES, FigureMeta, add_line, new_figure, nothing_to_draw
 
 _SCORES = tuple(
     field
@@ -48,116 +35,95 @@ def run_name(result: BacktestResult) -> str:
 
 
 def _money(results: Sequence[BacktestResult]) -> Table:
-    rows = []
-    for result in results:
-        stored = result.metrics.get("strategies", {}).get(result.strategy, {})
-        row = {field: stored.get(field) for field in STRATEGY_FIELDS}
-        rows.append(
-            {"run": run_name(result), "strategy": label_of(result.strategy), **row,
-             "trials": trial_count(result)}
-        )  # fmt: skip
-    columns = (
-        Column("run", "Run", "text"),
-        Column("strategy", "Strategy", "text"),
+    rows = [
+        {
+            **result.metrics.get("strategies", {}).get(result.strategy, {}),
+            "run": run_name(result),
+            "strategy": label_of(result.strategy),
+            "trials": trial_count(result),
+        }
+        for result in results
+    ]
+    differ = len({(row.get("start"), row.get("end")) for row in rows}) > 1
+    note = "These runs cover different periods: their numbers are not comparable."
+    return Table.of_rows(
+        "Strategies",
+        rows,
+        Column("run", "Run"),
+        Column("strategy", "Strategy"),
         *term_columns(STRATEGY_FIELDS),
         Column("trials", "Trials", "count", "Configurations tried on its test days."),
+        notes=(note,) if differ else (),
+        transposed=True,
     )
-    frame = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
-    spans = {(row["start"], row["end"]) for row in rows}
-    notes = (
-        ("These runs cover different periods: their numbers are not comparable.",)
-        if len(spans) > 1
-        else ()
-    )
-    return Table("Strategies", frame, columns, notes, transposed=True)
 
 
 def _scores(results: Sequence[BacktestResult]) -> Table:
     rows = []
     for result in results:
-        horizon = first_horizon(result)
-        pooled = scores_of(result, main_model(result), horizon).get("pooled", {})
-        rows.append(
-            {"run": run_name(result), "model": label_of(main_model(result)), "horizon": horizon,
-             **{field: pooled.get(field) for field in _SCORES}}
-        )  # fmt: skip
-    columns = (
-        Column("run", "Run", "text"),
-        Column("model", "Model", "text"),
+        model, horizon = main_model(result), first_horizon(result)
+        pooled = scores_of(result, model, horizon).get("pooled", {})
+        row = {"run": run_name(result), "model": label_of(model), "horizon": horizon}
+        rows.append(pooled | row)
+    return Table.of_rows(
+        "Forecasts",
+        rows,
+        Column("run", "Run"),
+        Column("model", "Model"),
         Column("horizon", "Horizon", "count"),
         *term_columns(_SCORES),
+        transposed=True,
     )
-    frame = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
-    return Table("Forecasts", frame, columns, transposed=True)
 
 
 def differing_settings(results: Sequence[BacktestResult]) -> Table:
     """Settings, data and version in which the runs differ; equal ones are left out."""
-    known = []
+    settings = []
     for result in results:
         values = {key: json.dumps(value) for key, value in configuration(result).items()}
         values["data sha256"] = str(result.manifest["data"].get("sha256"))[:12]
         values["fingru version"] = str(result.manifest.get("fingru_version", "unknown"))
-        known.append(values)
-    keys = sorted({key for values in known for key in values if not key.startswith("store.")})
+        settings.append(values)
     names = [run_name(result) for result in results]
-    rows = [
-        {
-            "setting": key,
-            **{name: values.get(key, "unset") for name, values in zip(names, known, strict=True)},
-        }
-        for key in keys
-        if len({values.get(key) for values in known}) > 1
-    ]
-    unique = list(dict.fromkeys(names))
-    frame = pd.DataFrame(rows, columns=["setting", *unique], dtype=object)
-    columns = (Column("setting", "Setting", "text"), *(Column(n, n, "text") for n in unique))
-    notes = () if rows else ("All settings are equal.",)
-    return Table("Differing settings", frame, columns, notes)
+    keys = sorted({key for values in settings for key in values if not key.startswith("store.")})
+    rows = []
+    for key in keys:
+        each = [values.get(key, "unset") for values in settings]
+        if len(set(each)) > 1:
+            rows.append({"setting": key, **dict(zip(names, each, strict=True))})
+    return Table.of_rows(
+        "Differing settings",
+        rows,
+        Column("setting", "Setting"),
+        *(Column(name, name) for name in dict.fromkeys(names)),
+        notes=() if rows else ("All settings are equal.",),
+    )
 
 
 def compared_growth(results: Sequence[BacktestResult], log: bool | None = None) -> go.Figure:
     """Net growth of 1 and drawdown of the chosen strategy of every run, over common dates."""
-    about = About(
+    meta = FigureMeta(
         "Growth of 1 and drawdown",
         "Net of costs, each rebased to 1 where all runs have begun; drawdowns since then.",
         "Line chart that lays the growth of the compared runs over each other.",
     )
     blocks = [block_of(result, result.strategy) for result in results]
     if not blocks or any(block.empty for block in blocks):
-        return nothing_to_draw(about, "A run without returns cannot be compared")
+        return nothing_to_draw(meta, "A run without returns cannot be compared")
     start = max(block["date"].iloc[0] for block in blocks)
-    figure = new_figure(about, height=460)
-    ends = []
+    figure = new_figure(meta, height=460)
+    drawn, deepest = [], 0.0
     for position, (result, block) in enumerate(zip(results, blocks, strict=True)):
         common = block[block["date"] >= start].reset_index(drop=True)
         if common.empty:
-            return nothing_to_draw(about, "These runs have no dates in common")
+            return nothing_to_draw(meta, "These runs have no dates in common")
         growth = growth_of_one(common)
-        ends += [growth[growth > 0].min(), growth.max()]
-        _add_run(figure, common["date"], growth, run_name(result), position)
-    use_log = ends and max(ends) / min(ends) > 3 if log is None else log
-    axis = {"title": {"text": "growth of 1"}, "hoverformat": ".3f"}
-    two_panes(
-        figure,
-        axis | (log_ticks(min(ends), max(ends)) if use_log else {"type": "linear"}),
-        drawdown_axis(min(float(trace.y.min()) for trace in figure.data if trace.yaxis == "y2")),
-    )
-    return figure
-
-
-def _add_run(
-    figure: go.Figure, dates: pd.Series, growth: pd.Series, name: str, position: int
-) -> None:
-    colour = LINES[position] if position < len(LINES) else GREY
-    line = {"color": colour, "width": 1.6, "dash": "solid" if position < len(LINES) else "dash"}
-    rows = extreme_rows(growth.to_numpy())
-    days = day_strings(dates.iloc[rows])
-    figure.add_scatter(
-        x=days, y=compact(growth.where(growth > 0).iloc[rows]), name=name, mode="lines", line=line
-    )
-    drawdown = growth / growth.cummax().clip(lower=1.0) - 1.0
-    figure.add_scatter(
-        x=days, y=compact(drawdown.iloc[rows]), name=name, mode="lines", line=line, yaxis="y2",
-        showlegend=False,
-    )  # fmt: skip
+        drawdown = growth / growth.cummax().clip(lower=1.0) - 1.0
+        colours = position < len(LINES)
+        line = {"color": LINES[position] if colours else GREY, "width": 1.6,
+                "dash": "solid" if colours else "dash"}  # fmt: skip
+        add_growth(figure, common["date"], growth, run_name(result), line=line)
+        add_line(figure, common["date"], drawdown, run_name(result), line=line, lower=True)
+        drawn.append(growth)
+        deepest = min(deepest, float(drawdown.min()))
+    return growth_panes(figure, drawn, deepest, log)

@@ -11,36 +11,37 @@ from fingru.backtest.result import BacktestResult
 from fingru.report import (
     attribution,
     calendar_returns,
-    diagnostics,
-    evidence,
     forecast_quality,
     performance,
+    robustness,
     training,
 )
 from fingru.report.forecast_bands import forecast_bands
-from fingru.report.forecast_quality import first_horizon
-from fingru.report.selection import assets_of
+from fingru.report.selection import assets_of, first_horizon
 
-__all__ = ["KEYS", "figures", "forecast_bands"]
-
-
-def profit(result: BacktestResult) -> go.Figure:
-    """Running sums of the parts of the profit."""
-    empty = pd.DataFrame()
-    return attribution.profit_by_head(empty if result.attribution is None else result.attribution)
+__all__ = ["FIGURES", "KEYS", "figures", "forecast_bands"]
 
 
-def profit_years(result: BacktestResult) -> go.Figure:
-    """The parts of the profit by calendar year."""
+def _profit(result: BacktestResult) -> go.Figure:
+    parts = result.attribution
+    return attribution.profit_by_head(pd.DataFrame() if parts is None else parts)
+
+
+def _profit_years(result: BacktestResult) -> go.Figure:
     return attribution.profit_by_year(result.metrics.get("attribution") or {"by_year": []})
 
 
-def cost_sensitivity(result: BacktestResult) -> go.Figure:
-    """Sharpe ratio of every strategy over the cost of a trade."""
-    return evidence.cost_sensitivity(result.metrics.get("evidence") or {})
+def _cost_sensitivity(result: BacktestResult) -> go.Figure:
+    return robustness.cost_sensitivity(result.metrics.get("evidence") or {})
 
 
-_FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
+def _forecast_bands(result: BacktestResult, asset: str = "", **options: object) -> go.Figure:
+    """Bands of one asset, of the first one if unnamed."""
+    asset = asset or next(iter(assets_of(result)), "")
+    return forecast_bands(result, asset, **({"horizon": first_horizon(result)} | options))  # type: ignore[arg-type]
+
+
+FIGURES: dict[str, Callable[..., go.Figure]] = {
     "equity": performance.equity_and_drawdown,
     "monthly_returns": calendar_returns.monthly_returns_map,
     "yearly_returns": calendar_returns.yearly_returns_bars,
@@ -53,14 +54,17 @@ _FIGURES: dict[str, Callable[[BacktestResult], go.Figure]] = {
     "pit": forecast_quality.pit_histogram,
     "volatility": forecast_quality.volatility_reliability,
     "score_gains": forecast_quality.score_gains,
-    "profit": profit,
-    "profit_years": profit_years,
-    "cost_sensitivity": cost_sensitivity,
+    "profit": _profit,
+    "profit_years": _profit_years,
+    "cost_sensitivity": _cost_sensitivity,
     "folds": training.walk_forward_folds,
     "losses": training.losses,
-    "gates": diagnostics.gates,
+    "gates": training.gates,
+    "forecast_bands": _forecast_bands,
 }
-KEYS = (*_FIGURES, "forecast_bands")
+"""What draws each figure: a function of a result and, named, of what its own docstring says."""
+
+KEYS = tuple(FIGURES)
 """Keys of ``figures``; a later version may add some."""
 
 
@@ -75,9 +79,4 @@ def figures(result: BacktestResult) -> dict[str, go.Figure]:
     dict
         Plotly figures by key; heading, caption and alternative text are in ``layout.meta``.
     """
-    drawn = {key: draw(result) for key, draw in _FIGURES.items()}
-    assets = assets_of(result)
-    drawn["forecast_bands"] = forecast_bands(
-        result, assets[0] if assets else "", first_horizon(result)
-    )
-    return drawn
+    return {key: draw(result) for key, draw in FIGURES.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,26 +9,27 @@ from scipy import stats
 
 from fingru.backtest.result import BacktestResult
 from fingru.report import densities
-from fingru.report.catalogue import MINUS, label_of
+from fingru.report.labels import MINUS, label_of
 from fingru.report.selection import (
     asset_gains,
     best_baseline,
     common_forecasts,
-    horizons_of,
+    first_horizon,
     main_model,
     model_names,
-    pooled_score,
+    ranked_baselines,
 )
 from fingru.report.theme import (
-    DASHES,
     GAIN,
     GREY,
-    LOSS,
-    About,
+    FigureMeta,
     add_to_caption,
+    axis,
     compact,
+    gain_colours,
     new_figure,
     nothing_to_draw,
+    ranked_line,
     tint,
     two_panes,
 )
@@ -39,71 +38,62 @@ NO_FORECASTS = "This run has no forecasts"
 COVERAGE_LEVELS = (0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.99)
 PIT_BINS = 20
 MOST_MODELS = 4
-
-
-def first_horizon(result: BacktestResult) -> int:
-    """The shortest horizon of the run, 1 if it has none."""
-    return (horizons_of(result) or [1])[0]
+_SYMBOLS = ("circle-open", "square-open", "diamond-open", "cross-open", "triangle-up-open")
 
 
 def coverage_by_level(
     result: BacktestResult, horizon: int | None = None, asset: str | None = None
 ) -> go.Figure:
     """Share of realised returns inside the central interval, per nominal level and model."""
-    chosen = first_horizon(result) if horizon is None else horizon
-    about = About(
+    horizon = first_horizon(result) if horizon is None else horizon
+    meta = FigureMeta(
         "Coverage by level",
         "Share of realised returns inside central intervals; on the diagonal it is exactly the "
         "nominal one. Below: the difference in percentage points (positive: intervals too wide).",
         "Reliability diagram: nominal against observed coverage, with differences below.",
     )
-    figure = new_figure(about, height=430)
+    figure = new_figure(meta, height=430)
     levels = np.asarray(COVERAGE_LEVELS)
-    rows = common_forecasts(result, chosen, asset)
-    for position, model in enumerate(_compared(result, chosen)):
-        table = rows[rows["model"] == model]
-        if table.empty:
-            continue
+    look = {"mode": "lines+markers", "marker": {"size": 5}}
+    for position, model, table in _compared(result, horizon, asset):
         inside = np.abs(2.0 * densities.probability_transform(table) - 1.0)
         observed = np.asarray([(inside <= level).mean() for level in levels])
-        line = _model_line(position)
-        name = label_of(model)
-        figure.add_scatter(x=levels, y=observed, name=name, line=line, meta=model)
+        look |= {"name": label_of(model), "line": ranked_line(position, 2)}
+        figure.add_scatter(x=levels, y=observed, meta=model, **look)
         figure.add_scatter(
-            x=levels, y=100 * (observed - levels), yaxis="y2", name=name, line=line,
-            showlegend=False, hovertemplate="%{y:+.1f} points",
+            x=levels, y=100 * (observed - levels), yaxis="y2", showlegend=False,
+            hovertemplate="%{y:+.1f} points", **look,
         )  # fmt: skip
     if not len(figure.data):
-        return nothing_to_draw(about, NO_FORECASTS)
-    figure.update_traces(mode="lines+markers", marker={"size": 5})
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="Perfect", hoverinfo="skip",
-        line={"color": GREY, "width": 0.8},
-    )  # fmt: skip
+        return nothing_to_draw(meta, NO_FORECASTS)
+    _add_diagonal(figure, 1.0)
     two_panes(
         figure,
-        {"domain": [0.42, 1], "title": {"text": "observed"}, "tickformat": ".0%",
-         "hoverformat": ".1%"},
-        {"domain": [0, 0.33], "title": {"text": "difference, points"}, "zeroline": True},
+        axis("observed", ".0%", ".1%", domain=[0.42, 1]),
+        axis("difference, points", domain=[0, 0.33], zeroline=True),
+    )
+    return figure.update_layout(xaxis=axis("nominal level", ".0%", ".0%", range=[0, 1.01]))
+
+
+def _compared(
+    result: BacktestResult, horizon: int, asset: str | None = None, fewest: int = 1
+) -> list[tuple[int, str, pd.DataFrame]]:
+    """Rank, name and common forecasts of the chosen model and of the best baselines.
+
+    As many as a reader can tell apart; without those of fewer than ``fewest`` rows.
+    """
+    rows = common_forecasts(result, horizon, asset)
+    models = [*model_names(result)[:1], *ranked_baselines(result, horizon)][:MOST_MODELS]
+    tables = [(k, model, rows[rows["model"] == model]) for k, model in enumerate(models)]
+    return [(k, model, table) for k, model, table in tables if len(table) >= fewest]
+
+
+def _add_diagonal(figure: go.Figure, highest: float) -> None:
+    """Line on which forecasts are perfect."""
+    figure.add_scatter(
+        x=[0, highest], y=[0, highest], mode="lines", name="Perfect", hoverinfo="skip",
+        line={"color": GREY, "width": 0.8},
     )  # fmt: skip
-    figure.update_layout(
-        xaxis={"tickformat": ".0%", "hoverformat": ".0%", "range": [0, 1.01],
-               "title": {"text": "nominal level"}},
-    )  # fmt: skip
-    return figure
-
-
-def _compared(result: BacktestResult, horizon: int) -> list[str]:
-    """The chosen model and the baselines that score best, as many as a reader can tell apart."""
-    scored = {model: pooled_score(result, model, horizon) for model in model_names(result)[1:]}
-    best = sorted(scored, key=lambda m: math.inf if scored[m] is None else scored[m] or 0.0)
-    return [*model_names(result)[:1], *best][:MOST_MODELS]
-
-
-def _model_line(position: int) -> dict[str, object]:
-    if position == 0:
-        return {"color": GAIN, "width": 2}
-    return {"color": GREY, "width": 1.2, "dash": DASHES[(position - 1) % len(DASHES)]}
 
 
 def pit_histogram(
@@ -113,84 +103,74 @@ def pit_histogram(
     model: str | None = None,
 ) -> go.Figure:
     """Histogram of the probability integral transform, relative to a uniform one."""
-    chosen = main_model(result) if model is None else model
-    about = About(
+    model = main_model(result) if model is None else model
+    meta = FigureMeta(
         "Probability integral transform",
-        f"Where realised returns fell in {label_of(chosen)}'s distribution. All bars at 1 is "
+        f"Where realised returns fell in {label_of(model)}'s distribution. All bars at 1 is "
         "perfect; a U means too narrow, a hump too wide, a slope a biased mean. Grey: range of 95 "
         "% of bars if forecasts were right and independent.",
         "Histogram of probability integral transforms against the uniform density.",
     )
     rows = common_forecasts(result, horizon or first_horizon(result), asset)
-    table = rows[rows["model"] == chosen]
+    table = rows[rows["model"] == model]
     if table.empty:
-        return nothing_to_draw(about, NO_FORECASTS)
+        return nothing_to_draw(meta, NO_FORECASTS)
     counts, edges = np.histogram(densities.probability_transform(table), PIT_BINS, (0, 1))
-    density = counts * PIT_BINS / len(table)
-    low, high = stats.binom.ppf([0.025, 0.975], len(table), 1 / PIT_BINS)
-    figure = new_figure(about, height=320)
+    scale = PIT_BINS / len(table)
+    low, high = scale * stats.binom.ppf([0.025, 0.975], len(table), 1 / PIT_BINS)
+    figure = new_figure(
+        meta, height=320, showlegend=False,
+        xaxis=axis("forecast probability", ".0%", range=[0, 1]),
+        yaxis=axis("relative frequency", rangemode="tozero"),
+    )  # fmt: skip
     figure.add_hrect(
-        y0=low * PIT_BINS / len(table), y1=high * PIT_BINS / len(table),
-        fillcolor=tint(GREY, 0.3), line={"width": 0}, layer="below",
+        y0=low, y1=high, fillcolor=tint(GREY, 0.3), line={"width": 0}, layer="below"
     )  # fmt: skip
     figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dash"})
     figure.add_bar(
-        x=(edges[1:] + edges[:-1]) / 2, y=density, width=0.94 / PIT_BINS, name=label_of(chosen),
-        marker={"color": tint(GAIN, 0.75)}, customdata=counts,
+        x=(edges[1:] + edges[:-1]) / 2, y=scale * counts, width=0.94 / PIT_BINS,
+        name=label_of(model), marker={"color": tint(GAIN, 0.75)}, customdata=counts,
         hovertemplate="%{x:.1%}: %{y:.2f} (%{customdata:,} forecasts)<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(
-        showlegend=False,
-        xaxis={"range": [0, 1], "title": {"text": "forecast probability"}, "tickformat": ".0%"},
-        yaxis={"title": {"text": "relative frequency"}, "rangemode": "tozero"},
-    )
     return figure
 
 
 def score_gains(result: BacktestResult, horizon: int | None = None) -> go.Figure:
     """Log-score gain of the chosen model over the best baseline of each asset."""
-    chosen = first_horizon(result) if horizon is None else horizon
-    about = About(
+    meta = FigureMeta(
         "Gain over the baselines, per asset",
         "Log score of the baseline minus that of the model, nats per forecast; right of 0 the "
         "model is better. Large dot: against the best baseline of that asset; grey: the others.",
         "Dot plot of log-score gains, one row per asset.",
     )
-    gains = asset_gains(result, chosen)
+    gains = asset_gains(result, first_horizon(result) if horizon is None else horizon)
     if gains.empty:
-        return nothing_to_draw(about, "This run has no baseline to compare with")
+        return nothing_to_draw(meta, "This run has no baseline to compare with")
     gains = gains.sort_values("best")
-    figure = new_figure(about, height=110 + 20 * max(len(gains), 3))
-    others = gains.drop(columns="best")
-    for position, model in enumerate(others.columns):
-        figure.add_scatter(
-            x=compact(others[model]), y=list(gains.index), mode="markers", name=label_of(model),
-            marker={"color": GREY, "size": 6, "symbol": _SYMBOLS[position % len(_SYMBOLS)]},
-            hovertemplate="%{y}: %{x:+.4f}",
-        )  # fmt: skip
     best = gains["best"]
-    figure.add_scatter(
-        x=compact(best), y=list(gains.index), mode="markers", name="Best baseline", meta="best",
-        marker={"color": np.where(best < 0, LOSS, GAIN).tolist(), "size": 11},
-        hovertemplate="%{y}: %{x:+.4f}",
+    figure = new_figure(
+        meta, height=110 + 20 * max(len(gains), 3), hovermode="closest",
+        xaxis=axis("gain, nats per forecast"), yaxis={"type": "category", "dtick": 1},
     )  # fmt: skip
-    won = int((best > 0).sum())
+    dots = {"y": list(gains.index), "mode": "markers", "hovertemplate": "%{y}: %{x:+.4f}"}
+    for position, model in enumerate(gains.columns.drop("best")):
+        marker = {"color": GREY, "size": 6, "symbol": _SYMBOLS[position % len(_SYMBOLS)]}
+        figure.add_scatter(x=compact(gains[model]), name=label_of(model), marker=marker, **dots)
+    figure.add_scatter(
+        x=compact(best), name="Best baseline", meta="best",
+        marker={"color": gain_colours(best), "size": 11}, **dots,
+    )  # fmt: skip
     add_to_caption(
         figure,
-        f"Better than the best baseline on {won} of {len(best)}, median gain "
+        f"Better than the best baseline on {int((best > 0).sum())} of {len(best)}, median gain "
         f"{best.median():+.4f}.".replace("-", MINUS),
     )
-    _leave_out_the_far_ones(figure, gains)
+    _limit_to_best(figure, gains)
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
-    figure.update_layout(
-        yaxis={"type": "category", "dtick": 1},
-        xaxis={"title": {"text": "gain, nats per forecast"}},
-        hovermode="closest",
-    )
     return figure
 
 
-def _leave_out_the_far_ones(figure: go.Figure, gains: pd.DataFrame) -> None:
+def _limit_to_best(figure: go.Figure, gains: pd.DataFrame) -> None:
     """Limit the axis so that a hopeless baseline does not squeeze the dots that matter."""
     low, high = float(gains["best"].min()), float(gains["best"].max())
     limit = max(6.0 * max(abs(low), abs(high)), 1e-6)
@@ -199,59 +179,44 @@ def _leave_out_the_far_ones(figure: go.Figure, gains: pd.DataFrame) -> None:
         add_to_caption(figure, "Baselines further behind are outside; a double click shows them.")
 
 
-_SYMBOLS = ("circle-open", "square-open", "diamond-open", "cross-open", "triangle-up-open")
-
-
 def volatility_reliability(result: BacktestResult, horizon: int | None = None) -> go.Figure:
     """Realised against forecast volatility in ten groups of equal size, per model.
 
     Group by forecast ``sqrt(variance)``; realised is ``sqrt(mean((realized - mean)^2))``.
     """
-    chosen = first_horizon(result) if horizon is None else horizon
-    about = About(
+    meta = FigureMeta(
         "Forecast and realised volatility",
         "Forecasts sorted into ten groups by volatility; on the diagonal realised volatility "
         "equals the forecast.",
         "Scatter of realised against forecast volatility by decile.",
     )
-    figure = new_figure(about, height=380)
+    figure = new_figure(
+        meta, height=380,
+        xaxis=axis("forecast volatility", ".1%"), yaxis=axis("realised volatility", ".1%"),
+    )  # fmt: skip
     highest = 0.0
-    rows = common_forecasts(result, chosen)
-    for position, model in enumerate(_compared(result, chosen)):
-        table = rows[rows["model"] == model]
-        if len(table) < 50:
-            continue
+    horizon = first_horizon(result) if horizon is None else horizon
+    for position, model, table in _compared(result, horizon, fewest=50):
         deciles = volatility_deciles(table)
         highest = max(highest, float(deciles.to_numpy().max()))
         figure.add_scatter(
             x=compact(deciles["forecast"]), y=compact(deciles["realised"]), name=label_of(model),
-            mode="lines+markers", line=_model_line(position), meta=model,
+            mode="lines+markers", line=ranked_line(position, 2), meta=model,
             hovertemplate="%{x:.2%} forecast, %{y:.2%} realised",
         )  # fmt: skip
     if not len(figure.data):
-        return nothing_to_draw(about, "Too few forecasts to group")
-    figure.add_scatter(
-        x=[0, highest], y=[0, highest], mode="lines", name="Perfect", hoverinfo="skip",
-        line={"color": GREY, "width": 0.8},
-    )  # fmt: skip
-    figure.update_layout(
-        xaxis={"tickformat": ".1%", "title": {"text": "forecast volatility"}},
-        yaxis={"tickformat": ".1%", "title": {"text": "realised volatility"}},
-    )
+        return nothing_to_draw(meta, "Too few forecasts to group")
+    _add_diagonal(figure, highest)
     return figure
 
 
 def volatility_deciles(table: pd.DataFrame) -> pd.DataFrame:
     """Root mean forecast variance and root mean squared surprise of ten groups by variance."""
+    ordered = table.sort_values("variance", kind="stable").reset_index(drop=True)
     group = (np.arange(len(table)) * 10) // len(table)
-    ordered = table.sort_values("variance", kind="stable")
     surprise = (ordered["realized"] - ordered["mean"]) ** 2
-    return pd.DataFrame(
-        {
-            "forecast": np.sqrt(ordered["variance"].groupby(group).mean()),
-            "realised": np.sqrt(surprise.groupby(group).mean()),
-        }
-    )
+    squares = pd.DataFrame({"forecast": ordered["variance"], "realised": surprise})
+    return squares.groupby(group).mean() ** 0.5
 
 
 def fold_scores(result: BacktestResult, horizon: int) -> pd.DataFrame:
@@ -260,23 +225,20 @@ def fold_scores(result: BacktestResult, horizon: int) -> pd.DataFrame:
     Columns: model, baseline (nats, lower is better, on the forecasts that both made), gain
     (baseline - model), n. Index: fold numbers; folds without common forecasts are left out.
     """
+    columns = ["model", "baseline", "gain", "n"]
     baseline = best_baseline(result, horizon)
     if baseline is None:
-        return pd.DataFrame(columns=["model", "baseline", "gain", "n"], dtype=float)
+        return pd.DataFrame(columns=columns, dtype=float)
     rows, sides = common_forecasts(result, horizon), {}
     for side, model in (("model", main_model(result)), ("baseline", baseline)):
         table = rows[rows["model"] == model]
         sides[side] = table[["origin", "asset"]].assign(**{side: -densities.log_density(table)})
     common = sides["model"].merge(sides["baseline"], on=["origin", "asset"]).dropna()
     day = common["origin"].dt.strftime("%Y-%m-%d")
-    found = {}
+    scores = {}
     for fold in result.manifest.get("folds", []):
         part = common[(day >= str(fold["test_first"])[:10]) & (day <= str(fold["test_last"])[:10])]
         if len(part):
-            means = part[["model", "baseline"]].mean()
-            found[int(fold["number"])] = {
-                **means, "gain": means["baseline"] - means["model"], "n": len(part)
-            }  # fmt: skip
-    return pd.DataFrame.from_dict(
-        found, orient="index", columns=["model", "baseline", "gain", "n"]
-    )
+            model, base = part["model"].mean(), part["baseline"].mean()
+            scores[int(fold["number"])] = [model, base, base - model, len(part)]
+    return pd.DataFrame.from_dict(scores, orient="index", columns=columns)

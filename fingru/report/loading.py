@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fingru.backtest.result import BacktestResult
 from fingru.errors import StoreError
 from fingru.store.runs import RUN_TABLES, RunDirectory
@@ -52,6 +54,12 @@ def load_result(
             raise StoreError(f"{run.path}: the manifest has no {key}", "restore it from a copy")
     tables: dict[str, Any] = {name: run.table(name) for name in RUN_TABLES}
     return BacktestResult(manifest=manifest, metrics=_metrics(run), **tables)
+
+
+def without_tables(manifest: dict[str, Any], metrics: dict[str, Any]) -> BacktestResult:
+    """A result of which only the stored numbers are known, such as for a list of runs."""
+    tables = {name: pd.DataFrame(columns=list(of)) for name, of in RUN_TABLES.items()}
+    return BacktestResult(manifest=manifest, metrics=metrics, **tables)
 
 
 def shown_manifest(run: RunDirectory, changes: Sequence[Mismatch] | None = None) -> dict[str, Any]:

@@ -7,68 +7,87 @@ import pandas as pd
 
 from fingru.backtest.result import BacktestResult
 from fingru.measures.periods import drawdown_table, yearly_returns
-from fingru.report.calendar_returns import dated_returns
-from fingru.report.catalogue import STRATEGY_FIELDS, is_missing, label_of, write_value
-from fingru.report.evidence import ruin_notes
+from fingru.report.labels import STRATEGY_FIELDS, format_value, is_missing, label_of
 from fingru.report.provenance import configuration, trial_count
-from fingru.report.selection import assets_of, bars_per_year, block_of, strategy_names
+from fingru.report.robustness import ruin_notes
+from fingru.report.selection import (
+    assets_of,
+    bars_per_year,
+    block_of,
+    dated_returns,
+    strategy_names,
+)
 from fingru.report.table import Column, Table, term_columns
 
 MOST_DRAWDOWNS = 10
+SHARPE_NOTE = "A Sharpe ratio whose interval contains 0 is not significantly different from zero."
 
 
 def strategies_table(result: BacktestResult) -> Table:
     """Stored metrics of the chosen strategy and its benchmarks."""
     stored = result.metrics.get("strategies", {})
     names = sorted(stored, key=lambda name: name != result.strategy)
-    rows = [
-        {
-            "strategy": label_of(name),
-            **{field: stored[name].get(field) for field in STRATEGY_FIELDS},
-        }
-        for name in names
-    ]
-    frame = pd.DataFrame(rows, columns=["strategy", *STRATEGY_FIELDS], dtype=object)
     notes = (
-        f"Net of costs, {bars_per_year(result):,.0f} bars a year. A Sharpe ratio whose interval "
-        "contains 0 is not significantly different from 0.",
+        f"Net of costs, {bars_per_year(result):,.0f} bars a year. {SHARPE_NOTE}",
         *_cash_note(result),
         *_benchmark_note(result),
         *trial_notes(result),
         *ruin_notes({name: day for name in names if (day := _ruin_day(result, name))}),
     )
-    columns = (Column("strategy", "Strategy", "text"), *term_columns(STRATEGY_FIELDS))
-    return Table("Strategy and benchmarks", frame, columns, notes, transposed=True)
+    return Table.of_rows(
+        "Strategy and benchmarks",
+        [{"strategy": label_of(name), **stored[name]} for name in names],
+        Column("strategy", "Strategy"),
+        *term_columns(STRATEGY_FIELDS),
+        notes=notes,
+        transposed=True,
+    )
+
+
+def summary(result: BacktestResult) -> pd.DataFrame:
+    """The stored metrics of the strategy and its benchmarks as numbers.
+
+    Returns
+    -------
+    DataFrame
+        One row per field of ``metrics.json`` (``sharpe``, ``annual_return``, ...), one column per
+        strategy, the chosen one first. Returns and drawdowns are fractions, not percents;
+        undefined is None. ``fingru.report.labels.TERMS`` says what each number means.
+    """
+    stored = result.metrics.get("strategies", {})
+    names = sorted(stored, key=lambda name: name != result.strategy)
+    values = {name: [stored[name].get(field) for field in STRATEGY_FIELDS] for name in names}
+    return pd.DataFrame(values, index=pd.Index(STRATEGY_FIELDS, name="metric"), dtype=object)
 
 
 def _cash_note(result: BacktestResult) -> tuple[str, ...]:
-    """A word where the ratios are over nothing."""
+    """That the ratios are over a cash rate of 0, where they are."""
     cash = configuration(result).get("simulation.cash_rate")
     if is_missing(cash) or cash != 0.0:
         return ()
     return (
         "Cash earns 0 % (simulation.cash_rate): Sharpe ratios and PSR are over 0 %, which holding "
-        "the market alone passes in most decades; the comparison with the benchmarks counts.",
+        "the market alone exceeds in most decades; compare with the benchmarks instead.",
     )
 
 
 def benchmark_probabilities(result: BacktestResult) -> dict[str, float]:
     """Probability that the chosen strategy's true Sharpe ratio is above each benchmark's."""
     differences = (result.metrics.get("evidence") or {}).get("differences") or {}
-    told = {name: values.get("psr") for name, values in differences.items()}
-    return {name: float(value) for name, value in told.items() if not is_missing(value)}
+    stored = {name: values.get("psr") for name, values in differences.items()}
+    return {name: float(value) for name, value in stored.items() if not is_missing(value)}
 
 
 def _benchmark_note(result: BacktestResult) -> tuple[str, ...]:
-    told = [
-        f"{label_of(name)} {write_value(value, 'probability')}"
+    each = [
+        f"{label_of(name)} {format_value(value, 'probability')}"
         for name, value in benchmark_probabilities(result).items()
     ]
-    if not told:
+    if not each:
         return ()
     return (
         f"Probability that {label_of(result.strategy)} has a higher true Sharpe ratio than: "
-        f"{', '.join(told)}.",
+        f"{', '.join(each)}.",
     )
 
 
@@ -85,12 +104,12 @@ def trial_notes(result: BacktestResult) -> tuple[str, ...]:
         now += ", counted today." if then else "."
     notes = [now]
     if then and then.get("count") not in (None, count):
-        was = write_value(then.get("dsr"), "probability")
+        was = format_value(then.get("dsr"), "probability")
         notes.append(f"When the run ended they were {then['count']:,}, and the DSR {was}.")
     if elsewhere:
         notes.append(
             f"{elsewhere:,} more on other days of these assets, such as tuning before the first "
-            "test day: choosing by other days does not flatter these, so the DSR leaves them out."
+            "test day: selection on other days does not bias these, so the DSR leaves them out."
         )
     return tuple(notes)
 
@@ -119,7 +138,7 @@ def years_table(result: BacktestResult) -> Table:
             "bars": grouped.size().to_numpy(),
         }
     )
-    columns = [Column("year", "Year", "text"), Column("net", "Net return", "percent")]
+    columns = [Column("year", "Year"), Column("net", "Net return", "percent")]
     for name in names[1:]:
         other = block_of(result, name)
         yearly = yearly_returns(dated_returns(other))
@@ -127,16 +146,12 @@ def years_table(result: BacktestResult) -> Table:
         columns.append(Column(name, label_of(name), "percent", undefined="no bars in this year"))
     columns += [
         Column("volatility", "Volatility", "percent", undefined="fewer than two bars"),
-        Column(
-            "drawdown",
-            "Lowest drawdown",
-            "percent",
-            "Deepest point in the year, from the highest equity since the start.",
-        ),
+        Column("drawdown", "Lowest drawdown", "percent",
+               "Deepest point in the year, from the highest equity since the start."),
         Column("turnover", "Turnover", "ratio"),
         Column("cost", "Costs", "percent2"),
         Column("bars", "Bars", "count"),
-    ]
+    ]  # fmt: skip
     return Table("By year", frame, tuple(columns))
 
 
@@ -150,9 +165,9 @@ def drawdowns_table(result: BacktestResult) -> Table:
     columns = (
         Column("rank", "#", "count"),
         Column("depth", "Depth", "percent"),
-        Column("peak", "Peak", "text"),
-        Column("trough", "Trough", "text"),
-        Column("recovery", "Recovery", "text"),
+        Column("peak", "Peak"),
+        Column("trough", "Trough"),
+        Column("recovery", "Recovery"),
         Column("days", "Length", "days", "Calendar days from the peak to the recovery."),
     )
     return Table("Deepest drawdowns", frame, columns)
@@ -178,7 +193,7 @@ def assets_table(result: BacktestResult) -> Table:
     frame = frame.rename_axis("asset").reset_index()
     none = "no target weight in this run"
     columns = (
-        Column("asset", "Asset", "text"),
+        Column("asset", "Asset"),
         Column("mean_weight", "Mean weight", "percent", undefined=none),
         Column("largest", "Largest weight", "percent", "The one largest in size.", none),
         Column("held", "Sessions held", "percent", "Share of sessions with a target.", none),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
-from fingru.report.catalogue import is_missing, label_of, write_value
+from fingru.report.labels import format_value, is_missing, label_of
 from fingru.report.selection import bars_per_year, has_forecasts, main_model, strategy_names
 from fingru.report.table import Column, Table, facts
 
@@ -91,14 +91,14 @@ def header(result: BacktestResult) -> dict[str, str]:
         "Data": f"{data['source']}, {len(data['assets'])} assets",
         "Strategy": label_of(result.strategy),
         "Model": label_of(main_model(result)),
-        "Costs": write_value(config.get("simulation.cost_bps"), "bps"),
+        "Costs": format_value(config.get("simulation.cost_bps"), "bps"),
         "Fills": _FILLS.get(fill, fill),
         "Benchmarks": ", ".join(others) or "none",
         "Returns": "simple, compounded, net of costs",
         "Trials so far": "n/a" if trials is None else f"{trials:,}",
         "Run": str(result.manifest.get("run_id", "not stored")),
     }
-    return facts if is_missing(cash) else facts | {"Cash rate": write_value(cash, "percent2")}
+    return facts if is_missing(cash) else facts | {"Cash rate": format_value(cash, "percent2")}
 
 
 def data_warnings(result: BacktestResult) -> list[str]:
@@ -165,8 +165,8 @@ def provenance_table(result: BacktestResult) -> Table:
         "Assets": ", ".join(map(str, data.get("assets", []))),
         "First session": data.get("first"),
         "Last session": data.get("last"),
-        "Sessions": write_value(data.get("sessions"), "count"),
-        "Bars per year": write_value(data.get("bars_per_year"), "ratio"),
+        "Sessions": format_value(data.get("sessions"), "count"),
+        "Bars per year": format_value(data.get("bars_per_year"), "ratio"),
         "Data SHA-256": data.get("sha256"),
         "Data notes": "; ".join(map(str, data.get("notes") or [])) or "none",
         "Created (UTC)": manifest.get("created_at"),
@@ -179,7 +179,7 @@ def provenance_table(result: BacktestResult) -> Table:
     }
     timing = manifest.get("timing") or {}
     values |= {
-        f"{label} time": write_value(timing.get(key), "seconds")
+        f"{label} time": format_value(timing.get(key), "seconds")
         for key, label in _SECONDS.items()
         if key in timing
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
 from fingru.measures.evaluation import common_rows, usable_rows
-from fingru.report.catalogue import is_missing
+from fingru.report.labels import is_missing
 
 Day = str | pd.Timestamp | None
 
@@ -34,10 +35,18 @@ def strategy_names(result: BacktestResult) -> list[str]:
     return sorted(names, key=lambda name: name != result.strategy)
 
 
-def block_of(result: BacktestResult, strategy: str) -> pd.DataFrame:
-    """Rows of ``equity`` of one strategy in order of date."""
+def block_of(
+    result: BacktestResult, strategy: str, start: Day = None, end: Day = None
+) -> pd.DataFrame:
+    """Rows of ``equity`` of one strategy from ``start`` to ``end``, in order of date."""
     rows = result.equity[result.equity["strategy"] == strategy]
+    rows = rows[in_window(rows["date"], start, end)]
     return rows.sort_values("date").reset_index(drop=True)
+
+
+def dated_returns(block: pd.DataFrame) -> pd.Series:
+    """Net returns of a block of ``equity`` indexed by date."""
+    return pd.Series(block["net_return"].to_numpy(), index=pd.DatetimeIndex(block["date"]))
 
 
 def bars_per_year(result: BacktestResult) -> float:
@@ -54,13 +63,12 @@ def model_names(result: BacktestResult) -> list[str]:
 
 
 def main_model(result: BacktestResult, names: list[str] | None = None) -> str:
-    """The model whose forecasts the strategy used: named by the manifest, else ``gru``."""
+    """The model whose forecasts the strategy used; runs of before it was named scored it first."""
     named = result.manifest.get("model")
     if isinstance(named, str):
         return named
-    if names is None:
-        names = [str(name) for name in result.metrics.get("forecasts", {})]
-    return "gru" if "gru" in names or not names else names[0]
+    names = list(result.metrics.get("forecasts", {})) if names is None else names
+    return str(names[0]) if names else "none"
 
 
 def has_forecasts(result: BacktestResult) -> bool:
@@ -98,16 +106,37 @@ def scores_of(result: BacktestResult, model: str, horizon: int) -> dict[str, Any
 
 def pooled_score(result: BacktestResult, model: str, horizon: int) -> float | None:
     """Pooled log score, or None where undefined."""
-    score = scores_of(result, model, horizon).get("pooled", {}).get("log_score")
-    return None if is_missing(score) else float(score)
+    return _log_score(scores_of(result, model, horizon))
+
+
+def _log_score(scores: dict[str, Any], asset: str | None = None) -> float | None:
+    leaf = scores.get("pooled", {}) if asset is None else scores.get("assets", {}).get(asset, {})
+    return None if is_missing(leaf.get("log_score")) else float(leaf["log_score"])
+
+
+def first_horizon(result: BacktestResult) -> int:
+    """The shortest horizon of the run, 1 if it has none."""
+    return (horizons_of(result) or [1])[0]
 
 
 def best_baseline(result: BacktestResult, horizon: int) -> str | None:
     """The baseline with the lowest pooled log score at this horizon, if any has one."""
-    chosen = main_model(result)
-    scored = {m: pooled_score(result, m, horizon) for m in model_names(result) if m != chosen}
-    known = {m: score for m, score in scored.items() if score is not None}
-    return min(known, key=lambda m: known[m]) if known else None
+    ranked = ranked_baselines(result, horizon)
+    return ranked[0] if ranked and pooled_score(result, ranked[0], horizon) is not None else None
+
+
+def ranked_baselines(result: BacktestResult, horizon: int) -> list[str]:
+    """All models but the chosen one, the best pooled log score first, unscored ones last."""
+    scores = {model: pooled_score(result, model, horizon) for model in model_names(result)[1:]}
+    return sorted(scores, key=lambda m: math.inf if (score := scores[m]) is None else score)
+
+
+def pooled_gain(result: BacktestResult, horizon: int) -> float | None:
+    """Pooled log score of the best baseline minus the chosen model's; nats per forecast."""
+    baseline = best_baseline(result, horizon)
+    own = pooled_score(result, main_model(result), horizon)
+    theirs = None if baseline is None else pooled_score(result, baseline, horizon)
+    return None if own is None or theirs is None else theirs - own
 
 
 def asset_gains(result: BacktestResult, horizon: int) -> pd.DataFrame:
@@ -116,18 +145,14 @@ def asset_gains(result: BacktestResult, horizon: int) -> pd.DataFrame:
     ``log_score(baseline) - log_score(chosen)``, nats per forecast. Index: assets; columns:
     baselines; plus ``best``: the gain over the best baseline of that asset.
     """
-    chosen = scores_of(result, main_model(result), horizon).get("assets", {})
-    gains: dict[str, dict[str, float]] = {}
-    for model in model_names(result)[1:]:
-        of_assets = scores_of(result, model, horizon).get("assets", {})
-        gains[model] = {
-            asset: of_assets[asset]["log_score"] - own["log_score"]
-            for asset, own in chosen.items()
-            if asset in of_assets
-            and not is_missing(own.get("log_score"))
-            and not is_missing(of_assets[asset].get("log_score"))
-        }
-    table = pd.DataFrame(gains, dtype=float).reindex(list(chosen))
+    main = main_model(result)
+    assets = list(scores_of(result, main, horizon).get("assets", {}))
+    scores = {
+        model: [_log_score(scores_of(result, model, horizon), asset) for asset in assets]
+        for model in [main, *(name for name in model_names(result) if name != main)]
+    }
+    table = pd.DataFrame(scores, index=assets, dtype=float)
+    table = table.drop(columns=main).sub(table[main], axis=0)
     table = table.dropna(axis=0, how="all").dropna(axis=1, how="all")
     return table.assign(best=table.min(axis=1)) if len(table.columns) else table.iloc[:0]
 

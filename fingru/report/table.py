@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
-from fingru.report.catalogue import NOT_AVAILABLE, TERMS, Kind, is_missing, write_value
+from fingru.report.labels import NOT_AVAILABLE, TERMS, Fmt, format_value, is_missing
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Column:
         Column of the frame.
     label
         Heading.
-    kind
+    fmt
         How values are written.
     meaning
         What it is, for a tooltip; empty if the heading says it.
@@ -29,7 +31,7 @@ class Column:
 
     name: str
     label: str
-    kind: Kind
+    fmt: Fmt = "text"
     meaning: str = ""
     undefined: str = "not recorded by this run"
 
@@ -58,22 +60,38 @@ class Table:
     notes: tuple[str, ...] = ()
     transposed: bool = False
 
+    @classmethod
+    def of_rows(
+        cls,
+        title: str,
+        rows: Sequence[Mapping[str, Any]],
+        *columns: Column,
+        notes: Sequence[str] = (),
+        transposed: bool = False,
+    ) -> Table:
+        """Table of rows by column name; what a row lacks is undefined."""
+        frame = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
+        return cls(title, frame, columns, tuple(notes), transposed)
+
+    def only(self, *names: str) -> Table:
+        """The same table with those of its columns."""
+        return replace(self, columns=tuple(c for c in self.columns if c.name in names))
+
     def cells(self) -> list[list[str]]:
         """Rows of written values, in the order of ``columns``."""
         values = [
-            [write_value(value, column.kind) for value in self.frame[column.name]]
+            [format_value(value, column.fmt) for value in self.frame[column.name]]
             for column in self.columns
         ]
         return [list(row) for row in zip(*values, strict=True)]
 
     def reasons(self) -> list[str]:
         """Why values are undefined, one sentence per reason: ``Sharpe, PSR n/a: ...``."""
-        found: dict[str, list[str]] = {}
+        labels: dict[str, list[str]] = {}
         for column in self.columns:
-            blank = any(is_blank(value) for value in self.frame[column.name])
-            if blank and column.kind != "text":
-                found.setdefault(column.undefined, []).append(column.label)
-        return [f"{'; '.join(names)} {NOT_AVAILABLE}: {why}" for why, names in found.items()]
+            if column.fmt != "text" and any(map(is_blank, self.frame[column.name])):
+                labels.setdefault(column.undefined, []).append(column.label)
+        return [f"{'; '.join(names)} {NOT_AVAILABLE}: {why}" for why, names in labels.items()]
 
 
 def is_blank(value: object) -> bool:
@@ -81,17 +99,18 @@ def is_blank(value: object) -> bool:
     return (value is None or value == "") if isinstance(value, str | None) else is_missing(value)
 
 
-def term_columns(fields: tuple[str, ...]) -> tuple[Column, ...]:
-    """Columns of catalogued fields."""
+def term_columns(fields: Sequence[str]) -> tuple[Column, ...]:
+    """Columns of labelled fields of ``metrics.json``."""
     return tuple(
-        Column(field, term.label, term.kind, term.explanation, term.undefined)
+        Column(field, term.label, term.fmt, term.explanation, term.undefined)
         for field, term in ((field, TERMS[field]) for field in fields)
     )
 
 
-def facts(title: str, values: dict[str, object], notes: tuple[str, ...] = ()) -> Table:
+def facts(title: str, values: Mapping[str, object]) -> Table:
     """Table of two columns: what, and its value as text."""
-    written = [NOT_AVAILABLE if is_blank(v) else str(v) for v in values.values()]
-    frame = pd.DataFrame({"what": list(values), "value": written}, dtype=object)
-    columns = (Column("what", "What", "text"), Column("value", "Value", "text"))
-    return Table(title, frame, columns, notes)
+    rows = [
+        {"what": what, "value": NOT_AVAILABLE if is_blank(value) else str(value)}
+        for what, value in values.items()
+    ]
+    return Table.of_rows(title, rows, Column("what", "What"), Column("value", "Value"))

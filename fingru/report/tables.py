@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from fingru.backtest.result import BacktestResult
 from fingru.report import (
     attribution,
-    diagnostics,
-    evidence,
     forecast_tables,
     money_tables,
     provenance,
+    robustness,
+    training,
 )
 from fingru.report.table import Table
 
-__all__ = ["KEYS", "Table", "table_of", "tables"]
+__all__ = ["KEYS", "Table", "optional_tables", "table_of", "tables"]
 
-_TABLES = {
+_TABLES: dict[str, Callable[[BacktestResult], Table]] = {
     "strategies": money_tables.strategies_table,
     "forecasts": forecast_tables.forecasts_table,
     "forecast_errors": forecast_tables.errors_table,
@@ -24,26 +27,30 @@ _TABLES = {
     "years": money_tables.years_table,
     "drawdowns": money_tables.drawdowns_table,
     "assets": money_tables.assets_table,
-    "folds": forecast_tables.folds_table,
-    "diagnostics": diagnostics.diagnostics_table,
+    "folds": training.folds_table,
+    "diagnostics": training.diagnostics_table,
     "provenance": provenance.provenance_table,
     "checks": provenance.checks_table,
     "certificate": provenance.certificate_table,
     "configuration": provenance.configuration_table,
     "fingerprints": provenance.fingerprints_table,
 }
-_EVIDENCE = {
-    "differences": evidence.differences_table,
-    "certainty": evidence.certainty_table,
-    "delays": evidence.delays_table,
-    "capacity": evidence.capacity_table,
+_OF_SECTION: dict[str, dict[str, Callable[[Any], Table]]] = {
+    "attribution": {
+        "heads": attribution.heads_table,
+        "regimes": attribution.regimes_table,
+        "sides": attribution.sides_table,
+        "asset_profit": attribution.asset_profit_table,
+    },
+    "evidence": {
+        "differences": robustness.differences_table,
+        "certainty": robustness.certainty_table,
+        "delays": robustness.delays_table,
+        "capacity": robustness.capacity_table,
+    },
 }
-_PROFIT = {
-    "heads": attribution.heads_table,
-    "regimes": attribution.regimes_table,
-    "sides": attribution.sides_table,
-    "asset_profit": attribution.asset_profit_table,
-}
+"""Tables of sections of ``metrics.json`` that not every run stored."""
+
 KEYS = tuple(_TABLES)
 """Keys of ``tables``; a later version may add some."""
 
@@ -58,13 +65,11 @@ def tables(result: BacktestResult) -> dict[str, Table]:
     return {key: make(result) for key, make in _TABLES.items()}
 
 
-def evidence_tables(result: BacktestResult) -> dict[str, Table]:
-    """How much may be luck, and how the result bears cost, delay and size; {} if not stored."""
-    found = result.metrics.get("evidence")
-    return {key: make(found) for key, make in _EVIDENCE.items()} if found else {}
-
-
-def profit_tables(result: BacktestResult) -> dict[str, Table]:
-    """Where the profit came from; {} if that was not stored."""
-    found = result.metrics.get("attribution")
-    return {key: make(found) for key, make in _PROFIT.items()} if found else {}
+def optional_tables(result: BacktestResult) -> dict[str, Table]:
+    """Where the profit came from and how much may be luck; without what the run did not store."""
+    return {
+        key: make(stored)
+        for section, makers in _OF_SECTION.items()
+        if (stored := result.metrics.get(section))
+        for key, make in makers.items()
+    }

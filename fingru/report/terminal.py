@@ -44,10 +44,10 @@ def render_tables(result: BacktestResult) -> list[RenderableType]:
     parts += [
         render_table(table)
         for table in (
-            _only(money_tables.strategies_table(result), _SHOWN_MONEY),
-            _only(forecast_tables.forecasts_table(result), _SHOWN_SCORES),
-            _only(forecast_tables.errors_table(result), _SHOWN_ERRORS),
-            _only(forecast_tables.asset_scores_table(result), _SHOWN_ASSETS),
+            money_tables.strategies_table(result).only(*_SHOWN_MONEY),
+            forecast_tables.forecasts_table(result).only(*_SHOWN_SCORES),
+            forecast_tables.errors_table(result).only(*_SHOWN_ERRORS),
+            forecast_tables.asset_scores_table(result).only(*_SHOWN_ASSETS),
         )
         if len(table.frame)
     ]
@@ -55,11 +55,6 @@ def render_tables(result: BacktestResult) -> list[RenderableType]:
     colour = {True: "green", False: "bold red", None: "yellow"}[passed]
     parts.append(Text(f"Leak check: {sentence}", style=colour))
     return parts
-
-
-def _only(table: Table, names: tuple[str, ...]) -> Table:
-    chosen = tuple(column for column in table.columns if column.name in names)
-    return Table(table.title, table.frame, chosen, table.notes, table.transposed)
 
 
 def _header(result: BacktestResult) -> RichTable:
@@ -94,7 +89,7 @@ def render_table(table: Table) -> RichTable:
             drawn.add_row(escape(column.label), *(row[position] for row in cells))
         return drawn
     for column in table.columns:
-        justify: JustifyMethod = "left" if column.kind == "text" else "right"
+        justify: JustifyMethod = "left" if column.fmt == "text" else "right"
         drawn.add_column(escape(column.label), justify=justify)
     for row in cells:
         drawn.add_row(*row)

@@ -6,7 +6,7 @@ colour-blind readers, so no figure needs a second version for a dark page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ _TEMPLATE = go.layout.Template(
 
 
 @dataclass(frozen=True)
-class About:
+class FigureMeta:
     """The words that travel with a figure, in ``figure.layout.meta``.
 
     Parameters
@@ -71,25 +71,23 @@ class About:
     alt: str
 
 
-def new_figure(about: About, height: int = 360) -> go.Figure:
-    """Empty figure in the house layout; its heading, caption and alternative text travel in it."""
+def new_figure(meta: FigureMeta, height: int = 360, **layout: object) -> go.Figure:
+    """Empty figure in the common layout; its heading, caption and alternative text are in it."""
     figure = go.Figure()
     figure.update_layout(
         template=_TEMPLATE,
         height=height,
         margin={"l": 56, "r": 16, "t": 36, "b": 36},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left"},
-        meta={"title": about.title, "caption": about.caption, "alt": about.alt},
+        meta=asdict(meta),
     )
-    return figure
+    return figure.update_layout(**layout)
 
 
-def nothing_to_draw(about: About, reason: str) -> go.Figure:
+def nothing_to_draw(meta: FigureMeta, reason: str) -> go.Figure:
     """Figure that says why it is empty instead of leaving a blank frame."""
-    figure = new_figure(about, height=140)
-    figure.update_layout(
-        xaxis={"visible": False},
-        yaxis={"visible": False},
+    figure = new_figure(
+        meta, height=140, xaxis={"visible": False}, yaxis={"visible": False},
         annotations=[
             {"text": reason, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
              "showarrow": False, "font": {"size": 14}}
@@ -99,10 +97,10 @@ def nothing_to_draw(about: About, reason: str) -> go.Figure:
     return figure
 
 
-def describe(figure: go.Figure) -> About:
+def describe(figure: go.Figure) -> FigureMeta:
     """The heading, caption and alternative text of a figure of this room."""
     meta: dict[str, Any] = figure.layout.meta
-    return About(meta["title"], meta["caption"], meta["alt"])
+    return FigureMeta(meta["title"], meta["caption"], meta["alt"])
 
 
 def add_to_caption(figure: go.Figure, sentence: str) -> None:
@@ -111,15 +109,59 @@ def add_to_caption(figure: go.Figure, sentence: str) -> None:
     figure.layout.meta = {**meta, "caption": f"{meta['caption']} {sentence}".strip()}
 
 
-def two_panes(figure: go.Figure, upper: dict[str, Any], lower: dict[str, Any]) -> None:
+def axis(title: str = "", tick: str = "", hover: str = "", **more: object) -> dict[str, Any]:
+    """Axis with its title and d3 formats of ticks and hover; what is empty is left as it is."""
+    formats = {key: text for key, text in (("tickformat", tick), ("hoverformat", hover)) if text}
+    return ({"title": {"text": title}} if title else {}) | formats | more
+
+
+def two_panes(figure: go.Figure, upper: dict[str, Any], lower: dict[str, Any]) -> go.Figure:
     """Split a figure into two panes with one x axis, one crosshair and one tooltip."""
-    figure.update_layout(
+    return figure.update_layout(
         hovermode="x unified",
         hoversubplots="axis",
         xaxis={"anchor": "y2", "hoverformat": "%Y-%m-%d"},
         yaxis={"domain": [0.34, 1.0]} | upper,
         yaxis2={**_AXIS, "domain": [0.0, 0.27]} | lower,
     )
+
+
+def add_line(
+    figure: go.Figure,
+    dates: pd.Series | pd.DatetimeIndex,
+    values: pd.Series,
+    name: str,
+    *,
+    line: dict[str, Any],
+    lower: bool = False,
+    **trace: object,
+) -> bool:
+    """Draw a line over dates; ``lower`` is the second pane, which has no legend.
+
+    Returns
+    -------
+    bool
+        Whether it was thinned to its extremes (``extreme_rows``).
+    """
+    rows = extreme_rows(values.to_numpy())
+    pane = {"yaxis": "y2", "showlegend": False} if lower else {}
+    figure.add_scatter(
+        x=day_strings(dates[rows] if isinstance(dates, pd.DatetimeIndex) else dates.iloc[rows]),
+        y=compact(values.iloc[rows]), name=name, mode="lines", line=line, **(pane | trace),
+    )  # fmt: skip
+    return len(rows) < len(values)
+
+
+def ranked_line(position: int, width: float = 1.8) -> dict[str, Any]:
+    """Line of the chosen one (position 0), or of what it is compared with: thin, grey, dashed."""
+    if position == 0:
+        return {"color": GAIN, "width": width}
+    return {"color": GREY, "width": 1.2, "dash": DASHES[(position - 1) % len(DASHES)]}
+
+
+def gain_colours(values: NDArray[Any] | pd.Series) -> list[str]:
+    """Colour of each value: that of losses below 0, else that of gains."""
+    return [LOSS if value < 0 else GAIN for value in values]
 
 
 def day_strings(stamps: pd.Series | pd.DatetimeIndex) -> NDArray[np.object_]:

@@ -1,7 +1,11 @@
-"""Figures of the walk-forward: which fold learnt from what, how it scored and how it trained."""
+"""The walk-forward and the networks in it: what each fold learnt from, how it trained and scored.
+
+Diagnostics are those that training stored; runs of before there were any show none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,16 +13,20 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.report.catalogue import label_of
-from fingru.report.forecast_quality import first_horizon, fold_scores
-from fingru.report.selection import best_baseline
+from fingru.report.forecast_quality import fold_scores
+from fingru.report.labels import is_missing, label_of
+from fingru.report.selection import best_baseline, first_horizon, main_model
+from fingru.report.table import Column, Table
 from fingru.report.theme import (
     GAIN,
     GREY,
+    LINES,
     LOSS,
-    About,
+    FigureMeta,
     add_to_caption,
+    axis,
     compact,
+    gain_colours,
     new_figure,
     nothing_to_draw,
     tint,
@@ -27,7 +35,7 @@ from fingru.report.theme import (
 
 def walk_forward_folds(result: BacktestResult, horizon: int | None = None) -> go.Figure:
     """Training and test range of every fold on a time line, and its gain over the baseline."""
-    about = About(
+    meta = FigureMeta(
         "Walk-forward folds",
         "Grey: what a fold could learn from; blue: what it forecast, always later. Right: its "
         "log-score gain over the best baseline, nats per forecast.",
@@ -35,39 +43,28 @@ def walk_forward_folds(result: BacktestResult, horizon: int | None = None) -> go
     )
     folds = result.manifest.get("folds", [])
     if not folds:
-        return nothing_to_draw(about, "This run recorded no folds")
-    chosen = first_horizon(result) if horizon is None else horizon
-    figure = new_figure(about, height=120 + 24 * max(len(folds), 3))
+        return nothing_to_draw(meta, "This run recorded no folds")
     rows = [f"Fold {fold['number']}" for fold in folds]
-    for name, ends, colour in (
-        ("Training", ("train_first", "origin"), tint(GREY, 0.55)),
-        ("Test", ("test_first", "test_last"), GAIN),
-    ):
-        _add_ranges(figure, folds, (name, colour), ends)
-    _add_gains(figure, result, chosen)
-    height = {"type": "category", "categoryorder": "array", "categoryarray": rows[::-1]}
-    figure.update_layout(
-        barmode="overlay", bargap=0.35,
+    figure = new_figure(
+        meta, height=120 + 24 * max(len(folds), 3), barmode="overlay", bargap=0.35,
         xaxis={"type": "date", "domain": [0, 0.64]},
         xaxis2={"domain": [0.7, 1], "anchor": "y", "tickformat": ".3f", "nticks": 4,
                 "gridcolor": tint(GREY, 0.22), "zerolinecolor": GREY},
-        yaxis=height,
+        yaxis={"type": "category", "categoryorder": "array", "categoryarray": rows[::-1]},
     )  # fmt: skip
+    for name, from_, to, colour in (
+        ("Training", "train_first", "origin", tint(GREY, 0.55)),
+        ("Test", "test_first", "test_last", GAIN),
+    ):
+        first, last = ([str(fold[key])[:10] for fold in folds] for key in (from_, to))
+        length = (pd.to_datetime(last) - pd.to_datetime(first)) / pd.Timedelta(milliseconds=1)
+        figure.add_bar(
+            x=np.asarray(length, dtype=float), base=first, y=rows, orientation="h", name=name,
+            marker={"color": colour}, customdata=last,
+            hovertemplate="%{y}, " + name.lower() + ": %{base} to %{customdata}<extra></extra>",
+        )  # fmt: skip
+    _add_gains(figure, result, first_horizon(result) if horizon is None else horizon)
     return figure
-
-
-def _add_ranges(
-    figure: go.Figure, folds: list[dict[str, Any]], look: tuple[str, str], ends: tuple[str, str]
-) -> None:
-    name, colour = look
-    first = [str(fold[ends[0]])[:10] for fold in folds]
-    last = [str(fold[ends[1]])[:10] for fold in folds]
-    length = (pd.to_datetime(last) - pd.to_datetime(first)) / pd.Timedelta(milliseconds=1)
-    figure.add_bar(
-        x=np.asarray(length, dtype=float), base=first, y=[f"Fold {f['number']}" for f in folds],
-        orientation="h", name=name, marker={"color": colour}, customdata=last,
-        hovertemplate="%{y}, " + name.lower() + ": %{base} to %{customdata}<extra></extra>",
-    )  # fmt: skip
 
 
 def _add_gains(figure: go.Figure, result: BacktestResult, horizon: int) -> None:
@@ -75,16 +72,12 @@ def _add_gains(figure: go.Figure, result: BacktestResult, horizon: int) -> None:
     if scores.empty:
         add_to_caption(figure, "No score: the run has no baseline forecasts.")
         return
-    gain = scores["gain"]
-    baseline = best_baseline(result, horizon)
-    add_to_caption(
-        figure,
-        f"Better than {label_of(str(baseline))} in {int((gain > 0).sum())} of {len(gain)} folds.",
-    )
+    gain, baseline = scores["gain"], label_of(str(best_baseline(result, horizon)))
+    add_to_caption(figure, f"Better than {baseline} in {(gain > 0).sum()} of {len(gain)} folds.")
     figure.add_bar(
         x=compact(gain), y=[f"Fold {number}" for number in scores.index], orientation="h",
-        xaxis="x2", name="Gain", marker={"color": np.where(gain < 0, LOSS, GAIN).tolist()},
-        showlegend=False, customdata=scores[["model", "baseline", "n"]].to_numpy(), meta="gain",
+        xaxis="x2", name="Gain", marker={"color": gain_colours(gain)}, showlegend=False,
+        customdata=scores[["model", "baseline", "n"]].to_numpy(), meta="gain",
         hovertemplate="%{y}: gain %{x:+.4f}<br>model %{customdata[0]:.4f}, baseline "
         "%{customdata[1]:.4f}<br>%{customdata[2]:,} forecasts<extra></extra>",
     )  # fmt: skip
@@ -96,28 +89,26 @@ def losses(result: BacktestResult) -> go.Figure:
     Mean over the ensemble members of a fold; the last fold stands out. Circles mark the mean step
     and loss of the weights that were kept.
     """
-    about = About(
+    meta = FigureMeta(
         "Training and validation loss",
         "Mean over ensemble members. Dashed: training, solid: validation, one pair per fold, the "
         "last fold strong. Circles: the weights that were kept.",
         "Line chart of training and validation loss by optimiser step for every fold.",
     )
     if result.training.empty:
-        return nothing_to_draw(about, "This run trained no network")
-    figure = new_figure(about, height=380)
-    folds = sorted(result.training["fold"].unique())
-    for fold in folds:
-        last = fold == folds[-1]
-        rows = result.training[result.training["fold"] == fold]
-        for column, name, dash in (
-            ("train_loss", "training", "dash"),
-            ("validation_loss", "validation", "solid"),
-        ):
-            mean = rows.groupby("step")[column].mean().dropna()
-            colour = GREY if column == "train_loss" else GAIN
+        return nothing_to_draw(meta, "This run trained no network")
+    figure = new_figure(
+        meta, height=380, xaxis=axis("optimiser step"), yaxis=axis("loss, nats"),
+        hovermode="closest",
+    )  # fmt: skip
+    for fold, rows in result.training.groupby("fold"):
+        last = bool(fold == result.training["fold"].max())
+        for name, dash, colour in (("train", "dash", GREY), ("validation", "solid", GAIN)):
+            mean = rows.groupby("step")[f"{name}_loss"].mean().dropna()
             figure.add_scatter(
-                x=mean.index.to_numpy(), y=compact(mean), mode="lines", meta=f"{fold}:{column}",
-                name=f"Fold {fold}, {name}", showlegend=bool(last),
+                x=mean.index.to_numpy(), y=compact(mean), mode="lines", showlegend=last,
+                meta=f"{fold}:{name}_loss",
+                name=f"Fold {fold}, {name if name == 'validation' else 'training'}",
                 line={"color": colour if last else tint(colour, 0.4), "dash": dash,
                       "width": 2 if last else 1},
                 hovertemplate="step %{x:,}: %{y:.4f}",
@@ -129,16 +120,142 @@ def losses(result: BacktestResult) -> go.Figure:
         customdata=[f"Fold {fold}" for fold in best.index], meta="best",
         hovertemplate="%{customdata}: kept at step %{x:,.0f}, %{y:.4f}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(
-        xaxis={"title": {"text": "optimiser step"}},
-        yaxis={"title": {"text": "loss, nats"}},
-        hovermode="closest",
-    )
     return figure
 
 
 def best_steps(training: pd.DataFrame) -> pd.DataFrame:
     """Mean step and losses of the kept weights of each fold's members."""
     kept = training[training["best"].astype(bool)]
-    columns = ["step", "train_loss", "validation_loss"]
-    return kept.groupby("fold")[columns].mean()
+    return kept.groupby("fold")[["step", "train_loss", "validation_loss"]].mean()
+
+
+def gates(result: BacktestResult) -> go.Figure:
+    """How far the gates of every scale's GRU are open, over all folds and members."""
+    meta = FigureMeta(
+        "Gates of the recurrence",
+        "How often a gate is how far open, on validation bars, all folds and members. An update "
+        "gate near 1 keeps the state, near 0 replaces it; a reset gate near 0 forgets it.",
+        "Line chart of the shares of update and reset gates by how far they are open, per scale.",
+    )
+    members = [member for _, member in _members(result)]
+    if not members:
+        return nothing_to_draw(meta, "This run recorded no diagnostics")
+    figure = new_figure(
+        meta, height=340, xaxis=axis("how far open", range=[0, 1]),
+        yaxis=axis("share of units and bars", ".0%"),
+    )  # fmt: skip
+    for colour, scale in zip(LINES, sorted(members[0]["gates"], key=int), strict=False):
+        for gate, dash in (("update", "solid"), ("reset", "dot")):
+            shares = np.mean([member["gates"][scale][gate] for member in members], axis=0)
+            middle = (np.arange(len(shares)) + 0.5) / len(shares)
+            figure.add_scatter(
+                x=middle.tolist(), y=shares.tolist(), mode="lines", meta=f"{scale}:{gate}",
+                name=f"Scale {scale}, {gate}", line={"color": colour, "dash": dash},
+                hovertemplate="%{x:.2f}: %{y:.1%}",
+            )  # fmt: skip
+    return figure
+
+
+def folds_table(result: BacktestResult, horizon: int | None = None) -> Table:
+    """Ranges, kept weights and scores of every fold."""
+    horizon = first_horizon(result) if horizon is None else horizon
+    ranges = ["number", "train_first", "origin", "test_first", "test_last"]
+    frame = pd.DataFrame(result.manifest.get("folds", []), columns=ranges)
+    frame = frame.join(best_steps(result.training), on="number")
+    frame = frame.join(fold_scores(result, horizon), on="number").astype(object)
+    reason = "no training step of this fold was better than the starting weights"
+    unscored = "no common forecasts of model and baseline in this fold"
+    model, baseline = label_of(main_model(result)), best_baseline(result, horizon)
+    columns = (
+        Column("number", "Fold", "count"),
+        Column("train_first", "Trained from", "date"),
+        Column("origin", "Fitted at", "date", "Only what was known at this close was used."),
+        Column("test_first", "Forecasts from", "date"),
+        Column("test_last", "to", "date"),
+        Column("step", "Kept step", "count", "Mean over members.", reason),
+        Column("train_loss", "Training loss", "score", "At the kept step.", reason),
+        Column("validation_loss", "Validation loss", "score", "At the kept step.", reason),
+        Column("model", model, "score", "Log score in the test range.", unscored),
+        Column(
+            "baseline", label_of(baseline) if baseline else "Baseline", "score",
+            "Log score of the best pooled baseline.", unscored,
+        ),
+        Column("gain", "Gain", "gain", "Baseline minus model; positive is better.", unscored),
+    )  # fmt: skip
+    gains = [gain for gain in frame["gain"] if not is_missing(gain)]
+    notes: tuple[str, ...] = ()
+    if gains:
+        share = float(np.mean([gain > 0 for gain in gains]))
+        notes = (f"The model beat the baseline in {share:.0%} of {len(gains)} folds.",)
+    return Table("Walk-forward folds", frame, columns, notes)
+
+
+def diagnostics_table(result: BacktestResult) -> Table:
+    """One row per fold, mean over its members; alarms in the notes."""
+    by_fold: dict[int, list[dict[str, Any]]] = {}
+    for fold, member in _members(result):
+        by_fold.setdefault(fold, []).append(member)
+    return Table.of_rows(
+        "Networks from inside",
+        [{"fold": fold, **_diagnostics(members)} for fold, members in by_fold.items()],
+        Column("fold", "Fold", "count"),
+        Column("gradient", "Gradient norm", "ratio", "Mean over all steps, before clipping."),
+        Column("clipped", "Steps clipped", "percent", "Share of steps whose gradient was cut."),
+        Column("weights", "Weight norm", "ratio", "Of all weights together."),
+        Column("df", "Degrees of freedom", "ratio",
+               "Median of the forecasts; small: heavy tails.", "a Gaussian has none"),
+        Column("skew", "Skew", "ratio", "Median; above 0: the longer tail is that of gains.",
+               "the distribution is symmetric"),
+        Column("variance", "Spread of log variance", "ratio", "Over validation bars."),
+        Column("mean", "Spread of the mean", "ratio", "In volatilities, over validation bars."),
+        Column("width", "Width correction", "ratio", "Factor of the standard deviation that the "
+               "validation tail asked for, shrunk towards 1."),
+        Column("before", "90 % coverage before", "percent", "On the validation tail."),
+        Column("after", "90 % coverage after", "percent", "On the validation tail, corrected."),
+        Column("inputs", "Inputs cut", "percent", "Share of the feature most often at its bound."),
+        notes=_alarms(by_fold),
+    )  # fmt: skip
+
+
+def _members(result: BacktestResult) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Fold and diagnostics of every member; nothing for runs that stored none."""
+    for fold in result.metrics.get("diagnostics") or []:
+        for member in fold["members"]:
+            yield fold["fold"], member
+
+
+def _diagnostics(members: list[dict[str, Any]]) -> dict[str, float | None]:
+    def mean(*path: str | int) -> float:
+        values: list[Any] = members
+        for key in path:
+            values = [value[key] for value in values]
+        return float(np.mean(values))
+
+    weights = [np.sqrt(sum(n**2 for n in member["weight_norms"].values())) for member in members]
+    return {
+        "gradient": mean("gradient_norms", "mean"),
+        "clipped": mean("gradient_norms", "clipped"),
+        "weights": float(np.mean(weights)),
+        # A Gaussian has stored no df, and runs of before there was a skew no skew.
+        **{key: mean(key) for key in ("df", "skew") if members[0].get(key) is not None},
+        "variance": mean("log_variance_spread"),
+        "mean": mean("mean_spread"),
+        "width": float(np.exp(0.5 * mean("calibration", "correction", 0))),
+        "before": mean("calibration", "coverage_90", "before"),
+        "after": mean("calibration", "coverage_90", "after"),
+        "inputs": mean("clipped_inputs", "share"),
+    }
+
+
+def _alarms(by_fold: dict[int, list[dict[str, Any]]]) -> tuple[str, ...]:
+    """Every distinct alarm with the folds that gave it."""
+    folds: dict[str, list[int]] = {}
+    for fold, members in by_fold.items():
+        for text in dict.fromkeys(text for member in members for text in member["alarms"]):
+            folds.setdefault(text, []).append(fold)
+    if not folds:
+        return ("No alarm: no constant output, no input out of range.",) if by_fold else ()
+    return tuple(
+        f"Alarm in fold{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {text}."
+        for text, numbers in folds.items()
+    )

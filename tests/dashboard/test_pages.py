@@ -9,7 +9,7 @@ import pytest
 from fingru.config import make_config
 from fingru.market import load_prices
 from fingru.pipeline.backtest import run_backtest
-from fingru.report.catalogue import write_value
+from fingru.report.labels import format_value
 
 pytest.importorskip("streamlit")
 from streamlit.testing.v1 import AppTest
@@ -85,7 +85,7 @@ def test_overview_numbers_equal_the_stored_run(opened, results):
 def test_overview_headline_is_the_newest_finished_run(opened, results):
     app = opened()
     stored = results[SECOND].metrics["strategies"]["risk_aware"]
-    assert metrics(app)["Sharpe"] == write_value(stored["sharpe"], "ratio")
+    assert metrics(app)["Sharpe"] == format_value(stored["sharpe"], "ratio")
     assert SECOND in app.subheader[0].value
 
 
@@ -114,11 +114,11 @@ def test_summary_shows_the_stored_numbers(opened, results):
     app = opened("run", run=FIRST)
     stored = results[FIRST].metrics["strategies"]["risk_aware"]
     shown = metrics(app)
-    assert shown["Sharpe"] == write_value(stored["sharpe"], "ratio")
-    assert shown["Max drawdown"] == write_value(stored["max_drawdown"], "percent")
-    assert shown["DSR"] == write_value(stored["dsr"], "probability")
+    assert shown["Sharpe"] == format_value(stored["sharpe"], "ratio")
+    assert shown["Max drawdown"] == format_value(stored["max_drawdown"], "percent")
+    assert shown["DSR"] == format_value(stored["dsr"], "probability")
     table = app.dataframe[0].value.set_index("")
-    assert table.loc["Sortino", "Risk aware"] == write_value(stored["sortino"], "ratio")
+    assert table.loc["Sortino", "Risk aware"] == format_value(stored["sortino"], "ratio")
     assert "survivors only" in words(app).lower()
 
 
@@ -180,7 +180,7 @@ def test_compare_page_shows_runs_side_by_side_and_only_differing_settings(opened
     money = app.dataframe[0].value.set_index("")
     for run_id, result in results.items():
         stored = result.metrics["strategies"]["risk_aware"]["sharpe"]
-        assert money.loc["Sharpe", run_id] == write_value(stored, "ratio")
+        assert money.loc["Sharpe", run_id] == format_value(stored, "ratio")
     settings = app.dataframe[2].value
     assert list(settings["Setting"]) == ["horizons", "seed"]
     assert len([t for t in figure(app)["data"] if t.get("yaxis") != "y2"]) == 2

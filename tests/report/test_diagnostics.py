@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingru.report import diagnostics
+from fingru.report import training
 
 
 def member(df=6.0, alarms=()):
@@ -39,7 +39,7 @@ def told(result):
 
 
 def test_a_fold_is_the_mean_of_its_members(told):
-    table = diagnostics.diagnostics_table(told)
+    table = training.diagnostics_table(told)
     first = table.frame.iloc[0]
     assert table.frame["fold"].tolist() == [0, 1, 2]
     assert first["df"] == pytest.approx(6.0)
@@ -51,18 +51,18 @@ def test_a_fold_is_the_mean_of_its_members(told):
 
 
 def test_alarms_name_their_folds(told, result):
-    assert diagnostics.diagnostics_table(told).notes == ("Alarm in folds 0, 2: it hardly moves.",)
+    assert training.diagnostics_table(told).notes == ("Alarm in folds 0, 2: it hardly moves.",)
     quiet = [{"fold": 0, "members": [member()]}]
     calm = replace(result, metrics={**result.metrics, "diagnostics": quiet})
-    assert diagnostics.diagnostics_table(calm).notes[0].startswith("No alarm")
+    assert training.diagnostics_table(calm).notes[0].startswith("No alarm")
 
 
 def test_gates_have_a_line_per_scale_and_gate(told):
-    figure = diagnostics.gates(told)
+    figure = training.gates(told)
     assert [trace.name for trace in figure.data] == ["Scale 1, update", "Scale 1, reset"]
     assert np.sum(figure.data[0].y) == pytest.approx(1.0)
 
 
 def test_a_run_that_stored_none_says_so(result):
-    assert diagnostics.diagnostics_table(result).frame.empty
-    assert "no diagnostics" in str(diagnostics.gates(result).layout.annotations)
+    assert training.diagnostics_table(result).frame.empty
+    assert "no diagnostics" in str(training.gates(result).layout.annotations)

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from fingru.report import html
-from fingru.report.catalogue import write_value
 from fingru.report.html import render_html
+from fingru.report.labels import format_value
 
 AWKWARD = ("empty", "short", "one_asset", "ruined", "multi_horizon", "no_benchmark")
 
@@ -68,7 +68,7 @@ def test_every_chart_and_wide_table_has_a_name(page):
 def test_page_shows_the_stored_numbers(result, page):
     stored = result.metrics["strategies"]["risk_aware"]
     for field, kind in (("sharpe", "ratio"), ("max_drawdown", "percent"), ("dsr", "probability")):
-        assert write_value(stored[field], kind) in page
+        assert format_value(stored[field], kind) in page
     for text in ("5.0 bp", "next bar", "Survivors only", "fingru backtest", "a" * 64):
         assert text in page
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fingru.report import provenance
-from fingru.report.catalogue import ERROR_FIELDS, SCORE_FIELDS, STRATEGY_FIELDS, write_value
+from fingru.report.labels import ERROR_FIELDS, SCORE_FIELDS, STRATEGY_FIELDS, format_value
 from fingru.report.tables import KEYS, tables
 
 AWKWARD = ("empty", "short", "one_asset", "ruined", "multi_horizon", "no_benchmark")
@@ -93,7 +93,7 @@ OVER = {"buy_and_hold": 0.71, "equal_weight": 0.66, "ewma_vol_target": 0.45}
 
 
 def test_one_trial_is_not_deflated_and_told_against_the_benchmarks(result):
-    from fingru.report.page_parts import headlines
+    from fingru.report.headlines import headlines
 
     one = with_trials(result, 1, None, OVER)
     notes = " ".join(tables(one)["strategies"].notes)
@@ -246,7 +246,7 @@ def test_reproduce_command_repeats_every_setting(result):
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "written"),
+    ("value", "fmt", "written"),
     [
         (-0.00001, "percent", "0.0 %"),
         (0.256, "percent", "25.6 %"),
@@ -265,12 +265,12 @@ def test_reproduce_command_repeats_every_setting(result):
         (None, "text", "n/a"),
     ],
 )
-def test_write_value(value, kind, written):
-    assert write_value(value, kind) == written
+def test_format_value(value, fmt, written):
+    assert format_value(value, fmt) == written
 
 
 def test_a_fallback_is_named_wherever_its_score_is_shown(result):
-    assert not any("EWMA answered" in note for note in tables(result)["forecasts"].notes)
+    assert not any("forecasts are EWMA's" in note for note in tables(result)["forecasts"].notes)
     metrics = json.loads(json.dumps(result.metrics))
     model = next(name for name in metrics["forecasts"] if name != "gru")
     by_asset = next(iter(metrics["forecasts"][model].values()))["assets"]
@@ -278,5 +278,5 @@ def test_a_fallback_is_named_wherever_its_score_is_shown(result):
     by_asset[asset]["fallback_share"] = 1.0
     shown = tables(replace(result, metrics=metrics))
     for key in ("forecasts", "asset_scores"):
-        (note,) = [note for note in shown[key].notes if "EWMA answered" in note]
+        (note,) = [note for note in shown[key].notes if "forecasts are EWMA's" in note]
         assert f"{asset} 100.0%" in note

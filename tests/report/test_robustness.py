@@ -10,7 +10,7 @@ import pytest
 from fingru.backtest.robustness import COSTS_BPS, evidence
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate_weights
-from fingru.report import evidence as tables
+from fingru.report import robustness as tables
 from fingru.report.theme import describe
 
 
@@ -80,6 +80,6 @@ def test_the_stepwise_test_is_told_in_words(found):
     (note,) = tables.differences_table(found | told).notes
     assert "Risk aware more than Equal weight" in note
     (note,) = tables.differences_table(found | {"superior": {"equal_weight": []}}).notes
-    assert "no strategy earns more" in note
+    assert "no strategy earns significantly more" in note
     older = {key: value for key, value in found.items() if key != "superior"}
     assert tables.differences_table(older).notes == ()

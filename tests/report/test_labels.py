@@ -9,7 +9,7 @@ from fingru.backtest.simulator import simulate_weights
 from fingru.backtest.summary import strategy_metrics
 from fingru.measures.evaluation import score_forecasts
 from fingru.measures.returns import drawdowns
-from fingru.report.catalogue import FORECAST_FIELDS, STRATEGY_FIELDS, TERMS
+from fingru.report.labels import FORECAST_FIELDS, STRATEGY_FIELDS, TERMS
 
 CASH_RATE = 0.03
 
