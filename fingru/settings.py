@@ -1,13 +1,17 @@
-"""The base of all typed settings: frozen, and strict about unknown keys, types and infinities."""
+"""The base of all typed settings: frozen, and strict about unknown keys, types and infinities.
+
+A setting that was renamed stands in ``RENAMED``. Its old name is read wherever the section is
+built, so that stored runs and models stay what they were; ``config`` tells a user who gives it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 MOST_BARS = 10_000_000
@@ -18,12 +22,47 @@ MOST_MONEY = 1e18
 """Upper bound of amounts of money: a few trillion dollars in the smallest currency there is."""
 
 
+RENAMED: dict[str, dict[str, str]] = {
+    "recalibration": {
+        "pull": "mean_reversion",
+        "share": "fixed_share",
+        "forgetting": "discount",
+    },
+}
+"""New name by old name, by section."""
+
+
+def current_key(key: str) -> str:
+    """Dotted key of a setting under the name it has now.
+
+    Examples
+    --------
+    >>> current_key("recalibration.pull"), current_key("seed")
+    ('recalibration.mean_reversion', 'seed')
+    """
+    section, dot, name = key.partition(".")
+    return f"{section}{dot}{RENAMED.get(section, {}).get(name, name)}"
+
+
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key or a wrong type is refused when it is built."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+    section: ClassVar[str] = ""
+    """Name of the section whose renamed settings are read under their old names too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_current_names(cls, values: object) -> object:
+        renamed = RENAMED.get(cls.section)
+        if not renamed or not isinstance(values, Mapping):
+            return values
+        for old in values.keys() & renamed.keys():
+            if renamed[old] in values:
+                raise ValueError(f"{old} is now called {renamed[old]}, and both are given")
+        return {renamed.get(name, name): value for name, value in values.items()}
 
     @field_validator("*", mode="before")
     @classmethod

@@ -18,7 +18,9 @@ from fingru.config import (
     to_toml_text,
     with_values,
 )
-from fingru.errors import ConfigError
+from fingru.config.catalogue import all_settings
+from fingru.errors import ConfigError, FingruWarning
+from fingru.settings import RENAMED
 
 
 @pytest.fixture
@@ -210,3 +212,42 @@ def test_written_comments_come_first_and_are_ignored(toml):
     text = to_toml_text(nested({"model.hidden": 32, "seed": 7}), ["Best of 3.", "Second line."])
     assert text.startswith("# Best of 3.\n# Second line.\n")
     assert load_config(toml(text)) == with_values(Config(), {"model.hidden": 32, "seed": 7})
+
+
+def test_an_old_name_is_taken_and_the_user_is_told_the_new_one(toml):
+    with pytest.warns(FingruWarning, match=r"recalibration\.pull is now called .*mean_reversion"):
+        config = load_config(toml("[recalibration]\npull = 0.5\nasset_rate = 0.2"))
+    assert (config.recalibration.mean_reversion, config.recalibration.asset_rate) == (0.5, 0.2)
+    with pytest.warns(FingruWarning, match="now called recalibration.discount"):
+        changed = load_config(None, ["recalibration.forgetting=0.5"])
+    assert changed.recalibration.discount == 0.5
+
+
+def test_an_override_under_the_new_name_wins_over_a_file_under_the_old(toml):
+    file = toml("[recalibration]\npull = 0.5")
+    with pytest.warns(FingruWarning, match="pull"):
+        config = load_config(file, ["recalibration.mean_reversion=0.25"])
+    assert config.recalibration.mean_reversion == 0.25
+
+
+def test_stored_configurations_under_old_names_are_read_in_silence():
+    stored = Config().model_dump(mode="json")
+    for section, names in RENAMED.items():
+        for old, new in names.items():
+            stored[section][old] = stored[section].pop(new)
+    assert make_config(stored) == Config()
+
+
+def test_the_old_and_the_new_name_together_are_refused(toml):
+    with pytest.raises(ConfigError, match=r"pull is now called .*mean_reversion"):
+        make_config({"recalibration": {"pull": 0.1, "mean_reversion": 0.1}})
+    file = toml("[recalibration]\npull = 0.1\nmean_reversion = 0.2")
+    with pytest.raises(ConfigError, match="give one of them"), pytest.warns(FingruWarning):
+        load_config(file)
+
+
+def test_every_renamed_setting_is_one_under_its_new_name_only():
+    for section, names in RENAMED.items():
+        for old, new in names.items():
+            assert f"{section}.{new}" in all_settings()
+            assert f"{section}.{old}" not in all_settings()

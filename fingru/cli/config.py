@@ -86,8 +86,10 @@ def explain(
     from fingru.config.catalogue import all_settings, sections, settings_of
     from fingru.config.refusals import suggestion
     from fingru.errors import ConfigError
+    from fingru.settings import current_key
 
     config = opt.GivenSettings(file).config()
+    key = current_key(key)
     if key in all_settings():
         document = _document(all_settings()[key], config)
         print_json(document) if json else _print_setting(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from pydantic import ValidationError
 
 from fingru.config.refusals import explain
 from fingru.config.sections import Config
-from fingru.errors import ConfigError
+from fingru.errors import ConfigError, FingruWarning
+from fingru.settings import current_key
 from fingru.store.settings import WITH_PASSWORD
 
 
@@ -36,8 +38,10 @@ def load_config(
     ConfigError
         For a missing or malformed file, an unknown key (with the nearest known one), a value of
         the wrong type, or an override without ``=``.
+
+    A setting that is given under an old name is taken, with a ``FingruWarning`` that says the new.
     """
-    values = {} if file is None else _read_toml(file)
+    values = {} if file is None else _with_current_names(_read_toml(file))
     for override in overrides:
         _apply_override(values, override)
     for key, value in (flags or {}).items():
@@ -101,11 +105,32 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"configuration file {file} is not valid TOML: {error}") from None
 
 
+def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of a file, those under old names under the present ones."""
+    renamed: dict[str, Any] = {}
+    for section, inside in values.items():
+        for name, value in inside.items() if isinstance(inside, dict) else ():
+            key = _warned_of(f"{section}.{name}")
+            if key != f"{section}.{name}" and key.rpartition(".")[2] in inside:
+                raise ConfigError(f"{section}.{name} is now called {key}", "give one of them")
+            _set_dotted(renamed, key, value)
+        renamed.setdefault(section, inside)
+    return renamed
+
+
+def _warned_of(key: str) -> str:
+    """The key under its present name; the user is told where it was given under an old one."""
+    present = current_key(key)
+    if present != key:
+        warnings.warn(f"the setting {key} is now called {present}", FingruWarning, stacklevel=4)
+    return present
+
+
 def _apply_override(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {override!r} has no value", "write --set section.key=value")
-    _set_dotted(values, key.strip(), _parse_value(text.strip()))
+    _set_dotted(values, _warned_of(key.strip()), _parse_value(text.strip()))
 
 
 def _parse_value(text: str) -> object:
@@ -117,7 +142,7 @@ def _parse_value(text: str) -> object:
 
 
 def _set_dotted(values: dict[str, Any], key: str, value: object) -> None:
-    *sections, last = key.split(".")
+    *sections, last = current_key(key).split(".")
     for section in sections:
         inner = values.setdefault(section, {})
         if not isinstance(inner, dict):

@@ -116,9 +116,9 @@ def _terms(settings: RecalibrationSettings, horizon: int) -> tuple[float, ...]:
     return (
         settings.asset_rate / horizon,
         settings.market_rate / horizon,
-        settings.pull,
-        settings.forgetting,
-        settings.share,
+        settings.mean_reversion,
+        settings.discount,
+        settings.fixed_share,
         1.0 / horizon,
     )
 

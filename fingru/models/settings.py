@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from fingru.settings import MOST_BARS, Settings
@@ -71,6 +73,7 @@ class BaselineSettings(Settings):
 class RecalibrationSettings(Settings):
     """How fast the width of the model's forecasts follows their misses."""
 
+    section: ClassVar[str] = "recalibration"
     enabled: bool = Field(
         default=True,
         description="Scale the model's variance by the misses known so far.",
@@ -87,21 +90,21 @@ class RecalibrationSettings(Settings):
         le=1.0,
         description="Step of the correction common to all assets per session, in log variance.",
     )
-    pull: float = Field(
+    mean_reversion: float = Field(
         default=0.05,
         ge=0.0,
         le=1.0,
-        description="How strongly a correction is drawn back to none, beside a step of 1.",
+        description="How strongly a correction reverts to none, relative to a step of 1.",
     )
-    forgetting: float = Field(
+    discount: float = Field(
         default=0.99,
         gt=0.0,
         le=1.0,
-        description="What is left per outcome of what the experts' past scores say.",
+        description="Discount per outcome of the experts' past scores.",
     )
-    share: float = Field(
+    fixed_share: float = Field(
         default=0.01,
         ge=0.0,
         lt=1.0,
-        description="Weight that returns to the starting weights at every outcome.",
+        description="Fixed share: weight that returns to the starting weights at every outcome.",
     )

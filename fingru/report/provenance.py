@@ -13,6 +13,7 @@ from fingru.backtest.result import BacktestResult
 from fingru.report.labels import format_value, is_missing, label_of
 from fingru.report.selection import bars_per_year, has_forecasts, main_model, strategy_names
 from fingru.report.table import Column, Table, facts
+from fingru.settings import current_key
 
 _SECONDS = {
     "compile_s": "Compiling kernels", "features_s": "Features", "train_s": "Training",
@@ -39,8 +40,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def configuration(result: BacktestResult) -> dict[str, Any]:
-    """The complete configuration as dotted keys."""
-    return flat(result.manifest.get("config", {}))
+    """The complete configuration as dotted keys, under the present names of the settings."""
+    config = flat(result.manifest.get("config", {}))
+    return {current_key(key): value for key, value in config.items()}
 
 
 def trial_count(result: BacktestResult) -> int | None:

@@ -141,7 +141,7 @@ def test_models_are_opened_by_id_beginning_path_or_as_the_latest(prices, config,
     assert open_model(root, str(trained.path)).job == trained.job
     with pytest.raises(ModelError, match="beginning of 2 models"):
         open_model(root, "2026010")
-    with pytest.raises(ModelError, match=f"choose from .*{later.model_id}"):
+    with pytest.raises(ModelError, match=f"the latest are {later.model_id}"):
         open_model(root, "nonsense")
     with pytest.raises(ModelError, match="fingru train"):
         open_model(root / "elsewhere")
@@ -204,7 +204,7 @@ def test_a_full_disk_is_named_with_the_flag_of_the_models(prices, config, now, m
         path.write_bytes(content[:10])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(checkpoint, "_write", full)
+    monkeypatch.setattr(checkpoint, "write_bytes_atomic", full)
     with pytest.raises(StoreError, match=r"the disk is full; free some space .* --models"):
         train_model(prices.until(450), config, now)
     assert list(config.store.models.iterdir()) == []
