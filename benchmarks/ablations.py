@@ -26,10 +26,9 @@ import pandas as pd
 
 from fingru import load_prices
 from fingru.config import Config, with_values
+from fingru.distributions import from_columns
 from fingru.features.settings import FeatureSettings
-from fingru.forecast.forecast import distributions
 from fingru.market.prices import Prices
-from fingru.measures.scores import log_score
 from fingru.store.files import write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
@@ -139,7 +138,7 @@ def measure(
     rows = walk_gru(gru, job.problem, job.folds, config).to_frame(job.problem.labels)
     seconds = time.process_time() - started
     rows = rows[rows["horizon"] == 1]
-    score = log_score(rows["realized"], **distributions(rows))
+    score = -from_columns(rows).log_prob(rows["realized"])
     by_asset = pd.Series(score, index=rows["asset"]).groupby(level=0).mean()
     return {"by_asset": by_asset.to_dict(), "cpu_s": seconds, "bar_steps": gru.bar_steps}
 

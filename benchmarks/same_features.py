@@ -17,9 +17,9 @@ from sklearn.linear_model import GammaRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from fingru.distributions import StudentT
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem
-from fingru.measures.scores import log_score
 
 SMALLEST = 1e-4
 """Squares of standardised returns are kept above it: the gamma deviance needs positive ones."""
@@ -67,10 +67,10 @@ def forecast(name: str, problem: ForecastProblem, folds: Sequence[Fold]) -> Fore
         variance[tested, 0] = model.predict(x[tested]) * reference[tested]
         mean[tested, 0] = 0.0
         df[tested, 0] = _tails(np.sqrt(z2[known]), model.predict(x[known]))
-    return Forecast(name, prices.index, prices.assets, (1,), mean, variance, df)
+    return Forecast(name, prices.index, prices.assets, (1,), StudentT(mean, variance, df))
 
 
 def _tails(size: NDArray[np.float64], ratio: NDArray[np.float64]) -> float:
     """Degrees of freedom with the best log score on the training rows."""
-    scores = [log_score(size, 0.0, ratio, df).mean() for df in TAILS]
+    scores = [-StudentT(0.0, ratio, df).log_prob(size).mean() for df in TAILS]
     return TAILS[int(np.argmin(scores))]

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.config import Config, with_values
+from fingru.distributions import StudentT
 from fingru.forecast.forecast import Forecast
 from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
 from fingru.measures.calibration import POOLED, calibration_table
@@ -43,8 +44,8 @@ def true_forecast(market: SimulatedMarket) -> Forecast:
     """The conditional distribution that drew the returns."""
     mean, variance = market.mean[..., None], market.variance[..., None]
     prices = market.prices
-    df = np.full(mean.shape, market.df)
-    return Forecast("truth", prices.index, prices.assets, (1,), mean, variance, df)
+    distribution = StudentT(mean, variance, np.full(mean.shape, market.df))
+    return Forecast("truth", prices.index, prices.assets, (1,), distribution)
 
 
 def forecasts(market: SimulatedMarket, job: WalkForward) -> pd.DataFrame:

@@ -23,11 +23,14 @@ from fingru.errors import FingruError
 OWN_MODULE = "fingru_own_"
 """How the names begin under which files of a user's own are imported."""
 
+_SCORES = "methods of view.forecast, such as interval(0.9), quantile(0.05), distribution.cdf(y)"
+
 _MOVED = {
     "fingru.risk": "fingru.strategy",
     "fingru.views": "fingru.strategy.view",
     "fingru.backtest.views": "fingru.strategy.view",
-    "fingru.forecast.scores": "fingru.measures.scores",
+    "fingru.forecast.scores": _SCORES,
+    "fingru.measures.scores": _SCORES,
     "fingru.forecast.skewed_t": "fingru.distributions.skewed_t",
     "fingru.forecast.calibration": "fingru.measures.calibration",
     "fingru.backtest.metrics": "fingru.measures.returns",

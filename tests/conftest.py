@@ -13,6 +13,7 @@ import pytest
 
 from fingru.config import Config, make_config, with_values
 from fingru.features.feature_set import FeatureSet
+from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import Fold, ForecastProblem
 from fingru.market import load_prices
@@ -180,6 +181,14 @@ def make_folds(origins, last_row, train_first=0) -> list[Fold]:
         Fold(number, origin, train_first, origin, end)
         for number, (origin, end) in enumerate(zip(origins, ends, strict=True))
     ]
+
+
+def changed(forecast: Forecast, **columns) -> Forecast:
+    """The forecast with other arrays of its distribution or beside it."""
+    columns = forecast.columns() | columns
+    return Forecast.from_columns(
+        forecast.model, forecast.index, forecast.assets, forecast.horizons, columns
+    )
 
 
 def simulate_garch(n, seed, *, gamma=0.1, alpha=0.04, beta=0.9, df=6.0):

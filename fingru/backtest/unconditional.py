@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fingru.arrays import FloatArray
+from fingru.distributions import Normal
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
@@ -47,7 +48,7 @@ def unconditional_forecast(
     absent = ~(np.isfinite(forecast.mean) & np.isfinite(forecast.variance))
     mean[absent] = np.nan
     variance[absent] = np.nan
-    return forecast.with_distribution("long_run", mean=mean, variance=variance)
+    return forecast.with_distribution("long_run", Normal(mean, variance))
 
 
 def mix_heads(mean_from: Forecast, variance_from: Forecast) -> Forecast:
@@ -60,8 +61,10 @@ def mix_heads(mean_from: Forecast, variance_from: Forecast) -> Forecast:
     return replace(
         variance_from,
         model=f"{mean_from.model}+{variance_from.model}",
-        mean=np.where(absent, np.nan, mean_from.mean),
-        variance=np.where(absent, np.nan, variance_from.variance),
+        distribution=variance_from.distribution.with_moments(
+            np.where(absent, np.nan, mean_from.mean),
+            np.where(absent, np.nan, variance_from.variance),
+        ),
         epistemic_variance=mean_from.epistemic_variance,
     )
 

@@ -7,9 +7,8 @@ With ``nu`` degrees of freedom, skew ``lam`` and ``z = (y - mean) / sqrt(varianc
 
 So ``x = (b z + a) sqrt(nu / (nu - 2))`` is a t in two pieces: with ``f`` and ``F`` of the plain t,
 its density is ``f(x / side)``, and its scale ``side`` is ``1 - lam`` left of zero and ``1 + lam``
-right of it. All below follows from that, in units of ``x``, by ``r = |x| / side``.
-
-The distributions come checked from ``scores``: ``-1 < lam < 1``, ``2 < nu < inf``.
+right of it. All below follows from that, in units of ``x``, by ``r = |x| / side``. The training
+of the network has the same density in torch, ``models.gru.likelihood``; a test ties the two.
 
 References
 ----------
@@ -19,70 +18,167 @@ section 3. Jondeau and Rockinger (2003), Journal of Economic Dynamics and Contro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
 from fingru.arrays import FloatArray
-from fingru.errors import DataError
+from fingru.distributions.base import Distribution, refuse
+from fingru.distributions.student_t import StudentT
 
 
-def checked_skew(skew: ArrayLike, nu: FloatArray) -> FloatArray:
-    """Skew with 0 for NaN; ``nu`` is NaN where the distribution is Gaussian.
+@dataclass(frozen=True, eq=False)
+class SkewedT(Distribution):
+    """Skewed Student-t with this mean and variance; ``df`` as in ``StudentT``.
 
-    Raises
-    ------
-    DataError
-        If a skew is not between -1 and 1, or is not 0 for a Gaussian.
+    ``skew`` is Hansen's lambda in (-1, 1), positive where the longer tail is that of gains. Where
+    it is NaN or 0 the distribution is, bit by bit, the symmetric one.
+
+    Examples
+    --------
+    >>> low, high = SkewedT(0.0, 1.0, 5.0, 0.3).log_prob([-4.0, 4.0])  # the longer right tail
+    >>> bool(low < high)
+    True
     """
-    lam = np.asarray(skew, dtype=np.float64)
-    lam = np.where(np.isnan(lam), 0.0, lam)
-    if (np.abs(lam) >= 1.0).any():
-        raise DataError(
-            f"a skew is {float(lam.flat[np.abs(lam).argmax()]):g}, which is not between -1 and 1",
-            "use a value between them, or 0 for a symmetric distribution",
+
+    mean: FloatArray
+    variance: FloatArray
+    df: FloatArray
+    skew: FloatArray
+
+    family = "skewed_t"
+
+    if TYPE_CHECKING:  # whatever broadcasts
+
+        def __init__(
+            self, mean: ArrayLike, variance: ArrayLike, df: ArrayLike, skew: ArrayLike
+        ) -> None: ...
+
+    def _check(self) -> None:
+        self._symmetric._check()
+        bent = np.abs(self.skew) > 0.0  # NaN is none
+        refuse("skew", self.skew, np.abs(self.skew) >= 1.0, "not between -1 and 1")
+        fault = "that of a Gaussian, and a Gaussian has no skew"
+        refuse("skew", self.skew, bent & ~np.isfinite(self.df), fault)
+
+    def log_prob(self, y: ArrayLike) -> FloatArray:
+        """``log(b c) - log(variance) / 2 - (nu + 1) / 2 * log(1 + w**2 / (nu - 2))``."""
+        return self._by_row("log_prob", _log_prob, y)
+
+    def cdf(self, y: ArrayLike) -> FloatArray:
+        """``side F(-r)`` left of ``x = 0``, else ``1 - side F(-r)``."""
+        return self._by_row("cdf", _cdf, y)
+
+    def ppf(self, level: ArrayLike) -> FloatArray:
+        """By ``x``: ``(1 - lam) F^-1(level / (1 - lam))`` for a level below ``(1 - lam) / 2``.
+
+        Else ``-(1 + lam) F^-1((1 - level) / (1 + lam))``.
+        """
+        return self._by_row("ppf", _ppf, level)
+
+    def crps(self, y: ArrayLike) -> FloatArray:
+        """Continuous ranked probability score.
+
+        With ``m = sqrt(nu) / ((nu - 1) B(1/2, nu/2))``, the integral of ``u f(u)`` over ``u > 0``:
+        ``sqrt(variance (nu - 2) / nu) / b * (|x|
+        + (2 + 6 lam**2) m (1 - B(1/2, nu - 1/2) / B(1/2, nu/2))
+        - 2 side**2 (r F(-r) + m (1 - (1 + r**2 / nu)**(-(nu - 1) / 2))))``.
+
+        This is the integral of ``(G(u) - 1[u >= x])**2``, ``G`` the distribution function of
+        ``x``, split at 0 and at ``x``. For ``x >= 0`` (``x < 0`` is its mirror)
+        ``G = 1 - side F(-u / side)`` between the two. Squared, the 1 gives ``|x|``, the ``F**2``
+        completes that of the tails (second line: ``(1 - lam)**3 + (1 + lam)**3`` of a half), and
+        their product is the third line.
+        """
+        return self._by_row("crps", _crps, y)
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """A side with probability ``(1 -+ lam) / 2``, then the size of a plain t on it."""
+        drawn = self._symmetric.sample(n, rng)
+        lam, heavy = np.nan_to_num(self.skew), np.isfinite(self.df)
+        nu = np.where(heavy, self.df, 5.0)
+        r = np.abs((drawn - self.mean) / self.std)
+        sign = np.where(rng.random(drawn.shape) < 0.5 * (1.0 - lam), -1.0, 1.0)
+        a, b = skewed_shape(nu, lam)
+        bent = self.mean + self.std * (sign * (1.0 + sign * lam) * r - a) / b
+        return np.where(lam != 0.0, bent, drawn)
+
+    @property
+    def _symmetric(self) -> StudentT:
+        return StudentT._unchecked(mean=self.mean, variance=self.variance, df=self.df)
+
+    def _by_row(
+        self, name: str, skewed: Callable[..., FloatArray], argument: ArrayLike
+    ) -> FloatArray:
+        """``skewed`` of the rows that have a skew; the others are what they are without."""
+        lam = np.nan_to_num(self.skew)
+        given = np.asarray(argument, dtype=np.float64)
+        if not lam.any():
+            return np.asarray(getattr(self._symmetric, name)(given))
+        if lam.all():
+            return skewed(given, self.mean, self.variance, self.df, lam)
+        has_skew = lam != 0.0
+        if name == "ppf" and given.ndim == 0:  # rows keep knowing that there is one level
+            out = np.empty(self.shape)
+            parts = [given, given]
+        else:
+            shape = np.broadcast_shapes(given.shape, self.shape)
+            out, has_skew = np.empty(shape), np.broadcast_to(has_skew, shape)
+            parts = [np.broadcast_to(given, shape)[part] for part in (has_skew, ~has_skew)]
+        rows = [np.broadcast_to(v, out.shape) for v in (self.mean, self.variance, self.df)]
+        lam = np.broadcast_to(lam, out.shape)
+        out[has_skew] = skewed(parts[0], *(v[has_skew] for v in (*rows, lam)))
+        symmetric = StudentT._unchecked(
+            **dict(zip(("mean", "variance", "df"), (v[~has_skew] for v in rows), strict=True))
         )
-    if ((lam != 0.0) & np.isnan(nu)).any():
-        raise DataError(
-            "a skew is given where the degrees of freedom are not, and a Gaussian has no skew",
-            "give degrees of freedom as well, or a skew of 0",
-        )
-    return lam
+        out[~has_skew] = getattr(symmetric, name)(parts[1])
+        return out
 
 
-def log_score(
+def skewed_shape(nu: FloatArray, lam: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Hansen's shift ``a`` and stretch ``b``; 0 and 1 where there is no skew."""
+    a = 4.0 * lam * _half_mean(nu) * np.sqrt((nu - 2.0) / nu)
+    return a, np.sqrt(1.0 + 3.0 * lam**2 - a**2)
+
+
+def _log_prob(
     y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
 ) -> FloatArray:
-    """Negative log density, in nats.
-
-    ``log(variance) / 2 - log(b c) + (nu + 1) / 2 * log(1 + w**2 / (nu - 2))``.
-    Known at: when ``y`` is.
-    """
-    half_mean = _half_mean(nu)
     a, b = skewed_shape(nu, lam)
     x = _in_pieces(y, mean, variance, nu, a, b)
-    log_c = np.log(half_mean * (nu - 1.0) / np.sqrt(nu * (nu - 2.0)))
+    log_c = np.log(_half_mean(nu) * (nu - 1.0) / np.sqrt(nu * (nu - 2.0)))
     tail = 0.5 * (nu + 1.0) * np.log1p((x / _side(x, lam)) ** 2 / nu)
-    return np.asarray(0.5 * np.log(variance) - np.log(b) - log_c + tail)
+    return np.asarray(-(0.5 * np.log(variance) - np.log(b) - log_c + tail))
 
 
-def crps(
+def _cdf(
     y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
 ) -> FloatArray:
-    """Continuous ranked probability score, in units of ``y``.
+    x = _in_pieces(y, mean, variance, nu, *skewed_shape(nu, lam))
+    side = _side(x, lam)
+    tail = side * special.stdtr(nu, -np.abs(x) / side)
+    return np.asarray(np.where(x < 0.0, tail, 1.0 - tail))
 
-    With ``m = sqrt(nu) / ((nu - 1) B(1/2, nu/2))``, the integral of ``u f(u)`` over ``u > 0``:
-    ``sqrt(variance (nu - 2) / nu) / b * (|x|
-    + (2 + 6 lam**2) m (1 - B(1/2, nu - 1/2) / B(1/2, nu/2))
-    - 2 side**2 (r F(-r) + m (1 - (1 + r**2 / nu)**(-(nu - 1) / 2))))``.
 
-    This is the integral of ``(G(u) - 1[u >= x])**2``, ``G`` the distribution function of ``x``,
-    split at 0 and at ``x``. For ``x >= 0`` (``x < 0`` is its mirror) ``G = 1 - side F(-u / side)``
-    between the two. Squared, the 1 gives ``|x|``, the ``F**2`` completes that of the tails (second
-    line: ``(1 - lam)**3 + (1 + lam)**3`` of a half), and their product is the third line.
+def _ppf(
+    level: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
+) -> FloatArray:
+    a, b = skewed_shape(nu, lam)
+    left = level < 0.5 * (1.0 - lam)
+    side = np.where(left, 1.0 - lam, 1.0 + lam)
+    # The sign is set here because scipy's inverse is +inf at probability 0.
+    r = np.abs(special.stdtrit(nu, np.where(left, level, 1.0 - level) / side))
+    x = np.where(left, -side, side) * r
+    return np.asarray(mean + np.sqrt(variance) * (x * np.sqrt((nu - 2.0) / nu) - a) / b)
 
-    Known at: when ``y`` is.
-    """
+
+def _crps(
+    y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
+) -> FloatArray:
     half_mean = _half_mean(nu)
     a, b = skewed_shape(nu, lam)
     x = _in_pieces(y, mean, variance, nu, a, b)
@@ -93,43 +189,6 @@ def crps(
     cross = 2.0 * side**2 * (r * special.stdtr(nu, -r) + moment)
     score = np.abs(x) + (2.0 + 6.0 * lam**2) * both_tails - cross
     return np.asarray(np.sqrt(variance * (nu - 2.0) / nu) / b * score)
-
-
-def quantile(
-    level: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
-) -> FloatArray:
-    """Return whose distribution function is ``level``.
-
-    ``x = (1 - lam) F^-1(level / (1 - lam))`` below ``level = (1 - lam) / 2``, else
-    ``x = -(1 + lam) F^-1((1 - level) / (1 + lam))``. Known at: when the forecast is.
-    """
-    a, b = skewed_shape(nu, lam)
-    left = level < 0.5 * (1.0 - lam)
-    side = np.where(left, 1.0 - lam, 1.0 + lam)
-    # The sign is set here because scipy's inverse is +inf at probability 0.
-    r = np.abs(special.stdtrit(nu, np.where(left, level, 1.0 - level) / side))
-    x = np.where(left, -side, side) * r
-    return np.asarray(mean + np.sqrt(variance) * (x * np.sqrt((nu - 2.0) / nu) - a) / b)
-
-
-def pit(
-    y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
-) -> FloatArray:
-    """Distribution function at ``y``.
-
-    ``side F(-r)`` left of ``x = 0``, else ``1 - side F(-r)``. Known at: when ``y`` is.
-    """
-    a, b = skewed_shape(nu, lam)
-    x = _in_pieces(y, mean, variance, nu, a, b)
-    side = _side(x, lam)
-    tail = side * special.stdtr(nu, -np.abs(x) / side)
-    return np.asarray(np.where(x < 0.0, tail, 1.0 - tail))
-
-
-def skewed_shape(nu: FloatArray, lam: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Hansen's shift ``a`` and stretch ``b``; 0 and 1 where there is no skew."""
-    a = 4.0 * lam * _half_mean(nu) * np.sqrt((nu - 2.0) / nu)
-    return a, np.sqrt(1.0 + 3.0 * lam**2 - a**2)
 
 
 def _half_mean(nu: FloatArray) -> FloatArray:

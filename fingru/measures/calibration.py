@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fingru.arrays import FloatArray
+from fingru.distributions import from_columns
 from fingru.errors import DataError
-from fingru.forecast.forecast import distributions
 from fingru.measures.evaluation import usable_rows
-from fingru.measures.scores import pit
 from fingru.measures.significance import christoffersen, kupiec
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -107,7 +106,7 @@ def pit_histogram(
 
 
 def _pit_values(frame: pd.DataFrame) -> FloatArray:
-    return pit(frame["realized"].to_numpy(np.float64), **distributions(frame))
+    return from_columns(frame).cdf(frame["realized"].to_numpy(np.float64))
 
 
 def _shares(u: FloatArray, levels: Sequence[float]) -> dict[str, float | int]:

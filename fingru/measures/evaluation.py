@@ -13,8 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from fingru.arrays import FloatArray
+from fingru.distributions import from_columns
 from fingru.errors import DataError
-from fingru.forecast.forecast import distributions
 from fingru.market.prices import Prices
 from fingru.measures import scores
 from fingru.measures.information import correlation, correlation_error, signal_turnover
@@ -84,14 +84,13 @@ def row_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     Known at: when the outcomes are.
     """
-    y, forecast = forecasts["realized"].to_numpy(dtype=np.float64), distributions(forecasts)
-    mean, variance = forecast["mean"], forecast["variance"]
-    u = scores.pit(y, **forecast)
+    y, distribution = forecasts["realized"].to_numpy(dtype=np.float64), from_columns(forecasts)
+    u = distribution.cdf(y)
     columns = {
-        "log_score": scores.log_score(y, **forecast),
-        "gaussian_nll": scores.gaussian_nll(y, mean, variance),
-        "crps": scores.crps(y, **forecast),
-        "qlike": scores.qlike(y, variance),
+        "log_score": -distribution.log_prob(y),
+        "gaussian_nll": scores.gaussian_nll(y, distribution),
+        "crps": distribution.crps(y),
+        "qlike": scores.qlike(y, distribution),
         "covered90": np.abs(u - 0.5) <= 0.45,
         "covered95": np.abs(u - 0.5) <= 0.475,
     }
@@ -103,17 +102,10 @@ def quantile_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     Known at: when the outcomes are.
     """
-    forecast = distributions(forecasts)
-    mean, deviation = forecast["mean"], np.sqrt(forecast["variance"])
-    y = forecasts["realized"].to_numpy(dtype=np.float64)
-    df = np.where(np.isnan(forecast["df"]), np.inf, forecast["df"])  # equal where both are normal
-    skew = np.zeros_like(df) if forecast["skew"] is None else np.nan_to_num(forecast["skew"])
-    # Classics have few shapes, and the quantile of one is the slow part.
-    shapes, which = np.unique(np.column_stack([df, skew]), axis=0, return_inverse=True)
-    losses = {}
-    for name, level in LEVELS.items():
-        standard = scores.quantile(level, 0.0, 1.0, shapes[:, 0], shapes[:, 1])
-        losses[name] = scores.pinball(y, mean + deviation * standard[which.ravel()], level)
+    y, distribution = forecasts["realized"].to_numpy(dtype=np.float64), from_columns(forecasts)
+    losses = {
+        name: scores.pinball(y, distribution.ppf(level), level) for name, level in LEVELS.items()
+    }
     return pd.DataFrame(losses, index=forecasts.index)
 
 

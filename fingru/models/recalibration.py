@@ -21,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray, IntArray
+from fingru.distributions import from_columns
 from fingru.distributions.skewed_t import skewed_shape
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels
@@ -92,7 +93,7 @@ def recalibrate(
     epistemic = forecast.epistemic_variance
     return replace(
         forecast,
-        variance=forecast.variance * factor,
+        distribution=forecast.distribution.with_moments(variance=forecast.variance * factor),
         epistemic_variance=None if epistemic is None else epistemic * factor,
         scale=np.sqrt(factor),
     )
@@ -107,9 +108,9 @@ def without_recalibration(forecasts: pd.DataFrame) -> pd.DataFrame:
         return forecasts.iloc[:0]
     rows = forecasts[forecasts["scale"].notna()]
     factor = rows["scale"] ** 2
-    return rows.assign(
-        variance=rows["variance"] / factor, epistemic_variance=rows["epistemic_variance"] / factor
-    ).drop(columns="scale")
+    raw = from_columns(rows).with_moments(variance=rows["variance"] / factor)
+    epistemic = rows["epistemic_variance"] / factor
+    return rows.assign(**raw.columns(), epistemic_variance=epistemic).drop(columns="scale")
 
 
 def _terms(settings: RecalibrationSettings, horizon: int) -> tuple[float, ...]:

@@ -33,7 +33,6 @@ from fingru.market.implausible import accepted
 from fingru.market.issues import DataIssue
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
-from fingru.measures.scores import interval
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
 from fingru.store.files import storage_error, write_bytes_atomic
@@ -426,6 +425,7 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
     rows = []
     last = prices.n_sessions - 1
     _, bars_per_year = own_bars_per_year(prices, last)
+    ends = forecast.distribution[last].interval(0.95)
     for a, asset in enumerate(prices.assets):
         for h, horizon in enumerate(forecast.horizons):
             mean, variance = forecast.mean[last, a, h], forecast.variance[last, a, h]
@@ -433,9 +433,7 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
             if not np.isfinite(mean):
                 rows.append({"asset": asset, "horizon": horizon, "close": close})
                 continue
-            df = np.inf if forecast.df is None else forecast.df[last, a, h]
-            skew = None if forecast.skew is None else forecast.skew[last, a, h]
-            lower, upper = (float(x) for x in interval(mean, variance, df, level=0.95, skew=skew))
+            lower, upper = (float(end[a, h]) for end in ends)
             rows.append(
                 {
                     "asset": asset,
@@ -443,8 +441,8 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
                     "close": close,
                     "mean": mean,
                     "variance": variance,
-                    "df": df,
-                    "skew": 0.0 if skew is None else skew,
+                    "df": np.inf if forecast.df is None else forecast.df[last, a, h],
+                    "skew": 0.0 if forecast.skew is None else forecast.skew[last, a, h],
                     "annual_volatility": np.sqrt(variance / horizon * bars_per_year[a]),
                     "lower95": lower,
                     "upper95": upper,

@@ -198,7 +198,7 @@ def begun_baselines(
     stored = (
         [] if directory is None else [directory.checkpoints.load(f"forecast_{n}") for n in names]
     )
-    units = [unit[0] for unit in stored if unit is not None]
+    units = [unit for unit in stored if unit is not None]
     if directory is not None and len(units) == len(names):
         found = [_as_forecast(n, a, job) for n, a in zip(names, units, strict=True)]
         yield lambda _: found
@@ -216,16 +216,20 @@ def begun_baselines(
 
 
 def _keep(directory: RunDirectory, forecast: Forecast) -> None:
-    directory.checkpoints.save(f"forecast_{forecast.model}", forecast.parts(), {})
+    directory.checkpoints.save(
+        f"forecast_{forecast.model}",
+        forecast.columns(),
+        {"family": forecast.distribution.signature},
+    )
 
 
-def _as_forecast(model: str, arrays: dict[str, NDArray[Any]], job: WalkForward) -> Forecast:
-    return Forecast(
-        model,
-        job.prices.index,
-        job.prices.assets,
-        job.config.horizons,
-        **arrays,
+def _as_forecast(
+    model: str, unit: tuple[dict[str, NDArray[Any]], dict[str, Any]], job: WalkForward
+) -> Forecast:
+    columns, meta = unit
+    prices = job.prices
+    return Forecast.from_columns(
+        model, prices.index, prices.assets, job.config.horizons, columns, meta.get("family")
     )
 
 

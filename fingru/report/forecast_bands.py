@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.report import densities
+from fingru.distributions import from_columns
 from fingru.report.labels import label_of
 from fingru.report.selection import Day, forecasts_of, in_window, main_model
 from fingru.report.theme import (
@@ -76,7 +76,7 @@ def forecast_bands(
     for level, alpha in LEVELS:
         band = {"x": days, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip",
                 "legendgroup": f"band{level}"}  # fmt: skip
-        lower, upper = (densities.quantile(table, (1 + s * level) / 2) for s in (-1, 1))
+        lower, upper = from_columns(table).interval(level)
         figure.add_scatter(y=compact(lower), meta=f"lower{level}", showlegend=False, **band)
         figure.add_scatter(
             y=compact(upper), meta=f"upper{level}", name=f"{level:.0%} band", fill="tonexty",
@@ -94,9 +94,8 @@ def forecast_bands(
         line={"color": GAIN, "width": 1.8}, hovertemplate="%{y:.2%}",
     )  # fmt: skip
     realized = table["realized"].to_numpy(dtype=float)
-    outside = (realized < densities.quantile(table, 0.025)) | (
-        realized > densities.quantile(table, 0.975)
-    )
+    low, high = from_columns(table).interval(0.95)
+    outside = (realized < low) | (realized > high)
     add_to_caption(
         figure,
         f"{outside.sum():,} of {len(table):,} realised returns ({100 * outside.mean():.1f} %) "

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from scipy import stats
 
 from fingru.backtest.result import BacktestResult
-from fingru.report import densities
+from fingru.distributions import from_columns
 from fingru.report.labels import MINUS, label_of
 from fingru.report.selection import (
     asset_gains,
@@ -56,7 +56,7 @@ def coverage_by_level(
     levels = np.asarray(COVERAGE_LEVELS)
     look = {"mode": "lines+markers", "marker": {"size": 5}}
     for position, model, table in _compared(result, horizon, asset):
-        inside = np.abs(2.0 * densities.probability_transform(table) - 1.0)
+        inside = np.abs(2.0 * from_columns(table).cdf(table["realized"]) - 1.0)
         observed = np.asarray([(inside <= level).mean() for level in levels])
         look |= {"name": label_of(model), "line": ranked_line(position, 2)}
         figure.add_scatter(x=levels, y=observed, meta=model, **look)
@@ -115,7 +115,7 @@ def pit_histogram(
     table = rows[rows["model"] == model]
     if table.empty:
         return nothing_to_draw(meta, NO_FORECASTS)
-    counts, edges = np.histogram(densities.probability_transform(table), PIT_BINS, (0, 1))
+    counts, edges = np.histogram(from_columns(table).cdf(table["realized"]), PIT_BINS, (0, 1))
     scale = PIT_BINS / len(table)
     low, high = scale * stats.binom.ppf([0.025, 0.975], len(table), 1 / PIT_BINS)
     figure = new_figure(
@@ -232,7 +232,8 @@ def fold_scores(result: BacktestResult, horizon: int) -> pd.DataFrame:
     rows, sides = common_forecasts(result, horizon), {}
     for side, model in (("model", main_model(result)), ("baseline", baseline)):
         table = rows[rows["model"] == model]
-        sides[side] = table[["origin", "asset"]].assign(**{side: -densities.log_density(table)})
+        score = -from_columns(table).log_prob(table["realized"])
+        sides[side] = table[["origin", "asset"]].assign(**{side: score})
     common = sides["model"].merge(sides["baseline"], on=["origin", "asset"]).dropna()
     day = common["origin"].dt.strftime("%Y-%m-%d")
     scores = {}

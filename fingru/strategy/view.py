@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fingru.arrays import BoolArray, FloatArray
 from fingru.errors import DataError
@@ -15,6 +15,7 @@ from fingru.market.calendars import OwnCalendars
 from fingru.market.listing import last_bars
 
 if TYPE_CHECKING:
+    from fingru.distributions import Distribution
     from fingru.forecast.forecast import Forecast
     from fingru.market.prices import Prices
 
@@ -28,20 +29,50 @@ class ForecastView:
     It has origin t, but that of an asset whose market is closed at t has the asset's last bar: it
     still is the forecast of its next one.
 
-    Mean and variance are the moments of the next log return; ``df`` and ``skew`` are the tails
-    and the asymmetry of its Student-t, as in ``Forecast``.
+    ``distribution`` is that of the next log return, of shape (A, H), with ``log_prob``, ``cdf``
+    and ``sample``; its moments, tails, quantiles and intervals are here as well.
     ``scale`` is the factor that the misses so far have put on the standard deviation, which
     ``variance`` already has: 1 where the model is as wide as it should be. None without
     recalibration.
     """
 
     horizons: tuple[int, ...]
-    mean: FloatArray
-    variance: FloatArray
-    df: FloatArray | None = None
+    distribution: Distribution
     epistemic_variance: FloatArray | None = None
     scale: FloatArray | None = None
-    skew: FloatArray | None = None
+
+    @property
+    def mean(self) -> FloatArray:
+        """Expected log return."""
+        return self.distribution.mean
+
+    @property
+    def variance(self) -> FloatArray:
+        """Variance of the log return."""
+        return self.distribution.variance
+
+    @property
+    def std(self) -> FloatArray:
+        """Standard deviation of the log return."""
+        return self.distribution.std
+
+    @property
+    def df(self) -> FloatArray | None:
+        """Degrees of freedom of a Student-t; None for another family."""
+        return getattr(self.distribution, "df", None)
+
+    @property
+    def skew(self) -> FloatArray | None:
+        """Asymmetry of a skewed Student-t, in (-1, 1); None for another family."""
+        return getattr(self.distribution, "skew", None)
+
+    def quantile(self, level: ArrayLike) -> FloatArray:
+        """Log return that is exceeded with probability ``1 - level``."""
+        return self.distribution.ppf(level)
+
+    def interval(self, probability: float) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper end of the central interval of the log return."""
+        return self.distribution.interval(probability)
 
 
 @dataclass(frozen=True)
@@ -125,10 +156,6 @@ class Strategy(Protocol):
         An array is in the order of ``view.assets``; a Series or dict names assets, missing ones
         are 0. Negative weights are short positions; what is left of 1 is cash.
         """
-
-
-_SHOWN = tuple(field.name for field in fields(ForecastView) if field.name != "horizons")
-"""Arrays of a forecast that strategies see."""
 
 
 class ViewFactory:
@@ -220,12 +247,11 @@ def forecast_view(
         rows = origins, np.arange(len(origins))
     if np.isnan(forecast.variance[rows]).all():
         return None
-    parts = {
-        name: _read_only(values[rows])
-        for name in _SHOWN
-        if (values := getattr(forecast, name)) is not None
-    }
-    return ForecastView(horizons=forecast.horizons, **parts)
+    own = (
+        None if values is None else _read_only(values[rows])
+        for values in (forecast.epistemic_variance, forecast.scale)
+    )
+    return ForecastView(forecast.horizons, forecast.distribution[rows].detached(), *own)
 
 
 def _hidden(values: FloatArray, known_rows: int) -> tuple[FloatArray, FloatArray]:

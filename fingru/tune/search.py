@@ -10,12 +10,11 @@ import pandas as pd
 
 from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
+from fingru.distributions import from_columns
 from fingru.errors import ConfigError, FingruError
-from fingru.forecast.forecast import distributions
 from fingru.forecast.problem import Fold, Progress, silent
 from fingru.market.prices import Prices
 from fingru.measures.evaluation import common_rows
-from fingru.measures.scores import log_score
 from fingru.models.classical import make_baseline
 from fingru.pipeline.record import TrialSource, enter_trial
 from fingru.store.database import open_database
@@ -196,7 +195,7 @@ def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.
     }
     frames = [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()]
     table = common_rows(pd.concat(frames, ignore_index=True))
-    losses = log_score(table["realized"], **distributions(table))
+    losses = -from_columns(table).log_prob(table["realized"])
     by_model = pd.Series(losses).groupby(table["model"].to_numpy()).mean()
     gain = float(by_model["gru"] - by_model[_REFERENCE])
     if not np.isfinite(gain):

@@ -18,9 +18,11 @@ from fingru.backtest.attribution import (
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
 from fingru.backtest.unconditional import unconditional_forecast
+from fingru.distributions import Normal
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold
+from tests.conftest import changed
 
 HEADS = ["market", "variance_timing", "mean_alpha", "interaction"]
 FOLDS = [Fold(0, 300, 0, 300, 399), Fold(1, 400, 0, 400, 498)]
@@ -63,8 +65,9 @@ def make_forecast(prices, seed=0):
     rng = np.random.default_rng(seed)
     shape = (*prices.close.shape, 1)
     return Forecast(
-        "noise", prices.index, prices.assets, (1,), rng.normal(3e-4, 1e-3, shape),
-        1e-4 * np.exp(rng.normal(0, 0.5, shape)), epistemic_variance=np.full(shape, 1e-7),
+        "noise", prices.index, prices.assets, (1,),
+        Normal(rng.normal(3e-4, 1e-3, shape), 1e-4 * np.exp(rng.normal(0, 0.5, shape))),
+        epistemic_variance=np.full(shape, 1e-7),
     )  # fmt: skip
 
 
@@ -115,7 +118,7 @@ def test_parts_add_up_with_late_listing_and_delisting(prices_with_gaps):
 def test_mean_head_of_long_run_means_earns_exactly_nothing(prices_small):
     forecast = make_forecast(prices_small)
     constant = unconditional_forecast(prices_small, forecast, FOLDS)
-    dull = replace(forecast, mean=constant.mean, epistemic_variance=None)
+    dull = changed(forecast, mean=constant.mean, epistemic_variance=None)
     parts = run(prices_small, dull)[1].parts
     assert (parts[["mean_alpha", "interaction"]] == 0.0).all(axis=None)
     assert (parts["variance_timing"] != 0.0).any()
@@ -123,7 +126,7 @@ def test_mean_head_of_long_run_means_earns_exactly_nothing(prices_small):
 
 def test_mean_head_of_any_constant_earns_exactly_nothing_beside_that_constant(prices_small):
     forecast = make_forecast(prices_small)
-    dull = replace(forecast, mean=np.full_like(forecast.mean, 2e-4), epistemic_variance=None)
+    dull = changed(forecast, mean=np.full_like(forecast.mean, 2e-4), epistemic_variance=None)
     parts = run(prices_small, dull, mean_per_bar=2e-4)[1].parts
     assert (parts[["mean_alpha", "interaction"]] == 0.0).all(axis=None)
 
@@ -132,7 +135,7 @@ def test_variance_head_of_long_run_variances_earns_exactly_nothing(prices_small)
     forecast = make_forecast(prices_small)
     constant = unconditional_forecast(prices_small, forecast, FOLDS)
     mean = np.where(np.isnan(constant.mean), np.nan, forecast.mean)
-    parts = run(prices_small, replace(forecast, mean=mean, variance=constant.variance))[1].parts
+    parts = run(prices_small, changed(forecast, mean=mean, variance=constant.variance))[1].parts
     assert (parts[["variance_timing", "interaction"]] == 0.0).all(axis=None)
     assert (parts["mean_alpha"] != 0.0).any()
 
@@ -150,7 +153,7 @@ def test_foreseen_returns_show_as_choice_by_mean(prices_small):
         2:
     ]  # decided at t, filled at t + 1, earned at t + 2
     seen[-2:] = 0.0
-    total = run(prices_small, replace(forecast, mean=seen))[1].summary["heads"]["total"]
+    total = run(prices_small, changed(forecast, mean=seen))[1].summary["heads"]["total"]
     assert total["mean_alpha"] > 5 * abs(total["market"])
     assert total["mean_alpha"] > 5 * abs(total["variance_timing"])
 
@@ -163,7 +166,7 @@ def test_future_prices_change_nothing_before(prices_ohlcv):
     wild = replace(
         prices_ohlcv, close=prices_ohlcv.close * factor, open=prices_ohlcv.open * factor
     )
-    told = replace(forecast, mean=np.where(later[:, :, None], 0.01, forecast.mean))
+    told = changed(forecast, mean=np.where(later[:, :, None], 0.01, forecast.mean))
     before, after = run(prices_ohlcv, forecast)[1].parts, run(wild, told)[1].parts
     known = (before["date"] <= prices_ohlcv.index[t]).to_numpy()
     pd.testing.assert_frame_equal(before[known], after[known], check_exact=True)

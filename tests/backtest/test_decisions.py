@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fingru.backtest.simulator import simulate, simulate_weights
+from fingru.distributions import Normal, StudentT
 from fingru.errors import StrategyError
 from fingru.forecast.forecast import Forecast
 from fingru.measures.scores import log_score
@@ -89,9 +90,7 @@ def test_view_arrays_cannot_be_written(prices_small):
         prices_small.index,
         prices_small.assets,
         (1,),
-        variance,
-        variance,
-        5 * variance,
+        StudentT(variance, variance, 5 * variance),
         variance,
     )
     view = ViewFactory(prices_small, forecast, 10, 30).at(10, np.zeros(3))
@@ -126,7 +125,7 @@ def test_forecast_view_is_a_copy_of_one_origin_or_none():
     mean, variance = rng.normal(size=(4, 2, 3)), rng.uniform(1, 2, (4, 2, 3))
     mean[0], variance[0] = np.nan, np.nan
     index = pd.bdate_range("2024-01-01", periods=4)
-    forecast = Forecast("m", index, ("A", "B"), (1, 5, 21), mean, variance)
+    forecast = Forecast("m", index, ("A", "B"), (1, 5, 21), Normal(mean, variance))
     assert forecast_view(None, 0, np.array([0, 0])) is None
     assert forecast_view(forecast, 0, np.array([0, 0])) is None
     view = forecast_view(forecast, 2, np.array([2, 2]))

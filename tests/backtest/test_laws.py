@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
+from fingru.distributions import Normal
 from fingru.forecast.forecast import Forecast
 from fingru.market.prices import Prices
 from fingru.strategy import available_strategies, load_strategy, portfolio_variance
@@ -29,17 +30,20 @@ def market(seed):
     shape = (160, 4, 1)
     told = np.where(np.isfinite(close)[..., None], 1.0, np.nan)
     forecast = Forecast(
-        "m", index, ("A", "B", "C", "D"), (1,), told * rng.normal(3e-4, 1e-3, shape),
-        told * 1e-4 * np.exp(rng.normal(0.0, 0.4, shape)),
+        "m", index, ("A", "B", "C", "D"), (1,),
+        Normal(
+            told * rng.normal(3e-4, 1e-3, shape),
+            told * 1e-4 * np.exp(rng.normal(0.0, 0.4, shape)),
+        ),
     )  # fmt: skip
     return Prices(index, forecast.assets, close, 365.0, "law"), forecast
 
 
 def rearranged(prices, forecast, columns):
     names = tuple(prices.assets[c] for c in columns)
-    parts = {name: values[:, columns] for name, values in forecast.parts().items()}
     prices = replace(prices, assets=names, close=prices.close[:, columns])
-    return prices, replace(forecast, assets=names, **parts)
+    distribution = forecast.distribution[:, columns]
+    return prices, replace(forecast, assets=names, distribution=distribution)
 
 
 def run(name, prices, forecast):
@@ -71,10 +75,10 @@ def test_an_asset_that_never_trades_changes_nothing(seed, name):
     nothing = np.full((160, 1), np.nan)
     names = (*prices.assets, "NEVER")
     parts = {
-        n: np.concatenate([v, nothing[..., None]], axis=1) for n, v in forecast.parts().items()
+        n: np.concatenate([v, nothing[..., None]], axis=1) for n, v in forecast.columns().items()
     }
     more = replace(prices, assets=names, close=np.hstack([prices.close, nothing]))
-    other = run(name, more, replace(forecast, assets=names, **parts))
+    other = run(name, more, Forecast.from_columns("m", forecast.index, names, (1,), parts))
     assert_same(run(name, prices, forecast), other)
     assert not other.account.holdings[:, 4].any()
 

@@ -6,6 +6,7 @@ import pytest
 
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate, simulate_weights
+from fingru.distributions import Normal
 from fingru.errors import ConfigError, DataError, StrategyError
 from fingru.forecast.forecast import Forecast
 
@@ -206,7 +207,7 @@ def test_simulate_refuses_rows_that_do_not_fit(toy, scripted, rows):
 def test_simulate_refuses_a_forecast_of_other_prices(toy, scripted):
     prices = toy(CLOSES)
     values = np.ones((6, 1, 1))
-    forecast = Forecast("m", prices.index[:6], prices.assets, (1,), values, values)
+    forecast = Forecast("m", prices.index[:6], prices.assets, (1,), Normal(values, values))
     with pytest.raises(DataError, match="same prices"):
         simulate(prices, scripted(), name="s", forecast=forecast)
 

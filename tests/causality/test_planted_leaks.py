@@ -16,6 +16,7 @@ from fingru.config import to_toml, with_values
 from fingru.errors import LeakFoundError
 from fingru.pipeline.backtest import run_backtest
 from fingru.walkforward.walk import make_problem
+from tests.conftest import changed
 
 QUICK = {"baselines.names": ["ewma"], "model.members": 1, "horizons": [1]}
 """What the planted leak does not need."""
@@ -272,7 +273,8 @@ def test_a_calibrator_fitted_on_test_rows_is_named(prices, config, monkeypatch):
     def calibrated(gru, problem, folds, settings):
         issued = honest(gru, problem, folds, settings)
         misses = (problem.labels.values - issued.mean) ** 2 / issued.variance
-        return replace(issued, variance=issued.variance * np.nanmean(misses))
+        variance = issued.variance * np.nanmean(misses)
+        return changed(issued, variance=variance)
 
     monkeypatch.setattr(check, "walk_gru", calibrated)
     found = leak_check(prices, with_values(config, QUICK))

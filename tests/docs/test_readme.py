@@ -71,11 +71,12 @@ def test_strategy_of_readme_is_loaded_and_decides(tmp_path, panel):
 
 
 def _flat_forecast(prices):
+    from fingru.distributions import Normal
     from fingru.forecast.forecast import Forecast
 
     shape = (*prices.close.shape, 1)
     return Forecast(
-        "flat", prices.index, prices.assets, (1,), np.zeros(shape), np.full(shape, 1e-4)
+        "flat", prices.index, prices.assets, (1,), Normal(np.zeros(shape), np.full(shape, 1e-4))
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
 
+from fingru.distributions import from_columns
 from fingru.measures.evaluation import LEVELS, score_forecasts
 from fingru.measures.point_errors import mae, naive_error, naive_scales, rmse
 
@@ -76,12 +77,10 @@ def test_quantile_losses_are_scikit_learns(prices_small, df):
 
 
 def test_skewed_quantiles_are_those_of_the_distribution(prices_small):
-    from fingru.measures import scores
-
     table = forecasts_of(prices_small, shape=(6.0, 0.25))
     rows = table[table["asset"] == "S1"]
     told = leaf(score_forecasts(table), "S1")
-    low = scores.quantile(0.05, rows["mean"], rows["variance"], rows["df"], rows["skew"])
+    low = from_columns(rows).ppf(0.05)
     below = np.mean(rows["realized"] <= low)
     assert 0.0 < below < 0.3
     expected = mean_pinball_loss(rows["realized"], low, alpha=0.05)

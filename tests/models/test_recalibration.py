@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fingru.distributions import Normal, SkewedT, StudentT
 from fingru.distributions.skewed_t import skewed_shape
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import NEVER, Labels, make_labels
-from fingru.measures.scores import log_score, quantile
 from fingru.models.recalibration import _slope, recalibrate, without_recalibration
 from fingru.models.settings import RecalibrationSettings
+from tests.conftest import changed
 
 SESSIONS, ASSETS, FIRST = 900, 5, 40
 
@@ -45,22 +46,20 @@ def known_world(df=6.0, factor=1.0, seed=0, horizons=(1,)):
         pd.bdate_range("2015-01-01", periods=SESSIONS),
         tuple("ABCDE"),
         horizons,
-        mean,
-        variance,
-        None if df is None else np.full_like(mean, df),
+        Normal(mean, variance) if df is None else StudentT(mean, variance, np.full_like(mean, df)),
         variance / 10,
     )
     return forecast, labels
 
 
 def mean_score(forecast, labels):
-    return np.nanmean(log_score(labels.values, forecast.mean, forecast.variance, forecast.df))
+    return -np.nanmean(forecast.distribution.log_prob(labels.values))
 
 
 def test_a_halved_sigma_is_repaired_within_sixty_bars(df):
     forecast, labels = known_world(df, factor=4.0)
     mended = recalibrate(forecast, labels, [FIRST])
-    right = replace(forecast, variance=forecast.variance * 4)
+    right = changed(forecast, variance=forecast.variance * 4)
     assert mended.scale[FIRST, :, 0] == pytest.approx(1.0)
     after = mended.scale[FIRST + 60 :, :, 0]
     assert 1.5 < np.nanmean(after[:20]) < 2.3  # most of the way, in logarithms
@@ -74,10 +73,10 @@ def skewed_world(skew, told, factor=1.0):
     """Skewed returns with the width that is forecast, and what is said of their skew."""
     forecast, labels = known_world(6.0, factor)
     rng = np.random.default_rng(4)
-    unit = quantile(rng.uniform(size=labels.values.shape), 0.0, 1.0, 6.0, skew)
+    unit = SkewedT(0.0, 1.0, 6.0, skew).ppf(rng.uniform(size=labels.values.shape))
     values = unit * np.sqrt(factor * forecast.variance)
     known = np.where(np.isfinite(values), labels.known_at, NEVER)
-    return replace(forecast, skew=np.full_like(values, told)), Labels(values, known, (1,))
+    return changed(forecast, skew=np.full_like(values, told)), Labels(values, known, (1,))
 
 
 def test_a_skew_that_is_known_calls_for_no_correction():
@@ -99,7 +98,7 @@ def test_a_halved_sigma_of_a_skewed_forecast_is_repaired(skew):
 def test_no_skew_changes_nothing():
     forecast, labels = known_world(factor=2.0)
     plain = recalibrate(forecast, labels, [FIRST])
-    zero = recalibrate(replace(forecast, skew=np.zeros_like(forecast.mean)), labels, [FIRST])
+    zero = recalibrate(changed(forecast, skew=np.zeros_like(forecast.mean)), labels, [FIRST])
     np.testing.assert_allclose(zero.scale, plain.scale, rtol=1e-12)
 
 
@@ -109,7 +108,9 @@ def test_slope_is_that_of_the_log_density_in_the_log_variance(z, skew):
     nu, at, step = 5.0, 0.3, 1e-6
     shift, stretch = skewed_shape(np.array(nu), np.array(skew))
     outcome = np.array([stretch * z, nu, shift, skew])
-    above, below = (-log_score(z, 0.0, np.exp(at + side), nu, skew) for side in (step, -step))
+    above, below = (
+        SkewedT(0.0, np.exp(at + side), nu, skew).log_prob(z) for side in (step, -step)
+    )
     assert _slope(outcome, at) == pytest.approx(2 * float(above - below) / (2 * step), abs=1e-6)
 
 
@@ -133,7 +134,7 @@ def test_one_asset_wrong_is_mended_without_the_others():
     forecast, labels = known_world()
     variance = forecast.variance.copy()
     variance[:, 1] /= 4
-    mended = recalibrate(replace(forecast, variance=variance), labels, [FIRST])
+    mended = recalibrate(changed(forecast, variance=variance), labels, [FIRST])
     late = np.nanmean(mended.scale[600:, :, 0], axis=0)
     assert late[1] > 1.5
     assert np.all(np.abs(np.delete(late, 1) - 1) < 0.25)
@@ -159,7 +160,7 @@ def test_changing_the_future_moves_no_earlier_bit(horizons):
     variance = forecast.variance.copy()
     variance[cut + 1 :] *= 5
     second = recalibrate(
-        replace(forecast, variance=variance), replace(labels, values=values), [FIRST, 300]
+        changed(forecast, variance=variance), replace(labels, values=values), [FIRST, 300]
     )
     assert np.array_equal(first.scale[: cut + 1], second.scale[: cut + 1], equal_nan=True)
     for h, bars in enumerate(horizons):  # the test can fail
@@ -172,17 +173,13 @@ def test_changing_the_future_moves_no_earlier_bit(horizons):
 def test_history_may_end_at_any_row(skew):
     forecast, labels = known_world(factor=2.0, horizons=(1, 5))
     if skew is not None:
-        forecast = replace(forecast, skew=np.full_like(forecast.mean, skew))
+        forecast = changed(forecast, skew=np.full_like(forecast.mean, skew))
     whole = recalibrate(forecast, labels, [FIRST, 300])
     end = 401
-    short = replace(
-        forecast,
-        **{
-            name: getattr(forecast, name)[:end]
-            for name in ("index", "mean", "variance", "df", "skew", "epistemic_variance")
-            if getattr(forecast, name) is not None
-        },
-    )
+    short = Forecast(
+        "gru", forecast.index[:end], forecast.assets, forecast.horizons,
+        forecast.distribution[:end], forecast.epistemic_variance[:end],
+    )  # fmt: skip
     known = np.where(labels.known_at < end, labels.known_at, NEVER)[:end]
     unknown = Labels(np.where(known < NEVER, labels.values[:end], np.nan), known, labels.horizons)
     part = recalibrate(short, unknown, [FIRST, 300])
@@ -194,7 +191,7 @@ def test_every_model_starts_anew():
     restarted = recalibrate(forecast, labels, [FIRST, 500])
     assert restarted.scale[499, 0, 0] > 1.5
     assert restarted.scale[500, :, 0] == pytest.approx(1.0)
-    alone = replace(forecast, variance=forecast.variance.copy(), mean=forecast.mean.copy())
+    alone = changed(forecast, variance=forecast.variance.copy(), mean=forecast.mean.copy())
     alone.variance[:500], alone.mean[:500] = np.nan, np.nan
     fresh = recalibrate(alone, labels, [500])
     assert np.array_equal(fresh.scale[500:], restarted.scale[500:], equal_nan=True)
@@ -210,8 +207,9 @@ def test_the_table_shows_the_scale(prices_small):
     labels = make_labels(prices_small, (1,))
     shape = (*prices_small.close.shape, 1)
     forecast = Forecast(
-        "gru", prices_small.index, prices_small.assets, (1,), np.zeros(shape), np.full(shape, 1e-4)
-    )
+        "gru", prices_small.index, prices_small.assets, (1,),
+        Normal(np.zeros(shape), np.full(shape, 1e-4)),
+    )  # fmt: skip
     table = recalibrate(forecast, labels, [0]).to_frame(labels)
     assert table["scale"].gt(0).all()
     assert forecast.to_frame(labels)["scale"].isna().all()

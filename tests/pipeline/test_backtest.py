@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from fingru.config import with_values
+from fingru.distributions import from_columns
 from fingru.errors import ConfigError, DataError, StrategyError
-from fingru.forecast.forecast import distributions
-from fingru.measures.scores import crps, interval, log_score, pit
 from fingru.pipeline.backtest import run_backtest
 from fingru.store.listing import list_runs
 from fingru.store.verify import verify_run
@@ -162,12 +161,12 @@ def test_every_forecast_of_a_run_is_a_distribution(pair):
     """Scores of all models' rows are finite, ranks within 0 and 1, intervals in order."""
     table = pair[0].forecasts
     for model, rows in table.groupby("model"):
-        parts = distributions(rows)
+        told = from_columns(rows)
         outcome = rows["realized"].to_numpy()
-        assert np.isfinite(log_score(outcome, **parts)).all(), model
-        assert (crps(outcome, **parts) >= 0).all(), model
-        below = pit(outcome, **parts)
+        assert np.isfinite(told.log_prob(outcome)).all(), model
+        assert (told.crps(outcome) >= 0).all(), model
+        below = told.cdf(outcome)
         assert ((below >= 0) & (below <= 1)).all(), model
-        low, high = interval(parts["mean"], parts["variance"], parts["df"], skew=parts["skew"])
+        low, high = told.interval(0.95)
         assert (low < high).all(), model
     assert set(table["model"]) >= {"gru", "ewma", "gjr_garch_t"}

@@ -10,9 +10,6 @@ from fingru.pipeline.backtest import run_backtest
 CODE = '''
 import numpy as np
 
-from fingru.measures.scores import interval
-
-
 class ValueAtRisk:
     """Equal weights, cut to where a loss of 2 percent is as rare as one in twenty."""
 
@@ -20,7 +17,8 @@ class ValueAtRisk:
         f = view.forecast
         if f is None:
             return None
-        low, _ = interval(f.mean, f.variance, f.df, 0.9, skew=f.skew)
+        assert (f.skew is None) == (f.df is None) == (f.distribution.family == "normal")
+        low, _ = f.interval(0.9)
         size = np.minimum(1.0, 0.02 / np.maximum(-low[:, 0], 1e-9))
         return np.where(view.tradable, np.nan_to_num(size), 0.0) / len(view.assets)
 '''

@@ -8,6 +8,7 @@ import pytest
 
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
+from fingru.distributions import Normal
 from fingru.forecast.forecast import Forecast
 from fingru.strategy import (
     ForecastView,
@@ -19,6 +20,7 @@ from fingru.strategy import (
     portfolio_variance,
     with_fixed_holdings,
 )
+from tests.conftest import changed
 
 FREE = SimulationSettings(cost_bps=0.0)
 ALL = pytest.mark.parametrize("name", available_strategies())
@@ -32,7 +34,7 @@ def make_forecast(prices, seed=0, missing=0.05):
     gone = rng.random(prices.close.shape) < missing
     mean[gone], variance[gone] = np.nan, np.nan
     return Forecast(
-        "m", prices.index, prices.assets, (1, 5), mean, variance, epistemic_variance=variance / 99
+        "m", prices.index, prices.assets, (1, 5), Normal(mean, variance), variance / 99
     )
 
 
@@ -54,7 +56,7 @@ def test_perturbed_future_leaves_every_decision_before_it_bitwise_equal(name, pr
     other = run(
         name,
         replace(prices_with_gaps, close=close),
-        replace(forecast, mean=mean, variance=variance),
+        changed(forecast, mean=mean, variance=variance),
         first_row=200,
         last_row=t + 1,
     )
@@ -79,8 +81,7 @@ def test_shorter_data_gives_the_same_beginning(name, prices_with_gaps):
         replace(
             forecast,
             index=forecast.index[:461],
-            mean=forecast.mean[:461],
-            variance=forecast.variance[:461],
+            distribution=forecast.distribution[:461],
             epistemic_variance=forecast.epistemic_variance[:461],
         ),
         first_row=200,
@@ -201,8 +202,7 @@ def forecast_view(mean, variance, horizons=(1,), epistemic=None):
     shape = (-1, len(horizons))
     return ForecastView(
         horizons,
-        np.array(mean, float).reshape(shape),
-        np.array(variance, float).reshape(shape),
+        Normal(np.array(mean, float).reshape(shape), np.array(variance, float).reshape(shape)),
         epistemic_variance=None if epistemic is None else np.array(epistemic).reshape(shape),
     )
 

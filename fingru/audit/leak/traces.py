@@ -133,12 +133,12 @@ def network_forecast(gru: GRUForecaster, job: WalkForward) -> Forecast:
     from fingru.models.gru.sequences import build_bank
 
     problem = job.problem
-    raw = prediction.empty_forecast(problem, gru.fitted[0].model)
+    raw = prediction.empty_columns(problem, gru.fitted[0].model)
     bank, device = build_bank(problem), prediction.choose_device(job.config.device)
     with compute_threads(job.config.training.threads):
         for fitted, fold in zip(gru.fitted, job.folds, strict=True):
             prediction.forecast_folds(bank, [fitted], [fold], raw, device)
-    return raw
+    return prediction.as_forecast(problem, raw)
 
 
 def calibrator_trace(raw: Forecast, issued: Forecast) -> StageOutput:
@@ -153,8 +153,7 @@ def calibrator_trace(raw: Forecast, issued: Forecast) -> StageOutput:
 
 def forecast_trace(name: str, forecast: Forecast, *, from_tensors: bool = False) -> StageOutput:
     """Everything a model forecasts, decided at the origins."""
-    parts = {name: getattr(forecast, name) for name in ("mean", "variance", "df", "skew")}
-    parts = {name: part for name, part in parts.items() if part is not None}
+    parts = forecast.distribution.columns()
     values = np.concatenate([part.reshape(len(part), -1) for part in parts.values()], axis=1)
     columns = _forecast_columns(tuple(parts), forecast)
     rows = np.arange(len(values))

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.signal import lfilter
 
 from fingru.arrays import FloatArray
-from fingru.measures.scores import log_score
+from fingru.distributions import StudentT
 from fingru.models.classical.garch_likelihood import (
     BACKCAST_BARS,
     BACKCAST_DECAY,
@@ -155,7 +155,8 @@ def mean_log_score(parameters: GarchParameters, returns: FloatArray) -> float:
     variance = residual_variance(parameters, returns - parameters.mean)[:-1]
     if not np.isfinite(variance).all() or variance.min() <= 0.0:
         return np.inf
-    return float(log_score(returns, parameters.mean, variance, parameters.df).mean())
+    distribution = StudentT(parameters.mean, variance, parameters.df)
+    return float(-distribution.log_prob(returns).mean())
 
 
 def _maximise(

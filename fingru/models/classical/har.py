@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
 from fingru.arrays import FloatArray
+from fingru.distributions import StudentT
 from fingru.features.trailing import rolling_mean
-from fingru.measures.scores import log_score
 from fingru.models.classical.ewma import one_bar_ewma
 from fingru.models.classical.own_bars import (
     MIN_VARIANCE,
@@ -101,7 +101,7 @@ def _fit_and_forecast(
 
 def _likeliest_df(label: FloatArray, mean: float, variance: FloatArray) -> float:
     def loss(log_df: float) -> float:
-        return float(log_score(label, mean, variance, np.exp(log_df)).mean())
+        return float(-StudentT(mean, variance, np.exp(log_df)).log_prob(label).mean())
 
     found = minimize_scalar(loss, bounds=np.log(_DF_BOUNDS), method="bounded")
     return float(np.exp(found.x))

@@ -135,13 +135,5 @@ def _assemble(name: str, problem: ForecastProblem, own: Sequence[OwnForecast]) -
         variance[rows, a] = forecast.variance
         df[rows, a] = forecast.df
         fallback[rows, a] = forecast.fallback
-    return Forecast(
-        model=name,
-        index=prices.index,
-        assets=prices.assets,
-        horizons=horizons,
-        mean=mean,
-        variance=variance,
-        df=df if np.isfinite(df).any() else None,
-        fallback=fallback,
-    )
+    columns = {"mean": mean, "variance": variance, "df": df, "fallback": fallback}
+    return Forecast.from_columns(name, prices.index, prices.assets, horizons, columns)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fingru.measures.scores import pit
+from fingru.distributions import from_columns
 from fingru.models.gru.likelihood import Distribution, Gaussian, side_of, skewed_shape
 
 _STEPS, _LARGEST = 12, 1.0
@@ -90,7 +90,8 @@ def _coverage(forecast: Distribution, target: Tensor, known: Tensor) -> Tensor:
         for name, part in parts.items()
         if part is not None
     }
-    inside = torch.from_numpy(np.abs(pit(**values) - 0.5) <= 0.45)
+    realized = values.pop("realized")
+    inside = torch.from_numpy(np.abs(from_columns(values).cdf(realized) - 0.5) <= 0.45)
     chosen = known[..., 0].cpu()
     return (inside & chosen).sum((1, 2)) / chosen.sum((1, 2))
 

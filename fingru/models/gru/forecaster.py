@@ -17,7 +17,7 @@ from fingru.kernels.threads import compute_threads
 from fingru.models.gru.checkpoint import FoldCheckpoints, from_state, to_state
 from fingru.models.gru.fitted import FittedFold, fold_identity, split_folds
 from fingru.models.gru.plan import ModelTask, TrainingPlan
-from fingru.models.gru.prediction import choose_device, empty_forecast, forecast_folds
+from fingru.models.gru.prediction import as_forecast, choose_device, empty_columns, forecast_folds
 from fingru.models.gru.sequences import SequenceBank, build_bank
 from fingru.models.gru.settings import ModelSettings, TrainingSettings
 from fingru.models.gru.slices import train_slices
@@ -92,7 +92,7 @@ class GRUForecaster:
         plan = make_plan(problem, (self._model, self._training), self._seed, self._device)
         bank = build_bank(problem)
         self.bar_steps, self.train_seconds, self.forecast_seconds = 0, 0.0, 0.0
-        out = empty_forecast(problem, self._model)
+        out = empty_columns(problem, self._model)
         fitted: list[FittedFold] = []
         history: list[HistoryRow] = []
         chunks = self._chunks(folds)
@@ -111,8 +111,7 @@ class GRUForecaster:
                 fitted += models
                 history += rows
         self.fitted, self.history = tuple(fitted), history_frame(history, fitted)
-        out.check()
-        return out
+        return as_forecast(problem, out)
 
     @property
     def _continues(self) -> bool:

@@ -18,7 +18,7 @@ from fingru.kernels.threads import compute_threads
 from fingru.models.gru.fitted import FittedFold, fold_identity, split_folds
 from fingru.models.gru.forecaster import make_plan, repeated
 from fingru.models.gru.plan import ModelTask, TrainingPlan
-from fingru.models.gru.prediction import choose_device, empty_forecast, forecast_folds
+from fingru.models.gru.prediction import as_forecast, choose_device, empty_columns, forecast_folds
 from fingru.models.gru.sequences import SequenceBank, build_bank, join_banks
 from fingru.models.gru.settings import ModelSettings, TrainingSettings
 from fingru.models.gru.slices import train_slices
@@ -84,10 +84,9 @@ def _group(
     else:
         fitted = _fit(given, folds, None)
     for problem, bank, models in zip(problems, banks, fitted, strict=True):
-        out = empty_forecast(problem, plan.model)
+        out = empty_columns(problem, plan.model)
         forecast_folds(bank, models, folds, out, plan.device)
-        out.check()
-        yield out
+        yield as_forecast(problem, out)
 
 
 def _fit(

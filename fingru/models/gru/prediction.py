@@ -8,7 +8,6 @@ recurrence with the same warm-up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,33 +28,25 @@ ASSET_BLOCK = 8
 """Assets forecast at a time; bounds memory."""
 
 
-class Mixture(NamedTuple):
-    """Moments and shape of the members' mixture, arrays (folds, ...); None: has no such part."""
-
-    mean: FloatArray
-    variance: FloatArray
-    epistemic_variance: FloatArray
-    df: FloatArray | None = None
-    skew: FloatArray | None = None
+Columns = dict[str, FloatArray]
+"""Arrays of a forecast by name, as ``Forecast.from_columns`` takes them."""
 
 
-def empty_forecast(problem: ForecastProblem, settings: ModelSettings) -> Forecast:
-    """Forecast of all NaN, to be filled fold by fold."""
+def empty_columns(problem: ForecastProblem, settings: ModelSettings) -> Columns:
+    """Columns of all NaN, to be filled fold by fold."""
     shape = (*problem.prices.close.shape, len(problem.labels.horizons))
+    names = ["mean", "variance"]
+    names += [] if settings.likelihood == "gaussian" else ["df"]
+    names += ["skew"] if settings.likelihood == "skewed_t" else []
+    names += ["epistemic_variance"] if settings.members > 1 else []
+    return {name: np.full(shape, np.nan) for name in names}
 
-    def blank() -> FloatArray:
-        return np.full(shape, np.nan)
 
-    return Forecast(
-        model="gru",
-        index=problem.prices.index,
-        assets=problem.prices.assets,
-        horizons=problem.labels.horizons,
-        mean=blank(),
-        variance=blank(),
-        df=None if settings.likelihood == "gaussian" else blank(),
-        skew=blank() if settings.likelihood == "skewed_t" else None,
-        epistemic_variance=blank() if settings.members > 1 else None,
+def as_forecast(problem: ForecastProblem, columns: Columns) -> Forecast:
+    """The forecast that filled columns hold."""
+    prices = problem.prices
+    return Forecast.from_columns(
+        "gru", prices.index, prices.assets, problem.labels.horizons, columns
     )
 
 
@@ -64,7 +55,7 @@ def forecast_folds(
     bank: SequenceBank,
     fitted: Sequence[FittedFold],
     folds: Sequence[Fold],
-    out: Forecast,
+    out: Columns,
     device: torch.device,
 ) -> None:
     """Write the forecasts of these folds' test ranges into ``out``.
@@ -92,11 +83,14 @@ def forecast_folds(
         forecast = network(x, mask, skip=training.context_bars - 1)
         mixture = mix_members(forecast, members)
         seen = mask[::members, :, training.context_bars - 1 :].cpu().numpy()
-        _write(out, bank, mixture, at[:, :, training.context_bars - 1 :], seen, first)
+        _write(
+            out, bank, mixture, horizons=fitted[0].manifest["horizons"],
+            at=at[:, :, training.context_bars - 1 :], seen=seen, first_asset=first,
+        )  # fmt: skip
 
 
-def mix_members(forecast: Distribution, members: int) -> Mixture:
-    """The equal mixture of members.
+def mix_members(forecast: Distribution, members: int) -> Columns:
+    """Columns of the equal mixture of members, arrays (folds, ...).
 
     Law of total variance: ``variance = mean(variance_m) + mean(mean_m^2) - mean^2``, of which the
     last two are the epistemic part. Degrees of freedom: ``1 / df = mean(1 / df_m)``, so that one
@@ -111,19 +105,23 @@ def mix_members(forecast: Distribution, members: int) -> Mixture:
     mean = means.mean(axis=1)
     epistemic = np.square(means - mean[:, None]).mean(axis=1)
     variance = variances.mean(axis=1) + epistemic
+    mixed = {"mean": mean, "variance": variance, "epistemic_variance": epistemic}
     if isinstance(forecast, Gaussian):
-        return Mixture(mean, variance, epistemic)
-    df = 1 / (1 / split(torch.broadcast_to(forecast.df, forecast.mean.shape))).mean(axis=1)
-    if forecast.skew is None:
-        return Mixture(mean, variance, epistemic, df)
-    skew = split(torch.broadcast_to(forecast.skew, forecast.mean.shape)).mean(axis=1)
-    return Mixture(mean, variance, epistemic, df, skew)
+        return mixed
+    df = split(torch.broadcast_to(forecast.df, forecast.mean.shape))
+    mixed["df"] = 1 / (1 / df).mean(axis=1)
+    if forecast.skew is not None:
+        skew = split(torch.broadcast_to(forecast.skew, forecast.mean.shape))
+        mixed["skew"] = skew.mean(axis=1)
+    return mixed
 
 
 def _write(
-    out: Forecast,
+    out: Columns,
     bank: SequenceBank,
-    mixture: Mixture,
+    mixture: Columns,
+    *,
+    horizons: Sequence[int],
     at: IntArray,
     seen: BoolArray,
     first_asset: int,
@@ -132,14 +130,10 @@ def _write(
     _, asset, _ = np.nonzero(seen)
     position = at[seen]
     cell = (bank.rows[position], asset + first_asset)
-    scale = bank.volatility[position][:, None] * np.sqrt(np.asarray(out.horizons, dtype=float))
-    out.mean[cell] = mixture.mean[seen] * scale
-    out.variance[cell] = mixture.variance[seen] * scale**2
-    if out.epistemic_variance is not None:
-        out.epistemic_variance[cell] = mixture.epistemic_variance[seen] * scale**2
-    for kept, values in ((out.df, mixture.df), (out.skew, mixture.skew)):
-        if kept is not None and values is not None:
-            kept[cell] = values[seen]
+    scale = bank.volatility[position][:, None] * np.sqrt(np.asarray(horizons, dtype=float))
+    unit = {"mean": scale, "variance": scale**2, "epistemic_variance": scale**2}
+    for name, values in out.items():
+        values[cell] = mixture[name][seen] * unit.get(name, 1.0)
 
 
 def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
@@ -150,10 +144,10 @@ def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "
     ModelError
         If the model does not fit the features or was fitted after the last session.
     """
-    out = predict_since(fitted, problem, device)
-    for values in out.parts().values():
+    columns = predict_since(fitted, problem, device).columns()
+    for values in columns.values():
         values[:-1] = np.nan
-    return out
+    return as_forecast(problem, columns)
 
 
 def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
@@ -169,12 +163,11 @@ def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "a
     check_fits(fitted, problem.features, problem.labels.horizons)
     last = problem.prices.n_sessions - 1
     row = _origin_row(fitted, problem.prices.index)
-    out = empty_forecast(problem, fitted.model)
+    out = empty_columns(problem, fitted.model)
     with compute_threads(fitted.training.threads):
         fold = Fold(fitted.manifest["fold"], row, 0, row, last)
         forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
-    out.check()
-    return out
+    return as_forecast(problem, out)
 
 
 def _origin_row(fitted: FittedFold, index: pd.DatetimeIndex) -> int:

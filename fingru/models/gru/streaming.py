@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fingru.arrays import BoolArray, FloatArray
+from fingru.distributions import Distribution, from_columns
 from fingru.models.gru.fitted import FittedFold, build_network
 from fingru.models.gru.network import StackedGRU
 from fingru.models.gru.prediction import mix_members
@@ -40,16 +41,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarForecast:
-    """Forecast made at one bar, (A, H) in plain log-return units; NaN where there is none.
+    """Forecast made at one bar, (A, H) in plain log-return units; NaN where there is none."""
 
-    ``df`` is None for a Gaussian, ``skew`` for a symmetric distribution.
-    """
-
-    mean: FloatArray
-    variance: FloatArray
+    distribution: Distribution
     epistemic_variance: FloatArray
-    df: FloatArray | None
-    skew: FloatArray | None
 
 
 class StreamingGRU:
@@ -85,12 +80,15 @@ class StreamingGRU:
         states = [self._advance(i, x[:, :, :, i], mask) for i in range(len(self._rings))]
         forecast = self._network.distribution(torch.cat(states, dim=-1), x.flatten(3))
         self._bars_seen += torch.from_numpy(bar.has_bar)
-        mean, variance, epistemic, df, skew = (
-            None if v is None else np.where(usable.numpy()[:, None], v[0, :, 0], np.nan)
-            for v in mix_members(forecast, self._members)
-        )
+        columns = {
+            name: np.where(usable.numpy()[:, None], values[0, :, 0], np.nan)
+            for name, values in mix_members(forecast, self._members).items()
+        }
         scale = np.sqrt(bar.reference_variance[:, None] * self._horizons)
-        return BarForecast(mean * scale, variance * scale**2, epistemic * scale**2, df, skew)
+        columns["mean"] *= scale
+        columns["variance"] *= scale**2
+        epistemic = columns.pop("epistemic_variance") * scale**2
+        return BarForecast(from_columns(columns), epistemic)
 
     def _advance(self, position: int, x: Tensor, mask: Tensor) -> Tensor:
         """Step one scale's GRU from the state of s bars ago; return (M, A, 1, K)."""

@@ -6,8 +6,8 @@ import pytest
 from arch.univariate import GARCH, ConstantMean, StudentsT
 
 from fingru.bundled import bundled_path
+from fingru.distributions import Normal, StudentT, from_columns
 from fingru.forecast.problem import Fold
-from fingru.measures.scores import gaussian_nll, log_score
 from fingru.models.classical import BaselineSettings, garch, garch_fit, make_baseline
 from fingru.models.classical.constant import forecast_constant
 from fingru.models.classical.ewma import one_bar_ewma
@@ -76,7 +76,7 @@ def test_out_of_sample_scores_equal_those_of_arch_alone(percent_returns, referen
         mean, variance, df = (
             values[rows, 0][:-1] for values in (forecast.mean, forecast.variance, forecast.df)
         )
-        score = log_score(outcome, 100 * mean, 1e4 * variance, df).mean()
+        score = -StudentT(100 * mean, 1e4 * variance, df).log_prob(outcome).mean()
         # half a unit of the last published digit, and where arch starts the variance
         assert score == pytest.approx(published[name], abs=6e-5), name
         assert not forecast.fallback.any()
@@ -90,7 +90,7 @@ def test_out_of_sample_scores_of_ewma_and_constant_equal_published(
     bars, outcome = as_bars(percent_returns[index], 2009)
     first = bars.folds[0].test.start
     variance = 1e4 * one_bar_ewma(bars.returns, 0.94)[first:-1]
-    assert gaussian_nll(outcome, 0.0, variance).mean() == pytest.approx(
+    assert -Normal(0.0, variance).log_prob(outcome).mean() == pytest.approx(
         published["ewma"], abs=1e-5
     )
     daily = tuple(
@@ -98,7 +98,7 @@ def test_out_of_sample_scores_of_ewma_and_constant_equal_published(
     )
     forecast = forecast_constant(OwnBars(bars.log_close, daily), (1,), SETTINGS)
     mean, variance = forecast.mean[first:-1, 0], forecast.variance[first:-1, 0]
-    assert gaussian_nll(outcome, 100 * mean, 1e4 * variance).mean() == pytest.approx(
+    assert -Normal(100 * mean, 1e4 * variance).log_prob(outcome).mean() == pytest.approx(
         published["constant"], abs=1e-5
     )
 
@@ -144,7 +144,7 @@ def test_leverage_model_beats_simpler_ones_where_there_is_leverage(
     score = {}
     for name in ("constant", "ewma", "garch", "gjr_garch_t"):
         frame = make_baseline(name, SETTINGS).walk_forward(problem, folds).to_frame(problem.labels)
-        values = log_score(frame["realized"], frame["mean"], frame["variance"], frame["df"])
+        values = -from_columns(frame).log_prob(frame["realized"])
         score[name] = pd.Series(values, frame.index).groupby(frame["horizon"]).mean()
     assert score["gjr_garch_t"][1] < score["garch"][1] < score["ewma"][1] < score["constant"][1]
     assert score["gjr_garch_t"][5] < score["constant"][5]

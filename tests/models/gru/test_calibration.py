@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from fingru.measures.scores import quantile
 from fingru.models.gru.calibration import calibrate, log_variance_correction, shrunk, widened
 from fingru.models.gru.forecaster import GRUForecaster
 from fingru.models.gru.likelihood import Gaussian, StudentT
@@ -15,6 +14,7 @@ from fingru.models.gru.plan import ModelTask
 from fingru.models.gru.stack_run import StackTrainer, ValidationTail
 from fingru.models.gru.streaming import StreamingGRU
 from fingru.models.gru.training import train_stack
+from tests.distributions.by_parameters import quantile
 
 SHAPE = (2, 5, 4000, 1)
 """Models, assets, bars, horizons."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fingru.measures.scores import log_score
-from fingru.models.gru.likelihood import Gaussian, StudentT
+from fingru.distributions import SkewedT
+from fingru.distributions.skewed_t import skewed_shape as numpy_shape
+from fingru.models.gru.likelihood import Gaussian, StudentT, skewed_shape
 
 F64 = torch.float64
 GRID = torch.linspace(-400, 400, 800_001, dtype=F64)
@@ -59,13 +60,16 @@ def test_student_t_matches_torch_distributions():
     torch.testing.assert_close(StudentT(mean, variance, df).log_prob(y), oracle.log_prob(y))
 
 
-def test_skewed_t_matches_the_scores():
+def test_skewed_t_is_that_of_the_distributions():
     draws = torch.randn(5, 200, generator=torch.Generator().manual_seed(3), dtype=F64)
     y, mean, variance, df = draws[0], draws[1], draws[2].exp(), 2.1 + draws[3].exp()
     skew = 0.9 * draws[4].tanh()
-    expected = log_score(*(x.numpy() for x in (y, mean, variance, df, skew)))
+    plain = [x.numpy() for x in (mean, variance, df, skew)]
+    expected = SkewedT(*plain).log_prob(y.numpy())
     found = StudentT(mean, variance, df, skew).log_prob(y)
-    torch.testing.assert_close(found, -torch.from_numpy(expected))
+    torch.testing.assert_close(found, torch.from_numpy(expected))
+    for ours, theirs in zip(skewed_shape(df, skew), numpy_shape(*plain[2:]), strict=True):
+        torch.testing.assert_close(ours, torch.from_numpy(theirs))
 
 
 def test_no_skew_is_the_symmetric_one():

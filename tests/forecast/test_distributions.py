@@ -1,7 +1,5 @@
 """A forecast is a distribution or nothing: what is refused, and what those who make them give."""
 
-from dataclasses import fields, replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingru.backtest.unconditional import mix_heads, unconditional_forecast
+from fingru.distributions import Normal
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import Fold
-from fingru.measures.scores import crps, interval, log_score, pit
 from fingru.models.classical import make_baseline
 from fingru.models.classical.methods import METHODS
 from fingru.models.recalibration import recalibrate
-from tests.conftest import make_panel
+from tests.conftest import changed, make_panel
 
 FOLDS = [Fold(0, 300, 0, 300, 420), Fold(1, 421, 0, 421, 590)]
 INDEX = pd.bdate_range("2024-01-01", periods=4)
@@ -26,7 +24,7 @@ INDEX = pd.bdate_range("2024-01-01", periods=4)
 def made(**parts):
     ones = np.ones((4, 2, 1))
     given_parts = {"mean": 0.0 * ones, "variance": ones, **parts}
-    return Forecast("m", INDEX, ("A", "B"), (1,), **given_parts)
+    return Forecast.from_columns("m", INDEX, ("A", "B"), (1,), given_parts)
 
 
 def with_one(value, usual=1.0):
@@ -37,19 +35,16 @@ def with_one(value, usual=1.0):
 
 def assert_distributions(forecast):
     """All scores of every row are finite, and its intervals in order."""
-    forecast.check()
     known = np.isfinite(forecast.mean)
     assert known.any()
-    mean, variance = forecast.mean[known], forecast.variance[known]
-    df = None if forecast.df is None else forecast.df[known]
-    skew = None if forecast.skew is None else forecast.skew[known]
-    outcome = mean + np.sqrt(variance) * np.random.default_rng(0).normal(0, 3, mean.shape)
-    assert np.isfinite(log_score(outcome, mean, variance, df, skew)).all()
-    assert (crps(outcome, mean, variance, df, skew) >= 0).all()
-    below = pit(outcome, mean, variance, df, skew)
+    told = forecast.distribution[known]
+    outcome = told.mean + told.std * np.random.default_rng(0).normal(0, 3, told.shape)
+    assert np.isfinite(told.log_prob(outcome)).all()
+    assert (told.crps(outcome) >= 0).all()
+    below = told.cdf(outcome)
     assert ((below >= 0) & (below <= 1)).all()
-    low, high = interval(mean, variance, df, 0.9, skew=skew)
-    wide_low, wide_high = interval(mean, variance, df, 0.99, skew=skew)
+    low, high = told.interval(0.9)
+    wide_low, wide_high = told.interval(0.99)
     assert ((wide_low < low) & (low < high) & (high < wide_high)).all()
 
 
@@ -67,7 +62,10 @@ def assert_distributions(forecast):
         ({"df": with_one(np.nan, 5.0), "skew": with_one(0.3, 0.0)}, "that of a Gaussian"),
         ({"epistemic_variance": with_one(-0.1)}, "epistemic_variance .* negative"),
         ({"scale": with_one(0.0)}, "scale .* not positive"),
-        ({"df": np.full((4, 2, 2), 5.0)}, r"df .* has shape \(4, 2, 2\), not \(4, 2, 1\)"),
+        (
+            {"df": np.full((4, 2, 2), 5.0)},
+            r"distribution .* has shape \(4, 2, 2\), not \(4, 2, 1\)",
+        ),
         ({"fallback": np.zeros((4, 2, 1), bool)}, r"fallback .* not \(4, 2\)"),
     ],
 )
@@ -79,7 +77,9 @@ def test_parts_that_are_no_distribution_are_refused_by_name_and_place(parts, mes
 def test_an_intraday_forecast_is_refused_with_its_whole_stamp():
     hours = pd.date_range("2024-01-01 10:00", periods=4, freq="h", tz="UTC")
     with pytest.raises(DataError, match=r"on 2024-01-01T12:00:00\+00:00"):
-        Forecast("m", hours, ("A", "B"), (1,), np.zeros((4, 2, 1)), with_one(-1.0))
+        Forecast.from_columns(
+            "m", hours, ("A", "B"), (1,), {"mean": np.zeros((4, 2, 1)), "variance": with_one(-1.0)}
+        )
 
 
 def test_gaussian_rows_beside_student_rows_and_no_forecast_are_accepted():
@@ -93,9 +93,9 @@ def test_another_distribution_keeps_nothing_of_the_old_one():
         df=with_one(5.0, 5.0), skew=with_one(0.3, 0.3), scale=with_one(2.0),
         epistemic_variance=with_one(0.1), fallback=np.ones((4, 2), bool),
     )  # fmt: skip
-    assert len(tailed.parts()) + 4 == len(fields(Forecast))
-    other = tailed.with_distribution("n", mean=tailed.mean, variance=tailed.variance)
-    assert set(other.parts()) == {"mean", "variance"}
+    assert len(tailed.columns()) == 7
+    other = tailed.with_distribution("n", Normal(tailed.mean, tailed.variance))
+    assert set(other.columns()) == {"mean", "variance"}
     assert (other.model, other.assets, other.horizons) == ("n", ("A", "B"), (1,))
 
 
@@ -113,7 +113,7 @@ def skewed(prices):
     gone = ~prices.has_bar
     for values in parts.values():
         values[gone] = np.nan
-    return Forecast("gru", prices.index, prices.assets, (1,), **parts)
+    return Forecast.from_columns("gru", prices.index, prices.assets, (1,), parts)
 
 
 def test_long_run_forecast_of_a_skewed_one_is_a_gaussian(prices_with_gaps):
@@ -144,5 +144,5 @@ def test_recalibration_of_any_distribution_is_one(seed, spread):
     prices = make_panel(80, 2, seed=seed % 1000)
     told = skewed(prices)
     factor = np.exp(np.random.default_rng(seed).normal(0, spread))
-    told = replace(told, variance=told.variance * factor, scale=None)
+    told = changed(told, variance=told.variance * factor, scale=None)
     assert_distributions(recalibrate(told, make_labels(prices, (1,)), [0, 40]))

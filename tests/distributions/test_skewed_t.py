@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from fingru.errors import DataError
-from fingru.measures import scores
+from tests.distributions import by_parameters as scores
 
 # mean, variance, df, skew
 DISTRIBUTIONS = [
