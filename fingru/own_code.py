@@ -23,7 +23,7 @@ from fingru.errors import FingruError
 OWN_MODULE = "fingru_own_"
 """How the names begin under which files of a user's own are imported."""
 
-_SCORES = "methods of view.forecast, such as interval(0.9), quantile(0.05), distribution.cdf(y)"
+_SCORES = "view.forecast itself (.interval(0.9), .quantile(0.05), .distribution.cdf(y))"
 
 _MOVED = {
     "fingru.risk": "fingru.strategy",

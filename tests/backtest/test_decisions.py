@@ -8,7 +8,6 @@ from fingru.backtest.simulator import simulate, simulate_weights
 from fingru.distributions import Normal, StudentT
 from fingru.errors import StrategyError
 from fingru.forecast.forecast import Forecast
-from fingru.measures.scores import log_score
 from fingru.strategy.view import ViewFactory, forecast_view
 
 
@@ -150,7 +149,7 @@ def test_messages_about_intraday_bars_name_the_bar(toy, scripted):
 def test_a_strategy_that_misuses_a_score_is_named_with_its_session(toy):
     class Wrong:
         def target_weights(self, _view):
-            return log_score(0.0, 0.0, -1.0)
+            return Normal(0.0, -1.0).log_prob(0.0)
 
     with pytest.raises(StrategyError, match="strategy s failed on 2024-01-01 with DataError"):
         simulate(toy([100, 100]), Wrong(), name="s")
