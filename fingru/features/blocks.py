@@ -139,7 +139,7 @@ def one_asset(prices: Prices, asset: int, market: MarketRows | None, longest: in
 
     Known at: each bar itself.
     """
-    rows = np.flatnonzero(prices.has_bar[:, asset])
+    rows = prices.bars_of(asset)
     between = None if market is None else at_own_bars(market, rows)
     return dense_bars(_raw_fields(prices, asset, rows), longest, between)
 

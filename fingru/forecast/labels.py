@@ -47,7 +47,7 @@ def make_labels(prices: Prices, horizons: tuple[int, ...]) -> Labels:
     values = np.full(shape, np.nan)
     known_at = np.full(shape, NEVER, dtype=np.int32)
     for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         log_close = np.log(prices.close[rows, a])
         for h, horizon in enumerate(horizons):
             if rows.size <= horizon:

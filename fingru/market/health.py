@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fingru.errors import FingruError
 from fingru.market.implausible import implausible
 from fingru.market.issues import DataIssue, Severity, refused
@@ -151,7 +149,7 @@ def check_source(
 def _coverage(prices: Prices) -> tuple[Coverage, ...]:
     out = []
     for a, asset in enumerate(prices.assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         first, last = int(rows[0]), int(rows[-1])
         missing = last - first + 1 - len(rows)
         out.append(Coverage(asset, len(rows), _iso(prices, first), _iso(prices, last), missing))

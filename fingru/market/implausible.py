@@ -79,7 +79,7 @@ def implausible(prices: Prices, now: datetime | None = None) -> list[DataIssue]:
 def _spikes(prices: Prices) -> Iterator[DataIssue]:
     places: list[tuple[int, int, str, float]] = []
     for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         closes = np.log(prices.close[rows, a])
         places += [(int(rows[k]), a, "close", x) for k, x in _far(closes)]
         if prices.open is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import BoolArray, FloatArray
+from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import DataError
 from fingru.market.construction import checked
 from fingru.market.issues import DataIssue, Severity
@@ -179,6 +179,10 @@ class Prices:
         mask.flags.writeable = False
         return mask
 
+    def bars_of(self, asset: int) -> IntArray:
+        """Rows in which one asset, by its number, has a bar; ascending."""
+        return np.flatnonzero(self.has_bar[:, asset])
+
     @cached_property
     def log_returns(self) -> FloatArray:
         """Log return from the asset's previous bar to this one, (T, A).
@@ -188,7 +192,7 @@ class Prices:
         """
         out = np.full(self.close.shape, np.nan)
         for a in range(self.n_assets):
-            rows = np.flatnonzero(self.has_bar[:, a])
+            rows = self.bars_of(a)
             out[rows[1:], a] = np.diff(np.log(self.close[rows, a]))
         out.flags.writeable = False
         return out

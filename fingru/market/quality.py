@@ -53,7 +53,7 @@ def suspicious_jumps(prices: Prices) -> Iterator[DataIssue]:
     """
     hits = np.zeros(prices.close.shape, dtype=bool)
     for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         steps = np.diff(np.log(prices.close[rows, a]))
         big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
         for k in big[_near_split(steps[big])]:
@@ -73,7 +73,7 @@ def spikes(prices: Prices) -> Iterator[DataIssue]:
     """Find bars half as high again or more (or lower) than both neighbours: bad ticks, pence."""
     hits = np.zeros(prices.close.shape, dtype=bool)
     for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         steps = np.diff(np.log(prices.close[rows, a]))
         if steps.size < 2:
             continue
@@ -91,7 +91,7 @@ def stale_runs(prices: Prices) -> Iterator[DataIssue]:
     """Find runs of 10 or more bars of an asset with the same close."""
     starts = np.zeros(prices.close.shape, dtype=bool)
     for a in range(prices.n_assets):
-        rows = np.flatnonzero(prices.has_bar[:, a])
+        rows = prices.bars_of(a)
         first, length = _runs(prices.close[rows, a])
         starts[rows[first[length >= _STALE_BARS]], a] = True
     if starts.any():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fingru.arrays import FloatArray
+from fingru.arrays import FloatArray, finite_or_none
 from fingru.distributions import from_columns
 from fingru.errors import DataError
 from fingru.market.prices import Prices
@@ -170,7 +170,7 @@ def _score_horizon(
         values = np.array([leaf[score] for leaf in assets.values()], dtype=np.float64)
         if score in _SCALED:
             values = values[np.isfinite(values)]
-        pooled[score] = _number(float(np.mean(values))) if values.size else None
+        pooled[score] = finite_or_none(float(np.mean(values))) if values.size else None
     return {"pooled": pooled, "assets": assets}
 
 
@@ -179,16 +179,16 @@ def _errors(rows: pd.DataFrame, scales: tuple[float, float]) -> dict[str, float 
     quantiles = {name: float(rows[name].to_numpy().mean()) for name in LEVELS}
     pinball = float(np.mean(list(quantiles.values())))
     told = point_errors(rows, scales) | quantiles | {"pinball": pinball}
-    return {name: _number(value) for name, value in told.items()}
+    return {name: finite_or_none(value) for name, value in told.items()}
 
 
 def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
     mean, realized, sessions = (rows[n].to_numpy() for n in ("mean", "realized", "session"))
     leaf: dict[str, float | int | None] = {
-        score: _number(rows[score].to_numpy().mean()) for score in SCORES
+        score: finite_or_none(rows[score].to_numpy().mean()) for score in SCORES
     }
-    leaf["coverage90"] = _number(rows["covered90"].to_numpy().mean())
-    leaf["coverage95"] = _number(rows["covered95"].to_numpy().mean())
+    leaf["coverage90"] = finite_or_none(rows["covered90"].to_numpy().mean())
+    leaf["coverage95"] = finite_or_none(rows["covered95"].to_numpy().mean())
     leaf["ic"] = correlation(mean, realized)
     leaf["ic_error"] = correlation_error(mean, realized, sessions, rows["horizon"].iloc[0])
     leaf["rank_ic"] = correlation(_ranks(mean), _ranks(realized))
@@ -202,10 +202,6 @@ def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
 
 def _ranks(values: FloatArray) -> FloatArray:
     return np.asarray(stats.rankdata(values), dtype=np.float64)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def loss_table(forecasts: pd.DataFrame, horizon: int, score: Score = "log_score") -> pd.DataFrame:

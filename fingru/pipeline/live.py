@@ -336,7 +336,7 @@ def _without_forecast(
     for a, asset in enumerate(prices.assets):
         if np.isfinite(forecast.mean[last, a]).all():
             continue
-        bars = np.flatnonzero(prices.has_bar[:, a])
+        bars = prices.bars_of(a)
         if bars[-1] == last:
             needed = problem.features.warmup_bars
             yield asset, f"its {bars.size} bars do not warm its features up, which takes {needed}"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from fingru.arrays import finite_or_none
 from fingru.measures.evaluation import common_rows, row_scores
 from fingru.measures.significance import diebold_mariano
 
@@ -66,7 +67,7 @@ def judge(forecasts: pd.DataFrame, horizon: int) -> GateDecision:
     scores: dict[str, float | int | None] = {
         **means,
         "n": int((rows["model"] == "challenger").sum()),
-        "p_value": float(p_value) if np.isfinite(p_value) else None,
+        "p_value": finite_or_none(p_value),
     }
     gain = means["champion"] - means["challenger"]
     figures = f"log score {means['challenger']:.5f} against {means['champion']:.5f}"

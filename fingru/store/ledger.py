@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, distinct, func, insert, inspect, select
 from sqlalchemy.dialects import postgresql
 
-from fingru.arrays import FloatArray
+from fingru.arrays import FloatArray, finite_or_none
 from fingru.errors import StoreError
 from fingru.store import schema
 from fingru.store.database import Database, reading, writing
@@ -99,8 +99,8 @@ def record_trial(
     values = {
         **{field.name: getattr(trial, field.name) for field in fields(trial)},
         "created_at": utc_text(trial.created_at),
-        "sharpe_per_period": _finite(trial.sharpe_per_period),
-        "sharpe_annual": _finite(trial.sharpe_annual),
+        "sharpe_per_period": finite_or_none(trial.sharpe_per_period),
+        "sharpe_annual": finite_or_none(trial.sharpe_annual),
     }
     with writing(database) as connection:
         key = connection.execute(insert(trials).values(values)).inserted_primary_key
@@ -327,7 +327,3 @@ def summarise(database: Database) -> list[dict[str, Any]]:
     )
     with reading(database) as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None

@@ -32,7 +32,7 @@ def lookahead_columns(
     market = market_rows(prices, settings.longest_window) if reads_market else None
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
     own = one_asset(prices, asset, market, settings.longest_window)
-    rows = np.flatnonzero(prices.has_bar[:, asset])
+    rows = prices.bars_of(asset)
     for feature in (feature for feature in features if feature.probed):
         for scale in settings.scales:
             windows = Windows(scale, settings.longest_window)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fingru import __version__
+from fingru.arrays import finite_or_none
 from fingru.config import Config
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
@@ -85,7 +86,7 @@ def outcome(
 
 def _judged(real: float | None, others: Sequence[float | None]) -> dict[str, Any]:
     draws = [s for s in others if s is not None and np.isfinite(s)]
-    real = real if real is not None and np.isfinite(real) else None
+    real = finite_or_none(real)
     if real is None or len(draws) < len(others):  # a mean that never changes has no correlation
         return {"value": real, "p_value": None, "surrogates": None, "draws": draws}
     low, middle, high = (float(q) for q in np.percentile(draws, [5, 50, 95]))

@@ -79,7 +79,7 @@ def own_bars(prices: Prices, asset: int, folds: Sequence[Fold]) -> OwnBars:
 
     Known at: nothing is computed; ``train`` holds returns known at the fold's origin only.
     """
-    rows = np.flatnonzero(prices.has_bar[:, asset])
+    rows = prices.bars_of(asset)
     own_folds = []
     for fold in folds:
         first = int(np.searchsorted(rows, fold.train_first, side="left")) + 1

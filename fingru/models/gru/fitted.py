@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from fingru import __version__
+from fingru.arrays import finite_or_none
 from fingru.errors import ModelError
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.problem import Fold, ForecastProblem
@@ -87,7 +88,7 @@ def split_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> li
     for i, identity in enumerate(identities):
         rows = slice(i * members, (i + 1) * members)
         scores = {
-            "validation_loss": [_finite(x) for x in stack.best_loss[rows]],
+            "validation_loss": [finite_or_none(x) for x in stack.best_loss[rows]],
             "best_step": [int(x) for x in stack.best_step[rows]],
         }
         inside = [
@@ -157,10 +158,6 @@ def _in_order(values: dict[str, Any]) -> dict[str, Any]:
     """With keys sorted at every level, as a fold comes back from its checkpoint."""
     ordered: dict[str, Any] = json.loads(json.dumps(values, sort_keys=True))
     return ordered
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def check_weights(fitted: FittedFold, where: str) -> None:
