@@ -56,8 +56,8 @@ def small(members: int, runs: str) -> Config:
         {
             "model": {"members": members},
             "training": {
-                "steps": 6, "continued_steps": 4, "refit_steps": 4, "enough_labels": 1,
-                "warmup_steps": 2, "evaluate_every": 4,
+                "steps": 6, "warm_start_steps": 4, "finetune_steps": 4, "enough_labels": 1,
+                "warmup_steps": 2, "val_every": 4,
             },
             "walk_forward": {"refit": 5 * BARS_PER_YEAR},
             "baselines": {"names": ["constant", "ewma", "har"]},

@@ -25,8 +25,8 @@ from fingru.walkforward.walk import make_problem
 ASSETS = (1, 100, 500, 1000)
 UPDATES, WARM_UP, SESSIONS = 1000, 60, 1500
 BRIEF = {
-    "training.steps": 6, "training.refit_steps": 4, "training.warmup_steps": 2,
-    "training.evaluate_every": 4, "training.start": "random",
+    "training.steps": 6, "training.finetune_steps": 4, "training.warmup_steps": 2,
+    "training.val_every": 4, "training.start": "random",
 }  # fmt: skip
 
 

@@ -54,15 +54,15 @@ def default_job() -> Figures:
 def loop_work(job: WalkForward, lookback: int) -> Work:
     """Rates of the loop in the middle fold."""
     fold = job.folds[len(job.folds) // 2]
-    loop = WindowLoop(job.problem, fold, lookback, job.config.model.hidden)
+    loop = WindowLoop(job.problem, fold, lookback, job.config.model.hidden_size)
     return lambda: dict(loop.rates())
 
 
 def label_passes(job: WalkForward, bar_steps: float) -> float:
     """Labels times how often the job trained on them: its bar-steps without burn-in and scales."""
     training = job.config.training
-    sequences = bar_steps / (training.sequence_bars * len(job.problem.features.scales))
-    return sequences * (training.sequence_bars - training.burn_in)
+    sequences = bar_steps / (training.seq_len * len(job.problem.features.scales))
+    return sequences * (training.seq_len - training.burn_in)
 
 
 def windows_forecast(job: WalkForward) -> int:

@@ -72,7 +72,7 @@ def step_of(variant: str, run: StackTrainer) -> Callable[[], object]:
 def measure_variant(variant: str) -> Figures:
     """Median seconds of a step, and the memory that training adds."""
     job = prepare(load_prices("sample:us_stocks"), Config())
-    whole = job.config.training.sequences
+    whole = job.config.training.batch_size
     run = slice_run(job, whole // 2 if variant == "accumulated" else whole)
     before, forward = forget_peak(), MultiScaleGRU.forward
 

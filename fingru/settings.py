@@ -23,6 +23,20 @@ MOST_MONEY = 1e18
 
 
 RENAMED: dict[str, dict[str, str]] = {
+    "model": {
+        "hidden": "hidden_size",
+        "layers": "num_layers",
+        "memory_bars": "max_time_constant",
+    },
+    "training": {
+        "averaging": "ema_decay",
+        "clip_norm": "max_grad_norm",
+        "continued_steps": "warm_start_steps",
+        "evaluate_every": "val_every",
+        "refit_steps": "finetune_steps",
+        "sequence_bars": "seq_len",
+        "sequences": "batch_size",
+    },
     "recalibration": {
         "pull": "mean_reversion",
         "share": "fixed_share",

@@ -44,10 +44,10 @@ def test_defaults_need_nothing():
 
 
 def test_file_then_overrides_then_flags(toml):
-    file = toml("seed = 1\n[model]\nhidden = 8\nmembers = 2\n[simulation]\ncost_bps = 1.5\n")
-    config = load_config(file, ["model.hidden=16", "model.members=4"], {"model.members": 5})
+    file = toml("seed = 1\n[model]\nhidden_size = 8\nmembers = 2\n[simulation]\ncost_bps = 1.5\n")
+    config = load_config(file, ["model.hidden_size=16", "model.members=4"], {"model.members": 5})
     assert (config.seed, config.simulation.cost_bps) == (1, 1.5)
-    assert (config.model.hidden, config.model.members) == (16, 5)
+    assert (config.model.hidden_size, config.model.members) == (16, 5)
 
 
 def test_the_last_of_several_overrides_wins():
@@ -66,7 +66,7 @@ def test_the_last_of_several_overrides_wins():
         ("training.learning_rate=1e-2", ("training", "learning_rate"), 0.01),
         ("walk_forward.refit=63", ("walk_forward", "refit"), 63),
         ("walk_forward.refit=month", ("walk_forward", "refit"), "month"),
-        (" model.hidden = 12 ", ("model", "hidden"), 12),
+        (" model.hidden_size = 12 ", ("model", "hidden_size"), 12),
         ("strategy.parameters.volatility=0.2", ("strategy", "parameters"), {"volatility": 0.2}),
         ("data.source=yahoo:ES=F", ("data", "source"), "yahoo:ES=F"),
     ],
@@ -82,11 +82,11 @@ def test_override_is_read_as_toml_or_else_as_text(override, path, value):
     ("key", "mend"),
     [
         ("sede", "did you mean 'seed'?"),
-        ("model.hiden", "did you mean 'model.hidden'?"),
+        ("model.hiden", "did you mean 'model.hidden_size'?"),
         ("walk_forward.refits", "did you mean 'walk_forward.refit'?"),
         ("modell.hidden", "did you mean 'model"),
-        ("hidden", "did you mean 'model.hidden'?"),
-        ("training.hidden", "did you mean 'model.hidden'?"),
+        ("hidden", "did you mean 'model.hidden_size'?"),
+        ("training.hidden", "did you mean 'model.hidden_size'?"),
         ("simulation.zzz", "known keys here: simulation.asset_costs, simulation.borrow_bps"),
         ("zzz", "known keys here: baselines, data"),
     ],
@@ -106,7 +106,7 @@ def test_unknown_key_of_a_file_is_refused_as_well(toml):
     [
         ("training.steps=many", ["'training.steps' is 'many'", "integer"]),
         ("training.steps=1.5", ["'training.steps' is 1.5", "integer"]),
-        ("model.hidden=0", ["'model.hidden' is 0", "give an integer from 1 to 1,024"]),
+        ("model.hidden_size=0", ["'model.hidden_size' is 0", "give an integer from 1 to 1,024"]),
         ("model.likelihood=cauchy", ["'model.likelihood' is 'cauchy'", "student_t"]),
         ("walk_forward.refit=weekly", ["'walk_forward.refit' is 'weekly'", "quarter", ", or"]),
         ("data.start=soon", ["'data.start' is 'soon'", "date"]),
@@ -160,9 +160,9 @@ def test_broken_toml_names_file_and_line(toml, text):
 
 def test_changed_copy_leaves_the_rest_and_the_original():
     before = Config(seed=3)
-    after = with_values(before, {"model.hidden": 9, "data.end": None})
-    assert (after.model.hidden, after.seed) == (9, 3)
-    assert before.model.hidden == Config().model.hidden
+    after = with_values(before, {"model.hidden_size": 9, "data.end": None})
+    assert (after.model.hidden_size, after.seed) == (9, 3)
+    assert before.model.hidden_size == Config().model.hidden_size
 
 
 def test_plain_values_and_back():
@@ -209,9 +209,11 @@ def test_toml_round_trip(tmp_path_factory, seed, rate, source, start, horizons, 
 
 
 def test_written_comments_come_first_and_are_ignored(toml):
-    text = to_toml_text(nested({"model.hidden": 32, "seed": 7}), ["Best of 3.", "Second line."])
+    text = to_toml_text(
+        nested({"model.hidden_size": 32, "seed": 7}), ["Best of 3.", "Second line."]
+    )
     assert text.startswith("# Best of 3.\n# Second line.\n")
-    assert load_config(toml(text)) == with_values(Config(), {"model.hidden": 32, "seed": 7})
+    assert load_config(toml(text)) == with_values(Config(), {"model.hidden_size": 32, "seed": 7})
 
 
 def test_an_old_name_is_taken_and_the_user_is_told_the_new_one(toml):

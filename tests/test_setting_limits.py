@@ -89,7 +89,7 @@ def test_limits_themselves_are_taken():
     [
         ({"retrain.minimum_bars": 64}, ["64", "evaluation_bars 63", "raise evaluation_bars"]),
         (
-            {"training.sequences": 4096, "training.sequence_bars": 20_000},
+            {"training.batch_size": 4096, "training.seq_len": 20_000},
             ["4096 sequences of 20000 bars", "1,000,000 bars", "lower one of them"],
         ),
     ],

@@ -107,7 +107,7 @@ def run() -> NoReturn:
     sys.exit(0)
 
 
-_LESS_MEMORY = "take fewer assets or sessions, or lower training.stack_models or model.hidden"
+_LESS_MEMORY = "take fewer assets or sessions, or lower training.stack_models or model.hidden_size"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -74,7 +74,7 @@ def explain(
         str,
         typer.Argument(
             metavar="KEY",
-            help="A setting such as model.hidden, or a section such as model.",
+            help="A setting such as model.hidden_size, or a section such as model.",
             autocompletion=complete.keys_and_sections,
         ),
     ],

@@ -168,8 +168,8 @@ Set = Annotated[
     list[str] | None,
     option(
         "--set", "KEY=VALUE",
-        "Change one setting, such as model.hidden=32; may be repeated. `fingru config show` lists "
-        "them.",
+        "Change one setting, such as model.hidden_size=32; may be repeated. "
+        "`fingru config show` lists them.",
         completion=complete.assignments,
     ),
 ]  # fmt: skip

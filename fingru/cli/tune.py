@@ -30,7 +30,7 @@ def tune(
         typer.Option(
             "--search",
             metavar="KEY,KEY",
-            help="Settings to search. [hidden, learning_rate, weight_decay, dropout, steps]",
+            help="Settings to search. [hidden_size, learning_rate, weight_decay, dropout, steps]",
         ),
     ] = None,
     study: Annotated[

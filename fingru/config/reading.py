@@ -29,7 +29,7 @@ def load_config(
     file
         TOML, with a table per section.
     overrides
-        Texts such as ``model.hidden=32``; the value is read as TOML, else taken as a string.
+        Texts such as ``model.hidden_size=32``; the value is read as TOML, else taken as a string.
     flags
         Values by dotted key.
 
@@ -58,7 +58,7 @@ def make_config(values: Mapping[str, Any]) -> Config:
 
 
 def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
-    """Copy a configuration with some dotted keys changed, such as ``{"model.hidden": 32}``."""
+    """Copy a configuration with dotted keys changed, such as ``{"model.hidden_size": 32}``."""
     values = config.model_dump(mode="json", context=WITH_PASSWORD)
     for key, value in changes.items():
         _set_dotted(values, key, value)
@@ -70,8 +70,8 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> nested({"model.hidden": 32, "seed": 1})
-    {'model': {'hidden': 32}, 'seed': 1}
+    >>> nested({"model.hidden_size": 32, "seed": 1})
+    {'model': {'hidden_size': 32}, 'seed': 1}
     """
     tables: dict[str, Any] = {}
     for key, value in values.items():

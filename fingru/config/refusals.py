@@ -7,6 +7,7 @@ import difflib
 from pydantic_core import ErrorDetails
 
 from fingru.config.catalogue import all_settings, sections, settings_of
+from fingru.settings import RENAMED
 
 
 def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
@@ -49,7 +50,8 @@ def suggestion(path: str) -> str:
     known = [*all_settings(), *sections()]
     section, _, name = path.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
-    found = [key for key in known if key.rpartition(".")[2] == name]
+    renamed = [f"{s}.{names[name]}" for s, names in RENAMED.items() if name in names]
+    found = [key for key in known if key.rpartition(".")[2] == name] + renamed
     found += [siblings[near] for near in difflib.get_close_matches(name, siblings)]
     found += difflib.get_close_matches(path, list(all_settings()), cutoff=0.8)
     if found:

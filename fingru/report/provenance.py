@@ -27,8 +27,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
     Examples
     --------
-    >>> flat({"model": {"hidden": 24}, "seed": 0})
-    {'model.hidden': 24, 'seed': 0}
+    >>> flat({"model": {"hidden_size": 24}, "seed": 0})
+    {'model.hidden_size': 24, 'seed': 0}
     """
     out: dict[str, Any] = {}
     for key, value in values.items():

@@ -54,22 +54,22 @@ class Choice:
 
 
 SPACE: dict[str, Whole | Real | Choice] = {
-    "model.hidden": Whole(8, 64, 8),
-    "model.layers": Whole(1, 2),
+    "model.hidden_size": Whole(8, 64, 8),
+    "model.num_layers": Whole(1, 2),
     "model.likelihood": Choice(("skewed_t", "student_t", "gaussian")),
     "features.scales": Choice(("1", "1,5", "1,3,10", "1,5,21")),
     "training.learning_rate": Real(3e-4, 1e-2, log=True),
     "training.weight_decay": Real(1e-4, 1.0, log=True),
     "training.dropout": Real(0.0, 0.4),
-    "training.sequences": Whole(4, 16, 4),
-    "training.sequence_bars": Whole(252, 756, 84),
+    "training.batch_size": Whole(4, 16, 4),
+    "training.seq_len": Whole(252, 756, 84),
     "training.steps": Whole(80, 640, 40),
     "training.mean_penalty": Real(0.01, 10.0, log=True),
 }
 """Every setting that can be searched, by dotted key."""
 
 DEFAULT_KEYS = (
-    "model.hidden",
+    "model.hidden_size",
     "training.learning_rate",
     "training.weight_decay",
     "training.dropout",

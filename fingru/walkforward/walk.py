@@ -253,9 +253,9 @@ def simulate_all(
 
 def _refuse_padding(prices: Prices, training: TrainingSettings) -> None:
     """Refuse sequences that are longer than the history; the default is padded instead."""
-    if training.sequence_bars > max(prices.n_sessions, type(training)().sequence_bars):
+    if training.seq_len > max(prices.n_sessions, type(training)().seq_len):
         raise ConfigError(
-            f"training.sequence_bars {training.sequence_bars} is longer than the "
+            f"training.seq_len {training.seq_len} is longer than the "
             f"{prices.n_sessions} sessions of {prices.source}",
             f"set it to {prices.n_sessions} or less",
         )

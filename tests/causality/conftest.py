@@ -8,11 +8,11 @@ from fingru.config import Config, make_config
 
 SMALL = {
     "horizons": [1, 3],
-    "model": {"hidden": 8, "fusion": 8, "members": 2, "backend": "torch"},
+    "model": {"hidden_size": 8, "fusion": 8, "members": 2, "backend": "torch"},
     "training": {
-        "steps": 4, "continued_steps": 4, "refit_steps": 2, "enough_labels": 1,
-        "warmup_steps": 2, "evaluate_every": 2, "sequences": 2,
-        "sequence_bars": 80, "burn_in": 20, "context_bars": 40, "threads": 1,
+        "steps": 4, "warm_start_steps": 4, "finetune_steps": 2, "enough_labels": 1,
+        "warmup_steps": 2, "val_every": 2, "batch_size": 2,
+        "seq_len": 80, "burn_in": 20, "context_bars": 40, "threads": 1,
     },
     "features": {"columns": ["log_return", "rsi", "parkinson", "volume_ratio"], "scales": [1, 5],
                  "longest_window": 60},

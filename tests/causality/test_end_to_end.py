@@ -56,7 +56,7 @@ def test_every_shipped_strategy_and_both_fills_pass(prices, config):
     from fingru.strategy import available_strategies
 
     quick = {"strategy.forecast": "ewma", "baselines.names": ["ewma"], "model.members": 1,
-             "training.refit_steps": 0, "features.columns": ["log_return"],
+             "training.finetune_steps": 0, "features.columns": ["log_return"],
              "features.scales": [1], "leak_check.sessions": 300}  # fmt: skip
     cases = [(name, "next_bar") for name in available_strategies()]
     for name, fill in [*cases, ("risk_aware", "same_close")]:

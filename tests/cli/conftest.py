@@ -23,18 +23,18 @@ horizons = [1, 3]
 source = "sample:simulated?assets=2&sessions=700"
 
 [model]
-hidden = 8
+hidden_size = 8
 fusion = 8
 members = 1
 backend = "torch"
 
 [training]
 steps = 6
-refit_steps = 2
+finetune_steps = 2
 warmup_steps = 2
-evaluate_every = 3
-sequences = 2
-sequence_bars = 80
+val_every = 3
+batch_size = 2
+seq_len = 80
 burn_in = 20
 context_bars = 40
 threads = 1

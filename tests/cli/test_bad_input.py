@@ -110,7 +110,7 @@ BAD_COMMANDS = {
     "unknown sample": (["--data", "sample:us_stonks"], ["us_stonks", "us_stocks"]),
     "unknown asset": (["--assets", "SIM1,SIMX"], ["'SIMX'", "SIM1"]),
     "empty asset": (["--assets", "SIM1,,SIM2"], ["empty part", "A,B"]),
-    "unknown key": (["--set", "model.hiden=8"], ["'model.hiden'", "did you mean 'model.hidden'?"]),
+    "unknown key": (["--set", "model.hiden=8"], ["'model.hiden'", "mean 'model.hidden_size'?"]),
     "unknown top key": (["--set", "sede=8"], ["'sede'", "did you mean 'seed'?"]),
     "wrong type": (["--set", "training.steps=many"], ["'training.steps'", "'many'", "integer"]),
     "out of bounds": (["--set", "model.members=0"], ["'model.members'", "0"]),
@@ -309,7 +309,7 @@ def test_usage_errors_exit_with_2(fingru, arguments):
     ("arguments", "said"),
     [
         (["backtest", "--data", "nowhere.csv"], "nowhere.csv"),
-        (["backtest", "--set", "model.hiden=3"], "model.hidden"),
+        (["backtest", "--set", "model.hiden=3"], "model.hidden_size"),
     ],
 )
 def test_the_installed_command_behaves_the_same(tmp_path, environment, arguments, said):

@@ -14,14 +14,14 @@ from fingru.config.catalogue import all_settings, sections
 
 
 def test_every_setting_is_shown_with_value_default_limits_and_meaning(fingru):
-    answer = fingru("config", "show", "--set", "model.hidden=9", "--json")
+    answer = fingru("config", "show", "--set", "model.hidden_size=9", "--json")
     found = {row["key"]: row for row in answer.document["settings"]}
     assert list(found) == list(all_settings())
-    hidden = found["model.hidden"]
-    assert (hidden["value"], hidden["default"]) == (9, Config().model.hidden)
+    hidden = found["model.hidden_size"]
+    assert (hidden["value"], hidden["default"]) == (9, Config().model.hidden_size)
     assert hidden["allowed"] == "an integer from 1 to 1,024"
     assert "Hidden units" in hidden["help"]
-    table = fingru("config", "show", "--set", "model.hidden=9").out
+    table = fingru("config", "show", "--set", "model.hidden_size=9").out
     assert "9*" in table
     for section in sections():
         assert f"{section}: " in table
@@ -73,7 +73,7 @@ def test_one_key_and_one_section_are_explained(fingru):
 
 
 @pytest.mark.parametrize(
-    ("key", "mend"), [("model.hiden", "'model.hidden'"), ("hidden", "'model.hidden'")]
+    ("key", "mend"), [("model.hiden", "'model.hidden_size'"), ("hidden", "'model.hidden_size'")]
 )
 def test_a_typo_is_answered_with_the_nearest_key(fingru, key, mend):
     answer = fingru("config", "explain", key)

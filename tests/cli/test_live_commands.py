@@ -275,7 +275,7 @@ def test_next_without_a_schedule_that_works_is_refused(fingru, arguments, said):
 class TestTune:
     KEYS = (
         "--search",
-        "model.hidden",
+        "model.hidden_size",
         "--splits",
         "2",
         "--set",
@@ -294,7 +294,7 @@ class TestTune:
         from fingru.config import load_config
 
         found = load_config(tmp_path / "best.toml")
-        assert found.model.hidden == document["settings"]["model.hidden"]
+        assert found.model.hidden_size == document["settings"]["model.hidden_size"]
 
     def test_a_study_cannot_be_named_out_of_its_folder(self, fingru, on, tmp_path):
         answer = fingru("tune", *on(700), *self.KEYS, "--trials", "1", "--study", "../../evil")

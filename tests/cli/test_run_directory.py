@@ -87,7 +87,7 @@ def test_the_complete_configuration_is_stored(manifest):
     from fingru.config import make_config
 
     config = make_config(manifest["config"])
-    assert config.model.hidden == 8
+    assert config.model.hidden_size == 8
     assert config.model_dump(mode="json") == manifest["config"]
 
 

@@ -96,7 +96,7 @@ def test_python_example_of_readme_runs(tmp_path, monkeypatch):
     block = next(code for code in PYTHON_BLOCKS if "run_backtest" in code)
     code = block.replace("Config()", "Config(**SMALL)").replace(".show()", "")
     small = {
-        "model": {"members": 1, "hidden": 8},
+        "model": {"members": 1, "hidden_size": 8},
         "training": {"steps": 10},
         "baselines": {"names": ("ewma",), "workers": 1},
     }

@@ -10,7 +10,17 @@ from typing import Any
 from tests.fuzz.mutations import HOSTILE, damage_bytes
 from tests.fuzz.outcome import check, refusal_or_value
 
-ODD_KEYS = ("", ".", "model", "model.", ".hidden", "model.hidden.x", "x=y", "data..source", "\x00")
+ODD_KEYS = (
+    "",
+    ".",
+    "model",
+    "model.",
+    ".hidden",
+    "model.hidden_size.x",
+    "x=y",
+    "data..source",
+    "\x00",
+)
 BASE = (
     "data.source=sample:simulated?assets=2&sessions=420", "walk_forward.min_train_bars=100",
     "features.longest_window=60", "features.scales=[1,5]",

@@ -13,7 +13,7 @@ from tests.fuzz.outcome import check, command
 SETTINGS = """
 horizons = [1, 3]
 data.source = "sample:simulated?assets=2&sessions=600"
-model = {hidden = 8, fusion = 8, members = 1, backend = "torch"}
+model = {hidden_size = 8, fusion = 8, members = 1, backend = "torch"}
 features = {columns = ["log_return", "rsi"], scales = [1, 5], longest_window = 60}
 walk_forward = {refit = 120, first_refit = 2001-10-01, min_train_bars = 200}
 baselines = {names = ["ewma"], workers = 1}
@@ -21,12 +21,12 @@ leak_check.in_backtest = false
 
 [training]
 steps = 4
-continued_steps = 2
-refit_steps = 2
+warm_start_steps = 2
+finetune_steps = 2
 warmup_steps = 2
-evaluate_every = 2
-sequences = 2
-sequence_bars = 80
+val_every = 2
+batch_size = 2
+seq_len = 80
 burn_in = 20
 context_bars = 40
 threads = 1

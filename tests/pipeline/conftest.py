@@ -14,11 +14,11 @@ SOURCE = "sample:simulated?assets=2&sessions=640"
 SMALL = {
     "data": {"source": SOURCE},
     "horizons": [1, 2],
-    "model": {"hidden": 8, "fusion": 8, "members": 1, "backend": "torch"},
+    "model": {"hidden_size": 8, "fusion": 8, "members": 1, "backend": "torch"},
     "training": {
-        "steps": 6, "continued_steps": 6, "refit_steps": 2, "enough_labels": 1,
-        "warmup_steps": 2, "evaluate_every": 3, "sequences": 2,
-        "sequence_bars": 80, "burn_in": 20, "context_bars": 40, "threads": 1, "stack_models": 1,
+        "steps": 6, "warm_start_steps": 6, "finetune_steps": 2, "enough_labels": 1,
+        "warmup_steps": 2, "val_every": 3, "batch_size": 2,
+        "seq_len": 80, "burn_in": 20, "context_bars": 40, "threads": 1, "stack_models": 1,
     },
     "features": {"columns": ["log_return", "volatility_10"], "scales": [1, 5],
                  "longest_window": 60},

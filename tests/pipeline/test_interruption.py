@@ -125,7 +125,7 @@ def test_resume_refuses_other_settings_and_other_prices(prices, config):
 @pytest.fixture
 def start(config, tmp_path, environment):
     """Start ``fingru backtest`` and wait until it has trained a fold; slow enough to be hit."""
-    slow = with_values(config, {"training.steps": 16, "training.sequences": 4})
+    slow = with_values(config, {"training.steps": 16, "training.batch_size": 4})
     file = tmp_path / "slow.toml"
     file.write_text(to_toml(slow))
     started = []

@@ -126,11 +126,11 @@ def test_the_best_of_50_runs_without_skill_is_seldom_believed(family, tmp_path):
 
 GRU = {
     "data": {"source": "sample:simulated"},
-    "model": {"hidden": 4, "fusion": 4, "members": 1, "backend": "torch"},
+    "model": {"hidden_size": 4, "fusion": 4, "members": 1, "backend": "torch"},
     "training": {
-        "steps": 4, "continued_steps": 4, "refit_steps": 0, "warmup_steps": 2, "evaluate_every": 4,
-        "sequences": 2,
-        "sequence_bars": 60, "burn_in": 20, "context_bars": 40, "threads": 1,
+        "steps": 4, "warm_start_steps": 4, "finetune_steps": 0, "warmup_steps": 2, "val_every": 4,
+        "batch_size": 2,
+        "seq_len": 60, "burn_in": 20, "context_bars": 40, "threads": 1,
     },
     "features": {"columns": ["log_return", "volatility_10"], "scales": [1, 5],
                  "longest_window": 60},

@@ -26,7 +26,7 @@ from fingru.tune.search import SearchPlan, inner_folds, search
 from fingru.tune.space import DEFAULT_KEYS, SPACE, check_keys, present_values, settings_of, suggest
 from fingru.tune.study import DATABASE
 
-PLAN = SearchPlan(trials=3, splits=2, keys=("model.hidden", "training.learning_rate"))
+PLAN = SearchPlan(trials=3, splits=2, keys=("model.hidden_size", "training.learning_rate"))
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def _collected():
 @pytest.fixture
 def quick(config):
     """Early first refit, so that trials are short."""
-    return with_values(config, {"training.steps": 3, "training.refit_steps": 1})
+    return with_values(config, {"training.steps": 3, "training.finetune_steps": 1})
 
 
 def test_no_trial_can_see_a_session_after_the_first_origin(prices, quick, tmp_path):
@@ -78,7 +78,7 @@ def test_the_first_trial_is_the_settings_before(prices, quick):
     found = search(prices, quick, PLAN)
     assert found.trials["number"].tolist() == [0, 1, 2]
     first = found.trials.iloc[0]
-    assert first["model.hidden"] == quick.model.hidden
+    assert first["model.hidden_size"] == quick.model.hidden_size
     assert first["training.learning_rate"] == quick.training.learning_rate
     assert found.default_value == first["value"]
     assert found.best_value == found.trials["value"].min()
@@ -102,9 +102,9 @@ def test_a_search_goes_on_where_it_stopped(prices, quick, tmp_path):
 
 def pretended(past, config, splits):
     """Value and returns of a trial without its training, for tests of what a study remembers."""
-    gain = abs(config.model.hidden - 24) + abs(np.log(config.training.learning_rate) + 6)
+    gain = abs(config.model.hidden_size - 24) + abs(np.log(config.training.learning_rate) + 6)
     dates = past.index[splits[0].test_first : splits[-1].test_last]
-    returns = np.random.default_rng(config.model.hidden).normal(0, 0.01, len(dates))
+    returns = np.random.default_rng(config.model.hidden_size).normal(0, 0.01, len(dates))
     return float(gain), pd.Series(returns, dates)
 
 
@@ -202,7 +202,7 @@ def test_an_interrupted_first_trial_still_begins_with_the_settings_before(
         with pytest.raises(KeyboardInterrupt):
             search(prices, quick, PLAN)
     found = search(prices, quick, PLAN)
-    assert found.trials.iloc[0]["model.hidden"] == quick.model.hidden
+    assert found.trials.iloc[0]["model.hidden_size"] == quick.model.hidden_size
     assert found.default_value == found.trials.iloc[0]["value"]
 
 
@@ -210,13 +210,13 @@ def test_settings_that_cannot_work_end_their_trial_only(prices, quick, monkeypat
     honest = searching._judge
 
     def picky(past, config, splits):
-        if config.model.hidden != quick.model.hidden:
+        if config.model.hidden_size != quick.model.hidden_size:
             raise DataError("too short", "give more")
         return honest(past, config, splits)
 
     monkeypatch.setattr(searching, "_judge", picky)
-    found = search(prices, quick, SearchPlan(trials=3, splits=2, keys=("model.hidden",)))
-    assert found.settings == {"model.hidden": quick.model.hidden}
+    found = search(prices, quick, SearchPlan(trials=3, splits=2, keys=("model.hidden_size",)))
+    assert found.settings == {"model.hidden_size": quick.model.hidden_size}
     assert len(found.trials) < 3 + 1
 
 
@@ -237,7 +237,9 @@ def test_every_trial_is_counted_on_the_data_of_the_backtest(prices, quick):
 
 
 def test_a_name_of_another_search_is_refused(prices, quick):
-    search(prices, quick, SearchPlan(trials=1, splits=2, keys=("model.hidden",), study="mine"))
+    search(
+        prices, quick, SearchPlan(trials=1, splits=2, keys=("model.hidden_size",), study="mine")
+    )
     other = SearchPlan(trials=1, splits=2, keys=("training.dropout",), study="mine")
     with pytest.raises(ConfigError, match=r"'mine' was started with other"):
         search(prices, quick, other)
@@ -253,7 +255,7 @@ def test_an_unknown_or_repeated_key_is_refused():
     with pytest.raises(ConfigError, match=r"'model.colour' cannot be searched"):
         check_keys(("model.colour",))
     with pytest.raises(ConfigError, match="named twice"):
-        check_keys(("model.hidden", "model.hidden"))
+        check_keys(("model.hidden_size", "model.hidden_size"))
 
 
 def test_every_searchable_key_is_a_setting_and_holds_its_default(config):
@@ -271,7 +273,7 @@ def test_every_searchable_key_is_a_setting_and_holds_its_default(config):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("model.hidden", 13), ("model.hidden", 200), ("training.learning_rate", 0.5),
+    [("model.hidden_size", 13), ("model.hidden_size", 200), ("training.learning_rate", 0.5),
      ("features.scales", "2,7"), ("training.dropout", 0.9), ("training.steps", 5)],
 )  # fmt: skip
 def test_a_present_value_off_the_grid_is_tried_as_it_is(key, value):

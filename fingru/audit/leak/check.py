@@ -56,10 +56,10 @@ from fingru.walkforward.walk import (
 )
 
 _SIZES = {
-    "model": {"hidden": 8, "members": 1},
+    "model": {"hidden_size": 8, "members": 1},
     "training": {
-        "steps": 12, "continued_steps": 6, "refit_steps": 5, "warmup_steps": 2,
-        "evaluate_every": 6, "sequences": 2, "sequence_bars": 120, "burn_in": 40,
+        "steps": 12, "warm_start_steps": 6, "finetune_steps": 5, "warmup_steps": 2,
+        "val_every": 6, "batch_size": 2, "seq_len": 120, "burn_in": 40,
         "context_bars": 60, "stack_models": 1,
     },
     "walk_forward": {"min_train_bars": 250},

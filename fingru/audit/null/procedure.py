@@ -24,10 +24,10 @@ from fingru.models.recalibration import recalibrate
 from fingru.walkforward.walk import WalkForward, make_problem, simulate_strategy
 
 _SIZES = {
-    "model": {"hidden": 8, "members": 1},
+    "model": {"hidden_size": 8, "members": 1},
     "training": {
-        "steps": 120, "continued_steps": 40, "refit_steps": 30, "sequences": 4,
-        "sequence_bars": 252, "burn_in": 63, "context_bars": 126,
+        "steps": 120, "warm_start_steps": 40, "finetune_steps": 30, "batch_size": 4,
+        "seq_len": 252, "burn_in": 63, "context_bars": 126,
     },
 }  # fmt: skip
 """At most so large; every column, scale, horizon and rule stays the user's."""

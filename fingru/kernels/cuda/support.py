@@ -25,7 +25,7 @@ def obstacle(device: torch.device, dtype: torch.dtype, units: int) -> str | None
     if dtype != torch.float32:
         return f"the tensors are {dtype}, not torch.float32"
     if units > MOST_UNITS:
-        return f"model.hidden is {units}, more than {MOST_UNITS}"
+        return f"model.hidden_size is {units}, more than {MOST_UNITS}"
     return _failure(device)
 
 

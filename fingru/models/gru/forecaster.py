@@ -161,7 +161,7 @@ class _ChunkProgress:
     def __init__(
         self, progress: Progress, chunk: int, chunks: int, settings: TrainingSettings
     ) -> None:
-        later = settings.continued_steps if settings.start == "first_fold" else settings.steps
+        later = settings.warm_start_steps if settings.start == "first_fold" else settings.steps
         self._progress = progress
         self._before = 0 if chunk == 0 else settings.steps + (chunk - 1) * later
         self._end = settings.steps + chunk * later

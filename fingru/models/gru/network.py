@@ -60,7 +60,7 @@ class MultiScaleGRU(nn.Module):
     def __init__(self, shape: NetworkShape, settings: ModelSettings) -> None:
         super().__init__()
         self.shape, self.settings = shape, settings
-        hidden, m = settings.hidden, shape.models
+        hidden, m = settings.hidden_size, shape.models
         self.scales = nn.ModuleList(StackedGRU(m, shape.features, settings) for _ in shape.scales)
         # The current features reach fusion and heads without a state in between.
         outputs = self.parts * shape.horizons
@@ -88,7 +88,7 @@ class MultiScaleGRU(nn.Module):
         """Draw the initial weights of model m from ``generators[m]`` alone."""
         for m, generator in enumerate(generators):
             for scale, gru in zip(self.shape.scales, self.scales, strict=True):
-                cast(StackedGRU, gru).reset(m, generator, self.settings.memory_bars / scale)
+                cast(StackedGRU, gru).reset(m, generator, self.settings.max_time_constant / scale)
             for linear in (self.fusion, self.direct):
                 weight = linear.weight[m, : self.settings.fusion]
                 nn.init.xavier_uniform_(weight, generator=generator)
@@ -162,7 +162,11 @@ class StackedGRU(nn.Module):
 
     def __init__(self, models: int, inputs: int, settings: ModelSettings) -> None:
         super().__init__()
-        self.hidden, self.layers, self.backend = settings.hidden, settings.layers, settings.backend
+        self.hidden, self.layers, self.backend = (
+            settings.hidden_size,
+            settings.num_layers,
+            settings.backend,
+        )
         gates = 3 * self.hidden
         for layer in range(self.layers):
             size = inputs if layer == 0 else self.hidden

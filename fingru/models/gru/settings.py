@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,15 +14,17 @@ _MOST_BARS_OF_A_BATCH = 1_000_000
 class ModelSettings(Settings):
     """The architecture: what the network is, apart from the scales and features it is given."""
 
+    section: ClassVar[str] = "model"
+
     kind: Literal["gru", "none"] = Field(
         default="gru",
         description="Which model forecasts. none: no features, no training and no baselines; the "
         "strategy is given no forecast and trades from the first bar on.",
     )
-    hidden: int = Field(
+    hidden_size: int = Field(
         default=24, ge=1, le=1024, description="Hidden units K of each scale's GRU."
     )
-    layers: int = Field(default=1, ge=1, le=8, description="GRU layers per scale.")
+    num_layers: int = Field(default=1, ge=1, le=8, description="GRU layers per scale.")
     fusion: int = Field(default=32, ge=1, le=4096, description="Units that join the scales.")
     likelihood: Literal["skewed_t", "student_t", "gaussian"] = Field(
         default="skewed_t", description="Distribution of the next return."
@@ -48,7 +50,7 @@ class ModelSettings(Settings):
     max_log_ratio: float = Field(
         default=3.0, gt=0.0, le=10.0, description="Bound on |log(variance / reference variance)|."
     )
-    memory_bars: float = Field(
+    max_time_constant: float = Field(
         default=126.0,
         ge=2.0,
         le=MOST_BARS,
@@ -67,22 +69,24 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """How the network is trained, and how forecasts are warmed up."""
 
+    section: ClassVar[str] = "training"
+
     steps: int = Field(default=240, ge=1, le=MOST_STEPS, description="Optimiser steps at most.")
     start: Literal["first_fold", "random"] = Field(
         default="first_fold",
         description="Where later folds' models start: from the first fold's trained weights of "
         "the same member, which knew still less, or from random ones.",
     )
-    continued_steps: int = Field(
+    warm_start_steps: int = Field(
         default=20,
         ge=1,
         le=MOST_STEPS,
         description="Optimiser steps at most of a model that starts from trained weights.",
     )
-    sequences: int = Field(
+    batch_size: int = Field(
         default=8, ge=1, le=4096, description="Sequences B in the batch of each model."
     )
-    sequence_bars: int = Field(
+    seq_len: int = Field(
         default=252, ge=2, le=20_000, description="Bars L in a training sequence."
     )
     burn_in: int = Field(
@@ -103,7 +107,7 @@ class TrainingSettings(Settings):
     weight_decay: float = Field(
         default=0.01, ge=0.0, le=10.0, description="Decoupled decay of weight matrices."
     )
-    clip_norm: float = Field(
+    max_grad_norm: float = Field(
         default=1.0, gt=0.0, le=1e6, description="Largest gradient norm of one model."
     )
     mean_penalty: float = Field(
@@ -119,7 +123,7 @@ class TrainingSettings(Settings):
         lt=1.0,
         description="Dropout between GRUs and fusion, one draw per sequence.",
     )
-    averaging: float = Field(
+    ema_decay: float = Field(
         default=0.95,
         ge=0.0,
         lt=1.0,
@@ -135,13 +139,13 @@ class TrainingSettings(Settings):
     validation_assets: int = Field(
         default=32, ge=1, le=1_000_000, description="Assets on which a model is validated at most."
     )
-    evaluate_every: int = Field(
+    val_every: int = Field(
         default=20, ge=1, le=MOST_STEPS, description="Steps between two validations."
     )
     patience: int = Field(
         default=6, ge=1, le=MOST_STEPS, description="Validations without progress before stopping."
     )
-    refit_steps: int = Field(
+    finetune_steps: int = Field(
         default=120,
         ge=0,
         le=MOST_STEPS,
@@ -193,11 +197,11 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _burn_in_leaves_loss(self) -> TrainingSettings:
-        if self.burn_in >= self.sequence_bars:
-            raise ValueError("burn_in must be shorter than sequence_bars: change one of them")
-        if self.sequences * self.sequence_bars > _MOST_BARS_OF_A_BATCH:
+        if self.burn_in >= self.seq_len:
+            raise ValueError("burn_in must be shorter than seq_len: change one of them")
+        if self.batch_size * self.seq_len > _MOST_BARS_OF_A_BATCH:
             raise ValueError(
-                f"{self.sequences} sequences of {self.sequence_bars} bars are more than the "
+                f"{self.batch_size} sequences of {self.seq_len} bars are more than the "
                 f"{_MOST_BARS_OF_A_BATCH:,} bars that a batch may have: lower one of them"
             )
         if self.context_bars < self.burn_in:

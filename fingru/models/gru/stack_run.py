@@ -71,7 +71,7 @@ class StackTrainer:
         self._optimiser = StackedAdamW(
             self._weights, settings.learning_rate, settings.weight_decay
         )
-        self.gradients = GradientNorms(len(tasks), self.settings.clip_norm)
+        self.gradients = GradientNorms(len(tasks), self.settings.max_grad_norm)
         # Labels of horizon h overlap: h of them say about as much as one that stands alone.
         first = plan.horizons[0]
         self.weights = torch.tensor([first / h for h in plan.horizons], device=device)
@@ -79,7 +79,7 @@ class StackTrainer:
         strength = plan.training.mean_penalty / label_share(self.labels, plan.training)
         self._mean_penalty = torch.from_numpy(strength).to(device, torch.float32)
         self.bar_steps = (
-            len(tasks) * self.settings.sequences * self.settings.sequence_bars * len(plan.scales)
+            len(tasks) * self.settings.batch_size * self.settings.seq_len * len(plan.scales)
         )
 
     def start_from(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -101,7 +101,7 @@ class StackTrainer:
         """
         loss, penalty = self._losses()
         gradients = self._weights.gradients((loss + penalty).sum())
-        norms = clip_each_model(gradients, self.settings.clip_norm)
+        norms = clip_each_model(gradients, self.settings.max_grad_norm)
         self.gradients.add(norms.double().cpu().numpy(), rates > 0.0)
         self._optimiser.step(gradients, rates)
         self._follow(rates > 0.0)
@@ -109,17 +109,17 @@ class StackTrainer:
 
     @torch.no_grad()
     def _follow(self, moved: BoolArray) -> None:
-        """``average += (1 - averaging) (weights - average)`` for the models (M,) that moved."""
-        share = torch.from_numpy(moved * (1 - self.settings.averaging)).to(self._averages.values)
+        """``average += (1 - ema_decay) (weights - average)`` for the models (M,) that moved."""
+        share = torch.from_numpy(moved * (1 - self.settings.ema_decay)).to(self._averages.values)
         self._averages.values.lerp_(self._weights.values, share.unsqueeze(1))
 
     def _losses(self) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood and mean penalty of a fresh batch, each (M,)."""
         s = self.settings
-        drawn = [w.draw(s.sequences, s.sequence_bars - s.burn_in) for w in self._samplers]
+        drawn = [w.draw(s.batch_size, s.seq_len - s.burn_in) for w in self._samplers]
         windows = _stack_windows(drawn)
         at, inside = (
-            torch.from_numpy(x).to(self.plan.device) for x in windows.positions(s.sequence_bars)
+            torch.from_numpy(x).to(self.plan.device) for x in windows.positions(s.seq_len)
         )
         x, mask = self.bank.inputs(at, inside, self.mean, self.std, s.input_clip)
         forecast = self.network(x, mask, skip=s.burn_in, keep=self._dropout())
@@ -131,10 +131,10 @@ class StackTrainer:
 
     def _dropout(self) -> Tensor | None:
         """Factors of the states, (M, B, S*K), one draw per sequence and model."""
-        rate, width = self.settings.dropout, len(self.plan.scales) * self.plan.model.hidden
+        rate, width = self.settings.dropout, len(self.plan.scales) * self.plan.model.hidden_size
         if rate == 0:
             return None
-        size = (self.settings.sequences, width)
+        size = (self.settings.batch_size, width)
         kept = np.stack([rng.random(size) >= rate for rng in self.rngs])
         return torch.from_numpy(kept).to(self.plan.device, torch.float32) / (1 - rate)
 

@@ -79,5 +79,5 @@ def make_step_schedule(labels: IntArray, steps: int, settings: TrainingSettings)
     """
     share = label_share(labels, settings)
     own = np.maximum(1, np.rint(steps * share)).astype(np.int64)
-    every = np.maximum(1, np.rint(settings.evaluate_every * share)).astype(np.int64)
+    every = np.maximum(1, np.rint(settings.val_every * share)).astype(np.int64)
     return StepSchedule(own, np.minimum(settings.warmup_steps, own // _WARMUP_SHARE), every)

@@ -59,10 +59,10 @@ class StreamingGRU:
         self._mean, self._std = torch.from_numpy(fitted.mean), torch.from_numpy(fitted.std)
         self._clip = fitted.training.input_clip
         self._horizons = np.asarray(fitted.manifest["horizons"], dtype=np.float64)
-        self._members, hidden = fitted.members, fitted.model.hidden
+        self._members, hidden = fitted.members, fitted.model.hidden_size
         self._bars_seen = torch.zeros(n_assets, dtype=torch.int64)
         self._rings = [
-            torch.zeros(fitted.model.layers, fitted.members, n_assets, s, hidden)
+            torch.zeros(fitted.model.num_layers, fitted.members, n_assets, s, hidden)
             for s in self._network.shape.scales
         ]
 

@@ -93,7 +93,7 @@ def train_stack(
         Called after each optimiser step with the step and the mean training loss.
     start
         Weights to go on from, by parameter name with leading dimension M, for
-        ``training.continued_steps``; None starts from random ones, for ``training.steps``.
+        ``training.warm_start_steps``; None starts from random ones, for ``training.steps``.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def train_stack(
     run = StackTrainer(bank, tasks, [train for train, _ in splits], plan)
     if start is not None:
         run.start_from(start)
-    steps = plan.training.steps if start is None else plan.training.continued_steps
+    steps = plan.training.steps if start is None else plan.training.warm_start_steps
     budget = make_step_schedule(run.labels, steps, plan.training)
     validation = ValidationTail(bank, [tail for _, tail in splits], run)
     stopping = EarlyStopping(len(tasks), plan.training.patience)
@@ -125,7 +125,7 @@ def train_stack(
             break
     run.averaged.load_state_dict(kept.weights, strict=False)
     calibration = validation.calibration(run.averaged)
-    if plan.training.refit_steps:
+    if plan.training.finetune_steps:
         trained = stopping.best_step > 0 if start is None else np.isfinite(stopping.best_loss)
         done += _learn_tail(bank, tasks, run, kept, trained)
     weights = kept.weights | {CORRECTION: calibration.correction}
@@ -172,7 +172,7 @@ def _learn_tail(
     run.gradients = first.gradients
     for network in (run.network, run.averaged):
         network.load_state_dict(kept.weights, strict=False)
-    budget = make_step_schedule(first.labels, first.settings.refit_steps, first.settings)
+    budget = make_step_schedule(first.labels, first.settings.finetune_steps, first.settings)
     for step in range(1, budget.longest + 1):
         loss = run.step(budget.falling(step))
         chosen = chosen & np.isfinite(loss)

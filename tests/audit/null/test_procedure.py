@@ -15,10 +15,10 @@ from tests.conftest import with_gaps
 LEAN = {
     "features": {"columns": ["log_return", "rsi", "volatility_10"], "scales": [1],
                  "longest_window": 30},
-    "model": {"hidden": 4, "fusion": 4, "backend": "torch"},
-    "training": {"steps": 6, "continued_steps": 3, "refit_steps": 2, "enough_labels": 1,
-                 "sequences": 2, "sequence_bars": 60, "burn_in": 20, "context_bars": 30,
-                 "warmup_steps": 1, "evaluate_every": 3, "threads": 1},
+    "model": {"hidden_size": 4, "fusion": 4, "backend": "torch"},
+    "training": {"steps": 6, "warm_start_steps": 3, "finetune_steps": 2, "enough_labels": 1,
+                 "batch_size": 2, "seq_len": 60, "burn_in": 20, "context_bars": 30,
+                 "warmup_steps": 1, "val_every": 3, "threads": 1},
     "null_test": {"surrogates": 19, "assets": 2, "sessions": 420},
 }  # fmt: skip
 TRUSTING = {

@@ -75,7 +75,7 @@ def folds() -> list[Fold]:
 
 @pytest.fixture
 def model_settings() -> ModelSettings:
-    return ModelSettings(hidden=5, fusion=6, members=2, backend="torch")
+    return ModelSettings(hidden_size=5, fusion=6, members=2, backend="torch")
 
 
 @pytest.fixture
@@ -83,16 +83,16 @@ def training_settings() -> TrainingSettings:
     return TrainingSettings(
         steps=12,
         enough_labels=1,
-        sequences=3,
-        sequence_bars=48,
+        batch_size=3,
+        seq_len=48,
         burn_in=12,
         context_bars=40,
         learning_rate=0.02,
         warmup_steps=2,
-        evaluate_every=2,
+        val_every=2,
         patience=2,
-        averaging=0.5,
-        refit_steps=0,
+        ema_decay=0.5,
+        finetune_steps=0,
         dropout=0.0,
         threads=1,
     )

@@ -91,7 +91,7 @@ def test_model_without_features_to_compare_loads(folder):
 
 def test_weights_of_another_architecture_are_refused(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    edit_manifest(folder, model={**manifest["model"], "hidden": 7})
+    edit_manifest(folder, model={**manifest["model"], "hidden_size": 7})
     with pytest.raises(ModelError, match=r"fusion\.weight should be"):
         load_model(folder)
 

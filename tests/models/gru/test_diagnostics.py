@@ -19,7 +19,7 @@ SHAPE = NetworkShape(models=2, scales=(1, 3), features=4, horizons=1)
 
 @pytest.fixture
 def network():
-    made = MultiScaleGRU(SHAPE, ModelSettings(hidden=5, fusion=6, backend="torch"))
+    made = MultiScaleGRU(SHAPE, ModelSettings(hidden_size=5, fusion=6, backend="torch"))
     made.reset([torch.Generator().manual_seed(m) for m in range(2)])
     return made
 

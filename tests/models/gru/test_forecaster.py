@@ -98,12 +98,14 @@ def test_untrained_walk_forward_is_ewma(problem, folds, make_forecaster):
 
 
 @pytest.mark.parametrize(
-    ("kind", "refit_steps", "backend"), [("values", 0, "torch"), ("gaps", 3, "auto")]
+    ("kind", "finetune_steps", "backend"), [("values", 0, "torch"), ("gaps", 3, "auto")]
 )
 def test_changing_the_future_moves_no_earlier_bit(
-    prices_with_gaps, make_problem, folds, make_forecaster, kind, refit_steps, backend
+    prices_with_gaps, make_problem, folds, make_forecaster, kind, finetune_steps, backend
 ):
-    ours, theirs = (make_forecaster(refit_steps=refit_steps, backend=backend) for _ in range(2))
+    ours, theirs = (
+        make_forecaster(finetune_steps=finetune_steps, backend=backend) for _ in range(2)
+    )
     first = ours.walk_forward(biased(make_problem(prices_with_gaps)), folds)
     other = with_other_future(prices_with_gaps, kind)
     second = theirs.walk_forward(biased(make_problem(other)), folds)
@@ -127,7 +129,7 @@ def test_changing_the_future_moves_no_earlier_bit(
 def test_later_folds_go_on_from_the_first_and_a_lone_fold_does_not_care(
     problem, folds, make_forecaster
 ):
-    still = {"learning_rate": 1e-30, "continued_steps": 2}
+    still = {"learning_rate": 1e-30, "warm_start_steps": 2}
     runs = {start: make_forecaster(start=start) for start in ("random", "first_fold")}
     for forecaster in runs.values():
         forecaster.walk_forward(biased(problem), folds)

@@ -42,7 +42,9 @@ def trained_like(settings, models=M):
 def network(request):
     likelihood, layers = request.param
     return trained_like(
-        ModelSettings(hidden=K, fusion=6, likelihood=likelihood, layers=layers, backend="torch")
+        ModelSettings(
+            hidden_size=K, fusion=6, likelihood=likelihood, num_layers=layers, backend="torch"
+        )
     )
 
 
@@ -65,7 +67,7 @@ def stacked(distribution):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("dilation", [1, 3, 5])
 def test_dilated_gru_equals_torch_gru_on_every_phase(dilation, layers):
-    gru = StackedGRU(M, F, ModelSettings(hidden=K, layers=layers, backend="torch"))
+    gru = StackedGRU(M, F, ModelSettings(hidden_size=K, num_layers=layers, backend="torch"))
     with torch.no_grad():
         for m, generator in enumerate(generators(M)):
             gru.reset(m, generator, 20.0)
@@ -80,13 +82,15 @@ def test_dilated_gru_equals_torch_gru_on_every_phase(dilation, layers):
 
 
 def test_parameters_of_a_scale_are_named_and_shaped_like_torch_gru():
-    gru = StackedGRU(M, F, ModelSettings(hidden=K, layers=2))
+    gru = StackedGRU(M, F, ModelSettings(hidden_size=K, num_layers=2))
     oracle = {n: tuple(p.shape) for n, p in nn.GRU(F, K, 2).named_parameters()}
     assert {n: tuple(p.shape[1:]) for n, p in gru.named_parameters()} == oracle
 
 
 def test_untrained_network_is_the_reference_variance(inputs, mask):
-    network = MultiScaleGRU(NetworkShape(M, SCALES, F, H), ModelSettings(hidden=K, initial_df=7.0))
+    network = MultiScaleGRU(
+        NetworkShape(M, SCALES, F, H), ModelSettings(hidden_size=K, initial_df=7.0)
+    )
     network.reset(generators(M))
     forecast = network(inputs.float(), mask)
     assert torch.equal(forecast.mean, torch.zeros(M, B, L, H))
@@ -163,7 +167,7 @@ def test_each_model_of_a_stack_equals_it_alone(network, inputs, mask):
 
 
 def test_initial_weights_of_a_model_depend_on_its_generator_alone():
-    settings = ModelSettings(hidden=K)
+    settings = ModelSettings(hidden_size=K)
     stack = MultiScaleGRU(NetworkShape(2, SCALES, F, H), settings)
     stack.reset(generators(2))
     alone = MultiScaleGRU(NetworkShape(1, SCALES, F, H), settings)
@@ -173,7 +177,7 @@ def test_initial_weights_of_a_model_depend_on_its_generator_alone():
 
 
 def test_recurrent_weights_start_orthogonal_per_gate():
-    network = MultiScaleGRU(NetworkShape(1, SCALES, F, H), ModelSettings(hidden=K))
+    network = MultiScaleGRU(NetworkShape(1, SCALES, F, H), ModelSettings(hidden_size=K))
     network.reset(generators(1))
     for gate in network.scales[1].weight_hh_l0[0].split(K):
         torch.testing.assert_close(gate @ gate.T, torch.eye(K))
@@ -181,7 +185,7 @@ def test_recurrent_weights_start_orthogonal_per_gate():
 
 def test_update_gates_start_with_memories_up_to_the_setting():
     network = MultiScaleGRU(
-        NetworkShape(1, SCALES, F, H), ModelSettings(hidden=K, memory_bars=40.0)
+        NetworkShape(1, SCALES, F, H), ModelSettings(hidden_size=K, max_time_constant=40.0)
     )
     network.reset(generators(1))
     for scale, gru in zip(SCALES, network.scales, strict=True):
@@ -209,7 +213,7 @@ def test_forecasts_stay_within_their_bounds(network, inputs, mask, sign):
 
 def test_heads_learn_at_their_own_rates(inputs, mask):
     """A step of one weight moves the mean, the variance and the skew as far as their rates say."""
-    settings = ModelSettings(hidden=K, fusion=6, backend="torch")
+    settings = ModelSettings(hidden_size=K, fusion=6, backend="torch")
     network = MultiScaleGRU(NetworkShape(M, SCALES, F, 1), settings)
     network.reset(generators(M))
     network = network.double()

@@ -48,14 +48,16 @@ def test_trained_network_recovers_most_of_what_ewma_misses(make_problem):
     problem = make_problem(prices, horizons=(1,))
     training = TrainingSettings(
         steps=120,
-        sequences=8,
-        sequence_bars=120,
+        batch_size=8,
+        seq_len=120,
         burn_in=40,
         context_bars=120,
         learning_rate=1e-2,
         threads=1,
     )
-    forecaster = GRUForecaster(ModelSettings(hidden=12, members=2), training, seed=0, device="cpu")
+    forecaster = GRUForecaster(
+        ModelSettings(hidden_size=12, members=2), training, seed=0, device="cpu"
+    )
     forecast = forecaster.walk_forward(problem, [Fold(0, ORIGIN, 0, ORIGIN, LAST)])
     rows = slice(ORIGIN, LAST + 1)
     y = problem.labels.values[rows, :, 0]

@@ -13,7 +13,7 @@ from fingru.models.gru.settings import TrainingSettings
 
 def test_burn_in_as_long_as_the_sequence_is_refused():
     with pytest.raises(ValidationError, match="burn_in must be shorter"):
-        TrainingSettings(sequence_bars=50, burn_in=50)
+        TrainingSettings(seq_len=50, burn_in=50)
 
 
 def test_context_shorter_than_burn_in_is_refused():

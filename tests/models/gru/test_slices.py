@@ -32,7 +32,7 @@ def test_edges_cut_as_equally_as_can_be():
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_bytes_do_not_depend_on_threads(bank, tasks, make_plan, count):
-    plan = make_plan(steps=3, refit_steps=2, patience=100)
+    plan = make_plan(steps=3, finetune_steps=2, patience=100)
     with compute_threads(1):
         expected = train_slices(bank, tasks, plan, ignore)
     with compute_threads(count):
@@ -43,7 +43,7 @@ def test_bytes_do_not_depend_on_threads(bank, tasks, make_plan, count):
 
 
 def test_slices_train_as_one_stack(bank, tasks, make_plan):
-    changes = {"steps": 6, "refit_steps": 3, "patience": 100, "enough_labels": 700}
+    changes = {"steps": 6, "finetune_steps": 3, "patience": 100, "enough_labels": 700}
     with compute_threads(2):
         whole = train_slices(bank, tasks, make_plan(**changes, slices=1), ignore)
         cut = train_slices(bank, tasks, make_plan(**changes, slices=4), ignore)

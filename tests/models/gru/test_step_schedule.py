@@ -10,7 +10,7 @@ import pytest
 from fingru.models.gru.settings import TrainingSettings
 from fingru.models.gru.step_schedule import make_step_schedule
 
-SETTINGS = TrainingSettings(steps=100, warmup_steps=10, evaluate_every=20, enough_labels=10_000)
+SETTINGS = TrainingSettings(steps=100, warmup_steps=10, val_every=20, enough_labels=10_000)
 
 
 def test_fewer_labels_fewer_steps_by_their_square_root():

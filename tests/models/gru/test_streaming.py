@@ -15,7 +15,7 @@ from fingru.models.gru.streaming import Bar, StreamingGRU
 def test_streaming_equals_the_backtest(problem, folds, model_settings, training_settings, layers):
     reference = 4 * problem.features.reference_variance
     features = replace(problem.features, reference_variance=reference)
-    settings = model_settings.model_copy(update={"layers": layers})
+    settings = model_settings.model_copy(update={"num_layers": layers})
     forecaster = GRUForecaster(settings, training_settings, seed=5, device="cpu")
     backtest = forecaster.walk_forward(replace(problem, features=features), folds[1:2])
 

@@ -64,7 +64,7 @@ def test_bar_steps_count_every_step_of_every_scale(bank, folds, make_plan):
 def test_refit_goes_on_from_the_best_weights_with_the_tail(bank, folds, make_plan):
     task, plan = [ModelTask(folds[0], 0)], make_plan(patience=100)
     first = train_stack(bank, task, plan, ignore)
-    again = train_stack(bank, task, make_plan(patience=100, refit_steps=4), ignore)
+    again = train_stack(bank, task, make_plan(patience=100, finetune_steps=4), ignore)
     assert np.array_equal(first.best_loss, again.best_loss)
     assert np.array_equal(first.mean, again.mean)
     assert not np.array_equal(first.weights["heads.weight"], again.weights["heads.weight"])
@@ -74,7 +74,9 @@ def test_refit_goes_on_from_the_best_weights_with_the_tail(bank, folds, make_pla
 def test_refit_leaves_a_model_that_no_step_improved(bank, folds, make_plan):
     task, plan = [ModelTask(folds[0], 0)], make_plan(learning_rate=1e-30)
     untouched = train_stack(bank, task, plan, ignore).weights
-    harmful = make_plan(learning_rate=30.0, warmup_steps=0, steps=2, averaging=0.0, refit_steps=3)
+    harmful = make_plan(
+        learning_rate=30.0, warmup_steps=0, steps=2, ema_decay=0.0, finetune_steps=3
+    )
     stack = train_stack(bank, task, harmful, lambda *_: None)
     assert stack.best_step[0] == 0
     assert np.array_equal(stack.weights["heads.weight"], untouched["heads.weight"])
@@ -86,9 +88,9 @@ def test_refit_alone_sees_the_tail(bank, folds, make_plan):
     targets = bank.targets.copy()
     targets[bank.known_at > train.last_known] *= 0.5
     other, task = replace(bank, targets=targets), [ModelTask(fold, 0)]
-    for refit_steps, same in ((0, True), (4, False)):
+    for finetune_steps, same in ((0, True), (4, False)):
         # one step and no choice: the tail cannot act through early stopping
-        plan = make_plan(steps=1, refit_steps=refit_steps)
+        plan = make_plan(steps=1, finetune_steps=finetune_steps)
         ours, theirs = (train_stack(b, task, plan, ignore) for b in (bank, other))
         equal = np.array_equal(ours.weights["heads.weight"], theirs.weights["heads.weight"])
         assert ours.best_step == theirs.best_step
@@ -98,7 +100,7 @@ def test_refit_alone_sees_the_tail(bank, folds, make_plan):
 def test_kept_weights_are_the_averaged_ones(bank, folds, make_plan):
     task = [ModelTask(folds[0], 0)]
     plain, averaged = (
-        train_stack(bank, task, make_plan(steps=2, averaging=a, learning_rate=0.005), ignore)
+        train_stack(bank, task, make_plan(steps=2, ema_decay=a, learning_rate=0.005), ignore)
         for a in (0.0, 0.9)
     )
     start = train_stack(bank, task, make_plan(steps=1, learning_rate=1e-30), ignore)
@@ -121,7 +123,7 @@ def test_fold_without_labels_is_refused(bank, make_plan):
 
 
 def test_training_goes_on_from_given_weights_stacked_as_alone(bank, folds, make_plan):
-    plan = make_plan(patience=100, continued_steps=4)
+    plan = make_plan(patience=100, warm_start_steps=4)
     tasks = [ModelTask(folds[0], m) for m in range(2)]
     start = train_stack(bank, tasks, plan, ignore).weights
     later = [ModelTask(folds[1], m) for m in range(2)]
@@ -139,7 +141,7 @@ def test_training_goes_on_from_given_weights_stacked_as_alone(bank, folds, make_
 
 
 def test_short_and_long_histories_train_stacked_as_alone(bank, folds, make_plan):
-    plan = make_plan(patience=100, enough_labels=700, refit_steps=6, steps=12)
+    plan = make_plan(patience=100, enough_labels=700, finetune_steps=6, steps=12)
     tasks = [ModelTask(folds[0], 0), ModelTask(folds[2], 0)]
     together = train_stack(bank, tasks, plan, ignore)
     ends = {row.fold: row.step for row in together.history}

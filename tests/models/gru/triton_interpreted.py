@@ -138,7 +138,7 @@ def test_inputs_that_do_not_fit_are_named():
 
 def test_choose_layer_takes_the_kernel_where_it_fits():
     assert choose_layer("triton", torch.zeros(1), 128) is gru_triton
-    with pytest.raises(ConfigError, match=r"model\.hidden is 129, more than 128"):
+    with pytest.raises(ConfigError, match=r"model\.hidden_size is 129, more than 128"):
         choose_layer("triton", torch.zeros(1), 129)
     with pytest.raises(ConfigError, match=r"torch\.float64, not torch\.float32"):
         choose_layer("triton", torch.zeros(1, dtype=torch.float64), 8)
@@ -148,9 +148,9 @@ def test_training_equals_that_of_the_reference(
     prices_with_gaps, make_problem, model_settings, training_settings
 ):
     problem, fold = make_problem(prices_with_gaps, (1,)), Fold(0, 250, 0, 250, 255)
-    small = {"steps": 2, "sequences": 1, "sequence_bars": 12, "burn_in": 4, "context_bars": 8}
+    small = {"steps": 2, "batch_size": 1, "seq_len": 12, "burn_in": 4, "context_bars": 8}
     training = training_settings.model_copy(
-        update=small | {"validation_sessions": 4, "validation_assets": 1, "refit_steps": 2}
+        update=small | {"validation_sessions": 4, "validation_assets": 1, "finetune_steps": 2}
     )
     bank, stacks = build_bank(problem), {}
     for backend in ("torch", "triton"):
