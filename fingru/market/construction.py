@@ -68,8 +68,8 @@ def checked(
         raise DataError(f"{source} has no closes", "give close")
     present = {name: values for name, values in arrays.items() if values is not None}
     table = RawTable(
-        source, _stamps(stamps), symbols, present,
-        column_names={(name, None): name for name in present}, dated=True,
+        source, Stamps.of(stamps), symbols, present, None, lambda row: f"on {_day(stamps[row])}",
+        column_names={(name, None): name for name in present},
     )  # fmt: skip
     sessions, dating = _sessions(table, stamps)
     _refuse_disorder(source, sessions)
@@ -117,6 +117,10 @@ def _symbols(source: str, assets: object) -> tuple[str, ...]:
     return tuple(str(symbol) for symbol in symbols)
 
 
+def _day(stamp: pd.Timestamp) -> object:
+    return stamp.date() if stamp == stamp.normalize() else stamp.tz_localize(None)
+
+
 def _index(source: str, index: object) -> pd.DatetimeIndex:
     if not isinstance(index, pd.DatetimeIndex):
         raise DataError(
@@ -145,13 +149,6 @@ def _array(source: str, name: str, values: object, shape: tuple[int, int]) -> Fl
         if bad:
             raise DataError(f"{source}: {name} holds {bad[0]!r}, which is no number", _FROM_FRAME)
     return np.array(array, dtype=np.float64)
-
-
-def _stamps(index: pd.DatetimeIndex) -> Stamps:
-    if index.tz is None:
-        return Stamps(index)
-    local = index.tz_localize(None)
-    return Stamps(local, local - index.tz_convert("UTC").tz_localize(None))
 
 
 def _sessions(

@@ -70,10 +70,11 @@ class Layout:
     ignored: tuple[str, ...] = ()
     date_name: str = "Date"
 
-    @property
-    def numbers(self) -> dict[int, str]:
-        """Position to name of the columns that must hold numbers."""
-        return {c.position: c.name for c in self.cells}
+    def chosen(self, assets: Sequence[str] | None) -> tuple[Cell, ...]:
+        """Columns of numbers to read: those of the assets, where each has its own."""
+        if self.kind != "wide" or assets is None:
+            return self.cells
+        return tuple(c for c in self.cells if c.symbol in set(assets))
 
 
 def find_layout(

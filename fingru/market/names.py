@@ -8,9 +8,11 @@ field: ``ABC.Open``, ``Close_ABC``, ``('Close', 'ABC')``, ``ABC Close Price (USD
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Literal
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+|%")
@@ -19,134 +21,23 @@ _GLUED = re.compile(r"([^\W_]+?)(adjclose|open|high|low|close|volume)", re.IGNOR
 _EDGES = " \t._-/()[]{}<>'\",:;|#$€£"
 
 
-def _around(stems: str, before: str = "", after: str = "") -> list[str]:
-    """Every stem alone, with each word before it, and with each word after it."""
-    out = []
-    for stem in stems.split():
-        out += [stem, *(b + stem for b in before.split()), *(stem + a for a in after.split())]
-    return out
-
-
-_QUOTED = {"before": "px price day daily todays official", "after": "price px"}
-_SPELLINGS: dict[tuple[str, int], list[str]] = {
-    ("open", 0): _around("open opening", **_QUOTED),
-    ("high", 0): _around("high highest", **_QUOTED),
-    ("low", 0): _around("low lowest", **_QUOTED),
-    ("close", 0): [*_around("close closing", **_QUOTED), "closelast"],
-    ("close", 1): _around("last settle settlement lasttrade", "px price", "price px"),
-    ("close", 2): ["price", "px", "prc", "mid", "midprice", "midclose"],
-    ("adj_close", 0): [
-        *_around("adjclose adjustedclose adjclosing adjustedclosing", "", "price"),
-        *_around("closeadj closeadjusted", "", "price"),
-        *_around("adjusted adjprice adjustedprice"),
-    ],
-    ("adj_open", 0): ["adjopen", "adjustedopen", "openadj", "openadjusted"],
-    ("adj_high", 0): ["adjhigh", "adjustedhigh", "highadj", "highadjusted"],
-    ("adj_low", 0): ["adjlow", "adjustedlow", "lowadj", "lowadjusted"],
-    ("adj_volume", 0): ["adjvolume", "adjustedvolume", "volumeadj", "volumeadjusted", "adjvol"],
-    ("volume", 0): [
-        *_around("volume vol", "total trade traded trading px share day daily", "traded shares"),
-        *("sharestraded", "tradedshares", "noofshares", "numberofshares", "unitstraded"),
-        *("quantity", "qty", "tradedquantity", "tradedqty", "totaltradedquantity"),
-    ],
-    ("tick_volume", 0): ["tickvol", "tickvolume"],
-}  # fmt: skip
-_ABROAD = {
-    "open": "otwarcie eroffnung eroffnungskurs erster ouverture apertura abertura 开盘 开盘价",
-    "high": "najwyzszy hoch tageshoch plushaut haut maximo massimo 最高 最高价",
-    "low": "najnizszy tief tagestief plusbas bas minimo 最低 最低价",
-    "close": "zamkniecie schluss schlusskurs cloture dernier cierre chiusura fechamento ultimo "
-    "zuletzt",
-    "volume": "wolumen volumen stuck stucke 成交量",
-}
-"""Fields in Polish, German, French, Spanish, Italian, Portuguese and Chinese, without accents."""
-for _field, _keys in _ABROAD.items():
-    _SPELLINGS[_field, 0] += _keys.split()
-_SPELLINGS["close", 0] += ["收盘", "收盘价"]
+_VOCABULARY = tomllib.loads(
+    resources.files("fingru.market").joinpath("vocabulary.toml").read_text(encoding="utf-8")
+)
 FIELD_NAMES = {
     key: (field, 2 * rank + (key != field))
-    for (field, rank), keys in _SPELLINGS.items()
-    for key in keys
+    for field, ranks in _VOCABULARY["fields"].items()
+    for rank, keys in enumerate(ranks)
+    for key in keys.split()
 }
 """Words of a name, joined, to the field and its rank; the lowest rank is taken as the field."""
 
-
-def _listed(words: str) -> tuple[str, ...]:
-    return tuple(words.split())
-
-
-_DATES = _listed("""
-    date dates dtyyyymmdd yyyymmdd tradedate tradingdate tradeday tradingday observationdate
-    pricedate businessdate businessday exchangedate effectivedate valuationdate asofdate caldt
-    datadate formatteddate sessiondate quotedate datetime dateandtime dateutc dategmt datetimeutc
-    timestamp timestamputc time gmttime localtime utctime timeutc opentime ds starttime bartime
-    session unix unixtime unixtimestamp epoch epochtime datum data fecha 日期
-""")
-_SYMBOLS = _listed("""
-    symbol ticker tickersymbol stocksymbol tic uniqueid tscode stockcode stock stocks code
-    instrument asset security ric isin cusip sedol figi permno pair coin crypto contract secid
-    secucode scrip scripcode equity name stockname securityname companyname company
-""")
-_SYMBOL_WORDS = frozenset(
-    _listed("""
-    symbol ticker stock instrument asset security isin cusip sedol figi ric permno coin contract
-    scrip company pair sid secid gvkey
-""")
-)
-_SYMBOL_FILLERS = frozenset({"id", "code", "name", "no", "key", "short"})
-_NO_DATE_BESIDE = frozenset(
-    _listed("""
-    close closing end expiry expiration maturity settle settlement ex dividend split listing ipo
-    update updated delivery issue announcement pay record lead run holding to
-""")
-)
-_COUNTERS = frozenset(
-    _listed("""
-    index idx row rows rownum rownumber rowid rowno id no nr num number obs seq sn sno srno serial
-    serialno year month day weekday dayofweek dow dayofmonth dayofyear doy week weekofyear
-    weeknumber weekno isoweek quarter qtr hour minute second period dayname monthname season
-""")
-)
-_STRONG = frozenset(
-    _listed("""
-    vwap wap weightedprice weightedaverageprice volumeweightedaverageprice averageprice avgprice
-    dividend dividends stockdividends cashdividend divcash dividendamount exdividend split splits
-    stocksplit stocksplits splitratio splitfactor splitcoefficient capitalgains marketcap mktcap
-    mcap marketcapitalization sharesoutstanding outstandingshares turnover totalturnover
-    turnoverrate trades tradecount numberoftrades nooftrades numtrades transactions openinterest
-    openint quotevolume quoteassetvolume dollarvolume deliverablevolume takerbuyvolume
-    takerbuyquotevolume takerbuybaseassetvolume takerbuyquoteassetvolume prevclose previousclose
-    preclose lastclose pctchange changepct changepercent percentchange logreturn logreturns
-    dailyreturn dailyreturns returns rsi macd sma ema atr bid ask bidprice askprice bidsize
-    asksize closeunadj adjfactor adjustmentfactor
-""")
-)
-_WEAK = frozenset(
-    _listed("""
-    change chg netchange pricechange return ret amount value tradedvalue valuetraded money count
-    factor cap spread offer oi div eps pe float ignore comment source exchange currency sector
-    pclose volatility signal target label prediction isholiday weekend
-""")
-)
-_QUALIFIERS = frozenset(
-    _listed("""
-    prev previous pre bid ask offer lag lagged shift shifted next target predicted pred forecast
-    log avg average mean median ma sma ema wma std change pct percent return returns ret diff week
-    month year ytd time date weighted unadj unadjusted normalized normalised zscore rolling taker
-    maker quote deliverable indicator signal premarket after hours update updated
-""")
-)
-_UNITS = frozenset(
-    _listed("""
-    usd usdt usdc busd eur gbp gbx jpy chf cad aud nzd inr rs cny rmb hkd krw sek nok dkk sgd brl
-    zar mxn pence cents currency
-""")
-)
-_NOISE = frozenset(
-    _listed("""
-    stock share daily session regular official market trade local raw the of in
-""")
-)
+_LISTS = {name: tuple(text.split()) for name, text in _VOCABULARY["words"].items()}
+_DATES, _SYMBOLS = _LISTS["dates"], _LISTS["symbols"]
+_SYMBOL_WORDS, _SYMBOL_FILLERS = set(_LISTS["symbol_words"]), set(_LISTS["symbol_fillers"])
+_NO_DATE_BESIDE, _COUNTERS = set(_LISTS["no_date_beside"]), set(_LISTS["counters"])
+_STRONG, _WEAK = set(_LISTS["strong"]), set(_LISTS["weak"])
+_QUALIFIERS, _UNITS, _NOISE = (set(_LISTS[k]) for k in ("qualifiers", "units", "noise"))
 QUOTE_WORDS = {"bid", "ask", "offer"}
 _SHORT_UPPER = re.compile(r"[A-Z]{1,5}")
 _NEVER_SYMBOLS = {"CLOSE", "PRICE", "HIGH", "VOL", "DATE", "TIME", "NAME", "VWAP", "LAST"}

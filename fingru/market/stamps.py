@@ -14,7 +14,7 @@ import pandas as pd
 
 from fingru.arrays import IntArray
 from fingru.errors import DataError
-from fingru.market.table import Stamps
+from fingru.market.table import RowName, Stamps
 
 FIRST_YEAR, LAST_YEAR = 1680, 2200
 """Years outside are typing errors, or numbers that are no dates."""
@@ -41,8 +41,6 @@ _WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d-%b-
 _MEND = "write dates as 2020-01-31"
 _EPOCH_NOTE = "stamps read as time since 1970-01-01 UTC"
 _SPREADSHEET = "a spreadsheet may have turned round day and month; export the dates as 2020-01-31"
-
-RowName = Callable[[int], str]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Bars as one file holds them, before they are checked and put into a panel."""
+"""Bars as one file or DataFrame holds them, before they are checked and put into a panel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -14,34 +14,40 @@ from fingru.market.issues import DataIssue
 PRICE_FIELDS = ("open", "high", "low", "close", "adj_close")
 FIELDS = (*PRICE_FIELDS, "volume", "adj_volume")
 
+RowName = Callable[[int], str]
+"""Names a row the way the user finds it."""
+
 
 @dataclass(frozen=True)
 class Stamps:
-    """Time stamps of N rows as the file writes them.
+    """Time stamps of N rows: ``local`` wall-clock times, and how doubtful ones were read.
 
-    Parameters
-    ----------
-    local
-        (N,) wall-clock times, without time zone.
-    offset
-        (N,) what to subtract from ``local`` to get UTC, or None where the file names no zone.
-    notes
-        How doubtful stamps were read.
+    ``offset`` (N,) is what to subtract to get UTC, or None where the source names no zone.
     """
 
     local: pd.DatetimeIndex
     offset: pd.TimedeltaIndex | None = None
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, index: pd.DatetimeIndex) -> Stamps:
+        """Take stamps that are stored as such."""
+        local = index.tz_localize(None)
+        return cls(local, None if index.tz is None else local - index.tz_convert(None))
+
     def utc(self) -> pd.DatetimeIndex:
         """Return the stamps in UTC; stamps without a zone are taken as UTC."""
         plain = self.local if self.offset is None else self.local - self.offset
         return pd.DatetimeIndex(plain).tz_localize("UTC")
 
+    def __getitem__(self, rows: IntArray) -> Stamps:
+        offset = None if self.offset is None else self.offset[rows]
+        return replace(self, local=self.local[rows], offset=offset)
+
 
 @dataclass(frozen=True)
 class RawTable:
-    """The bars of one file.
+    """The bars of one file or DataFrame.
 
     Parameters
     ----------
@@ -56,17 +62,15 @@ class RawTable:
         row belongs to one symbol. NaN where a cell is empty.
     symbol_of_row
         (N,) position in ``symbols``, for rows of one symbol each; otherwise None.
-    lines
-        (N,) line in the file of every row; None where the file has no lines (Parquet).
+    row_name
+        Names a row: its line in the file, its number, or its date.
     column_names
         Field and symbol (None in a long file) to the file's own name; a column that is missing
         here is named by its symbol.
     notes
-        What was mended or left out while reading.
+        What was changed or left out while reading.
     maybe_symbols
         Columns left out that may hold the symbols, where the table seems to hold one asset.
-    dated
-        Whether messages name a row by its stamp: a panel made by hand has no lines.
     """
 
     origin: str
@@ -74,11 +78,10 @@ class RawTable:
     symbols: tuple[str, ...]
     fields: Mapping[str, FloatArray]
     symbol_of_row: IntArray | None = None
-    lines: IntArray | None = None
-    column_names: Mapping[tuple[str, str | None], str] | None = None
+    row_name: RowName = lambda row: f"row {row + 1}"
+    column_names: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     maybe_symbols: tuple[str, ...] = ()
-    dated: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -93,66 +96,43 @@ class RawTable:
         order = np.argsort(codes, kind="stable")
         return np.split(order, np.searchsorted(codes[order], np.arange(1, len(self.symbols))))
 
-    def row_name(self, row: int) -> str:
-        """Name a row the way the user finds it."""
-        if self.dated:
-            stamp = self.stamps.local[row]
-            return f"on {stamp.date() if stamp == stamp.normalize() else stamp}"
-        if self.lines is None:
-            return f"row {row + 1}"
-        return f"line {self.lines[row]}"
-
     def symbol_at(self, row: int, column: int) -> str:
         """Return the symbol of a cell."""
         return self.symbols[column if self.symbol_of_row is None else self.symbol_of_row[row]]
 
     def column_name(self, field: str, symbol: str) -> str:
         """Return the file's own name of a column."""
-        names = self.column_names or {}
+        names = self.column_names
         return names.get((field, symbol)) or names.get((field, None)) or symbol
 
-    def keep(self, wanted: Sequence[str]) -> RawTable:
+    def keep(self, symbols: Sequence[str]) -> RawTable:
         """Keep the rows and columns of these symbols; unknown ones are ignored."""
-        positions = np.array(
-            [a for a, s in enumerate(self.symbols) if s in set(wanted)], dtype=int
-        )
-        symbols = tuple(self.symbols[a] for a in positions)
+        positions = np.flatnonzero([s in set(symbols) for s in self.symbols])
+        kept = tuple(self.symbols[a] for a in positions)
         if self.symbol_of_row is None:
             fields = {name: values[:, positions] for name, values in self.fields.items()}
-            return replace(self, symbols=symbols, fields=fields)
+            return replace(self, symbols=kept, fields=fields)
         renumber = np.full(len(self.symbols), -1)
         renumber[positions] = np.arange(len(positions))
         codes = renumber[self.symbol_of_row]
         rows = np.flatnonzero(codes >= 0)
-        offset = self.stamps.offset
+        name = self.row_name
         return replace(
             self,
-            stamps=replace(
-                self.stamps,
-                local=self.stamps.local[rows],
-                offset=None if offset is None else offset[rows],
-            ),
-            symbols=symbols,
+            stamps=self.stamps[rows],
+            symbols=kept,
             fields={name: values[rows] for name, values in self.fields.items()},
             symbol_of_row=codes[rows],
-            lines=None if self.lines is None else self.lines[rows],
+            row_name=lambda row: name(int(rows[row])),
         )
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything a source gave.
+    """Everything a source gave: tables, and what the user should know about the source.
 
-    Parameters
-    ----------
-    tables
-        One per file.
-    findings
-        What the user should know about the source.
-    bars_per_year
-        Where the source defines it; otherwise None and it is observed.
-    allow
-        What it may hold though it is implausible, as ``data.allow`` names it.
+    ``bars_per_year`` where the source defines it; ``allow`` is what it may hold though it is
+    implausible, as ``data.allow`` names it.
     """
 
     tables: tuple[RawTable, ...]

@@ -173,7 +173,7 @@ def test_text_in_a_parquet_number_names_row_and_column(tmp_path):
         {"date": pd.date_range("2020-01-01", periods=3), "close": ["1", "x", "3"]}
     )
     frame.to_parquet(tmp_path / "x.parquet")
-    with pytest.raises(DataError, match="row 2, column close: 'x' is no number"):
+    with pytest.raises(DataError, match="row 2, column close: 'x' is not a number"):
         load_prices(str(tmp_path / "x.parquet"))
 
 

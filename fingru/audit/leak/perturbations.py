@@ -87,15 +87,15 @@ def as_loaded(prices: Prices) -> Prices:
         return prices
     index = prices.index
     factor = np.where(np.arange(len(index)) < len(index) // 3, _SPLIT, 1.0)[:, None]
-    fields = {name: getattr(prices, name) for name in FIELDS}
+    held = {name: getattr(prices, name) for name in FIELDS}
     raw = {
         name: values / factor if name == "volume" else values * factor
-        for name, values in fields.items()
+        for name, values in held.items()
         if values is not None
     }
-    offset = None if index.tz is None else index - index
-    stamps = Stamps(index.tz_localize(None), offset)
-    table = RawTable(prices.source, stamps, prices.assets, {**raw, "adj_close": prices.close})
+    table = RawTable(
+        prices.source, Stamps.of(index), prices.assets, {**raw, "adj_close": prices.close}
+    )
     reading = Reading((table,), prices.findings, prices.bars_per_year)
     loaded = build_panel(reading, prices.source).require()
     return loaded.unchecked(bars_per_year_observed=prices.bars_per_year_observed)

@@ -15,18 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from fingru.arrays import FloatArray, IntArray
+from fingru.arrays import IntArray
 from fingru.errors import DataError
-from fingru.market.layouts import Cell, Layout, filled, find_layout, find_layout_of_pairs
+from fingru.market.layouts import Layout, filled, find_layout, find_layout_of_pairs
 from fingru.market.names import date_rank, meaning_of
-from fingru.market.sources.columns import FileColumns, TextColumn, build_table
-from fingru.market.sources.numbers import (
-    MISSING,
-    proves_decimal_point,
-    to_number,
-    to_numbers,
-    why_no_number,
-)
+from fingru.market.sources.frame import build_table
+from fingru.market.sources.numbers import MISSING, to_number
 from fingru.market.table import RawTable
 
 _DELIMITERS = ",;\t|"
@@ -36,7 +30,7 @@ _STAMP = re.compile(r"\d{4}([-./]\d{1,2}[-./]|\d{4})\d{0,2}|\d{1,2}[/.]\d{1,2}[/
 
 @dataclass(frozen=True)
 class _CsvText:
-    """The bytes of a CSV file and what its first lines tell."""
+    """The bytes of a CSV file and what its first lines say."""
 
     content: bytes
     origin: str
@@ -47,7 +41,7 @@ class _CsvText:
 
 
 def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:
-    """Read a CSV file (plain or gzip) of any of the three layouts.
+    """Read a CSV file (plain or gzip) of any of the layouts.
 
     Parameters
     ----------
@@ -61,24 +55,22 @@ def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> Ra
     Raises
     ------
     DataError
-        If the file is empty or not text, has no usable header, a ragged row, a number that is
-        none, or a stamp that is none; the message names line and column.
+        If the file is empty or not text, has no usable header, a ragged row, a cell that should
+        be a number or a stamp and is not; the message names line and column.
     """
     try:
         text = _open(path, symbol)
     except csv.Error as error:
-        raise DataError(f"{path.name} is no CSV file ({error})", "check the file") from error
-    cells = text.layout.cells
-    if text.layout.kind == "wide" and assets is not None:
-        cells = tuple(c for c in cells if c.symbol in set(assets))
-    table = _parse(text, [c.position for c in cells])
+        raise DataError(
+            f"{path.name} is not a valid CSV file ({error})", "check the file"
+        ) from error
+    layout = text.layout
+    words = [*layout.dates, *([] if layout.symbol is None else [layout.symbol])]
+    table = _parse(text, words, [c.position for c in layout.chosen(assets)])
     if table.num_rows == 0:
         raise DataError(f"{path.name} has a header but no rows", "give a file with prices")
-    texts = {i: _text_column(table, i) for i in _text_positions(text.layout)}
-    numbers = _numbers(text, table, cells)
-    symbols = tuple(dict.fromkeys(c.symbol for c in text.layout.cells if c.symbol is not None))
-    lines = _line_numbers(text, table.num_rows)
-    return build_table(FileColumns(path.name, text.layout, texts, numbers, lines), symbols)
+    frame = table.unify_dictionaries().to_pandas().rename(columns=int)
+    return build_table(frame, layout, path.name, assets, _line_numbers(text, len(frame)))
 
 
 def _open(path: Path, symbol: str) -> _CsvText:
@@ -148,7 +140,9 @@ def _read_bytes(path: Path) -> bytes:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} is a damaged gzip file", "fetch it again") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})", "check its rights") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror})", "check its permissions"
+        ) from error
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return content
@@ -176,10 +170,10 @@ def _is_remark(line: str) -> bool:
     return bool(remark) and all(date_rank(n) is None for n in re.split(r"[,;\t|]", line))
 
 
-def _parse(text: _CsvText, numbers: list[int]) -> pa.Table:
+def _parse(text: _CsvText, words: Sequence[int], numbers: Sequence[int]) -> pa.Table:
     """Read the columns, those of numbers as numbers if all cells are plain, else as text."""
     word = pa.dictionary(pa.int32(), pa.string())
-    types: dict[str, pa.DataType] = {str(i): word for i in _text_positions(text.layout)}
+    types: dict[str, pa.DataType] = {str(i): word for i in words}
     for kind in (pa.float64(), word):
         types |= {str(i): kind for i in numbers}
         try:
@@ -209,35 +203,6 @@ def _blame_row(text: _CsvText) -> None:
             )
 
 
-def _numbers(text: _CsvText, table: pa.Table, cells: Sequence[Cell]) -> dict[int, FloatArray]:
-    """Values of the columns of numbers, read from text where some cell is no plain number.
-
-    Raises
-    ------
-    DataError
-        At the first cell that is no number.
-    """
-    columns = {c: table.column(str(c.position)) for c in cells}
-    if not any(pa.types.is_dictionary(column.type) for column in columns.values()):
-        return {c.position: column.to_numpy() for c, column in columns.items()}
-    words = {c: _text_column(table, c.position) for c in columns}
-    grouped = proves_decimal_point(v for column in words.values() for v in column.values)
-    found, blame = {}, []
-    for cell, column in words.items():
-        values, bad = to_numbers(column.values, grouped=grouped, volume=cell.is_volume)
-        found[cell.position] = values[column.codes]
-        if bad is not None:
-            blame.append((int(np.flatnonzero(column.codes == bad)[0]), cell, column.values[bad]))
-    if blame:
-        row, cell, value = min(blame, key=lambda b: (b[0], b[1].position))
-        line = _line_numbers(text, table.num_rows)[row]
-        raise DataError(
-            f"{text.origin} line {line}, column {cell.name}: {value!r} is no number",
-            why_no_number(value),
-        )
-    return found
-
-
 def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:
     """Give the rows after the header as text, each with the number of its line."""
     stream = io.TextIOWrapper(io.BytesIO(text.content), "utf-8-sig", errors="replace", newline="")
@@ -258,16 +223,3 @@ def _line_numbers(text: _CsvText, n_rows: int) -> IntArray:
         return plain
     found = np.fromiter((line for line, _ in _rows(text)), dtype=np.intp)
     return found if len(found) == n_rows else plain
-
-
-def _text_positions(layout: Layout) -> tuple[int, ...]:
-    return layout.dates if layout.symbol is None else (*layout.dates, layout.symbol)
-
-
-def _text_column(table: pa.Table, position: int) -> TextColumn:
-    column = table.column(str(position)).unify_dictionaries().combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0)
-    values = ["" if v is None else v for v in column.dictionary.to_pylist()]
-    codes = column.indices.fill_null(len(values)).to_numpy().astype(np.intp)
-    return TextColumn([*values, ""], codes)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fingru.errors import DataError
 from fingru.market.table import RawTable, Reading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CSV = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
@@ -62,11 +66,11 @@ def _ending(path: Path) -> str:
 
 def _read_file(path: Path, assets: Sequence[str] | None) -> RawTable:
     from fingru.market.sources.csv_file import read_csv
-    from fingru.market.sources.frame import read_parquet
+    from fingru.market.sources.frame import table_of_frame
 
     ending = _ending(path)
     if ending in _PARQUET:
-        return read_parquet(path, symbol_of(path), assets)
+        return table_of_frame(open_parquet(path), path.name, symbol_of(path), assets)
     if ending:
         return read_csv(path, symbol_of(path), assets)
     raise DataError(f"{path.name} is neither CSV nor Parquet by its name", _MEND)
@@ -79,3 +83,22 @@ def _read_folder(path: Path, assets: Sequence[str] | None) -> list[RawTable]:
     if assets is not None and set(assets) <= {symbol_of(f) for f in files}:
         files = [f for f in files if symbol_of(f) in set(assets)]
     return [_read_file(f, assets) for f in files]
+
+
+def open_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet file as it is.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is not a readable Parquet file ({error})", "delete it or write it again"
+        ) from error

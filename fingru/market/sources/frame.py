@@ -1,4 +1,4 @@
-"""Turns a DataFrame, as any program made it or wrote it to Parquet, into a table of bars."""
+"""Turns the columns of a CSV file, a Parquet file or a DataFrame into a table of bars."""
 
 from __future__ import annotations
 
@@ -6,52 +6,22 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime, time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import FloatArray
-from fingru.errors import DataError
+from fingru.arrays import FloatArray, IntArray
+from fingru.errors import DataError, first_few
 from fingru.market.layouts import Cell, Layout, filled, find_layout, find_layout_of_pairs
-from fingru.market.names import date_rank
-from fingru.market.sources.columns import FileColumns, TextColumn, build_table
-from fingru.market.sources.numbers import proves_decimal_point, to_numbers
-from fingru.market.stamps import is_compact_date, refuse_implausible
-from fingru.market.table import RawTable, Stamps
+from fingru.market.names import date_rank, meaning_of
+from fingru.market.nonprices import why_no_price
+from fingru.market.sources.numbers import proves_decimal_point, to_numbers, why_no_number
+from fingru.market.stamps import is_compact_date, parse_stamps, refuse_implausible
+from fingru.market.table import RawTable, RowName, Stamps
 
 _UNNAMED = re.compile(r"Unnamed: \d+_level_\d+")
 """What pandas calls an empty cell of two header lines."""
-
-
-def read_parquet(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:
-    """Read a Parquet file of any of the three layouts; see ``read_csv``.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged or its columns cannot be used.
-    """
-    return table_of_frame(open_parquet(path), path.name, symbol, assets)
-
-
-def open_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file as it is.
-
-    Raises
-    ------
-    DataError
-        If it is damaged.
-    """
-    import pyarrow as pa
-
-    try:
-        return pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(
-            f"{path} is not a readable Parquet file ({error})", "delete it or write it again"
-        ) from error
 
 
 def table_of_frame(
@@ -62,7 +32,8 @@ def table_of_frame(
     Parameters
     ----------
     frame
-        Flat columns, or two column levels of fields and symbols in either order.
+        Flat columns, or two column levels of fields and symbols in either order; it is never
+        changed.
     origin, symbol
         Name for messages, and the symbol if it holds one asset.
     assets
@@ -77,21 +48,78 @@ def table_of_frame(
         raise DataError(f"{origin} is empty", "give a table with prices")
     frame, notes = _dated_columns(frame, origin)
     layout = _layout_of(frame, origin, symbol)
-    cells = layout.cells
-    if layout.kind == "wide" and assets is not None:
-        cells = tuple(c for c in cells if c.symbol in set(assets))
-    numbers = {c.position: _floats(frame.iloc[:, c.position], origin, c) for c in cells}
-    texts = {} if layout.symbol is None else {layout.symbol: _text(frame.iloc[:, layout.symbol])}
-    stamps = _typed_stamps(frame, layout, origin)
-    if stamps is None:
-        texts |= {i: _text(frame.iloc[:, i]) for i in layout.dates}
-    symbols = tuple(dict.fromkeys(c.symbol for c in layout.cells if c.symbol is not None))
-    table = build_table(FileColumns(origin, layout, texts, numbers, stamps=stamps), symbols)
+    frame = frame.set_axis(range(frame.shape[1]), axis=1)
+    table = build_table(frame, layout, origin, assets)
     return replace(table, notes=(*notes, *table.notes))
 
 
+def build_table(
+    frame: pd.DataFrame,
+    layout: Layout,
+    origin: str,
+    assets: Sequence[str] | None = None,
+    lines: IntArray | None = None,
+) -> RawTable:
+    """Put the columns of a file together.
+
+    Parameters
+    ----------
+    frame
+        Its columns, named by their position; those of a wide file that are not among ``assets``
+        may be missing.
+    layout
+        What each column is.
+    origin
+        Name for messages.
+    assets
+        Read only these columns of a wide file; the others stay NaN.
+    lines
+        (N,) line of every row, None where there are no lines.
+
+    Raises
+    ------
+    DataError
+        At the first row with an unreadable stamp or number, or without a symbol.
+    """
+
+    def row_name(row: int) -> str:
+        return f"row {row + 1}" if lines is None else f"line {lines[row]}"
+
+    cells = layout.chosen(assets)
+    numbers = _numbers(frame, cells, origin, row_name)
+    stamps = _stamps(frame, layout, origin, row_name)
+    codes: IntArray | None = None
+    unused = layout.ignored
+    if layout.symbol is not None:
+        symbols, codes = _symbols(frame[layout.symbol], origin, row_name)
+        fields = {c.field: numbers[c.position] for c in layout.cells}
+    else:
+        left_out = [c for c in cells if _is_no_price(c, numbers[c.position], stamps, origin)]
+        unused = (*unused, *(c.name for c in left_out))
+        no_prices = {c.symbol for c in left_out}
+        symbols = tuple(dict.fromkeys(c.symbol or "" for c in layout.cells))
+        symbols = tuple(s for s in symbols if s not in no_prices)
+        fields = _grid(layout, numbers, symbols, len(frame))
+    notes = [*stamps.notes]
+    if unused:
+        notes.append(f"columns not used: {first_few(unused, 10)}")
+    lost = _blank_zero_quotes(fields)
+    fields = _with_busy_volume(fields, notes)
+    if lost is not None:
+        notes.append(
+            f"{origin}: {lost[0]} opens, highs or lows of zero were taken as missing, first at "
+            f"{row_name(lost[1])}"
+        )
+    strange = tuple(n for n in unused if meaning_of(n).kind == "unknown" and n != "(unnamed)")
+    return RawTable(
+        origin, stamps, symbols, fields, codes, row_name,
+        {(c.field, c.symbol): c.name for c in layout.cells}, tuple(notes),
+        strange if layout.kind == "one asset" else (),
+    )  # fmt: skip
+
+
 def _dated_columns(frame: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, list[str]]:
-    """Move the index into the first columns, and turn periods into dates; never changes a frame.
+    """Move the index into the first columns, and turn periods into dates.
 
     A level of stamps is named Date unless its own name says as much, so that no column is taken
     for the dates in its place.
@@ -105,18 +133,18 @@ def _dated_columns(frame: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, list
     if not isinstance(frame.index, pd.RangeIndex):
         index = frame.index
         levels = index.levels if isinstance(index, pd.MultiIndex) else [index]
-        names = [_level_name(levels[k], index.names[k], k) for k in range(len(levels))]
+        names = [_level_name(level, index.names[k], k) for k, level in enumerate(levels)]
         frame = frame.rename_axis(index=names).reset_index(allow_duplicates=True)
     elif frame.columns.nlevels == 2 and not _begins_with_dates(frame):
         raise DataError(f"{origin} has no dates", "give it a DatetimeIndex")
-    periods = [i for i, t in enumerate(frame.dtypes) if isinstance(t, pd.PeriodDtype)]
+    periods = [i for i, dtype in enumerate(frame.dtypes) if isinstance(dtype, pd.PeriodDtype)]
     if not periods:
         return frame, []
-    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    columns, notes = [frame.iloc[:, i] for i in range(frame.shape[1])], []
     for i in periods:
-        columns[i] = _dates_of_periods(columns[i])
-    dated = pd.concat(columns, axis=1)
-    return dated.set_axis(frame.columns, axis=1), ["periods were dated by their last day"]
+        columns[i], several_days = _dates_of_periods(columns[i])
+        notes += ["periods were dated by their last day"] if several_days else []
+    return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1), notes
 
 
 def _begins_with_dates(frame: pd.DataFrame) -> bool:
@@ -132,19 +160,17 @@ def _level_name(level: pd.Index, name: Hashable, position: int) -> str:
     return "Date" if stamps or compact else f"level {position}"
 
 
-def _dates_of_periods(column: pd.Series) -> pd.Series:
+def _dates_of_periods(column: pd.Series) -> tuple[pd.Series, bool]:
     """Date a period by its last day, when its close is known; within a day by its beginning."""
-    begin, end = column.dt.start_time, column.dt.end_time
-    within_a_day = bool((begin.dt.normalize() == end.dt.normalize()).all())
-    daily = bool((begin == begin.dt.normalize()).all())
-    return pd.Series(begin if within_a_day and not daily else end.dt.normalize())
+    begin, last_day = column.dt.start_time, column.dt.end_time.dt.normalize()
+    several_days = bool((begin < last_day).any())
+    return pd.Series(last_day if several_days else begin), several_days
 
 
 def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
     if frame.columns.nlevels == 2:
         levels = [[_UNNAMED.sub("", str(pair[k])) for pair in frame.columns[1:]] for k in (0, 1)]
-        pairs = list(zip(*map(filled, levels), strict=True))
-        return find_layout_of_pairs(pairs, origin)
+        return find_layout_of_pairs(list(zip(*map(filled, levels), strict=True)), origin)
     sample = [_as_text(v) for v in frame.iloc[0]]
     layout = find_layout([str(c) for c in frame.columns], origin, symbol, sample)
     odd = [c for c in layout.cells if frame.dtypes.iloc[c.position].kind in "mMbc"]
@@ -159,28 +185,48 @@ def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
     return replace(layout, cells=cells, ignored=(*layout.ignored, *left_out))
 
 
-def _floats(column: pd.Series, origin: str, cell: Cell) -> FloatArray:
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    words = _text(column)
-    grouped = proves_decimal_point(words.values)
-    values, bad = to_numbers(words.values, grouped=grouped, volume=cell.is_volume)
-    if bad is not None:
-        row = int(np.flatnonzero(words.codes == bad)[0]) + 1
+def _numbers(
+    frame: pd.DataFrame, cells: Sequence[Cell], origin: str, row_name: RowName
+) -> dict[int, FloatArray]:
+    """(N,) values of the columns of numbers, NaN where empty; text is read as far as it can be.
+
+    Raises
+    ------
+    DataError
+        At the first cell that is not a number.
+    """
+    columns = {cell: frame[cell.position] for cell in cells}
+    texts = {c: _texts(v) for c, v in columns.items() if not pd.api.types.is_numeric_dtype(v)}
+    grouped = proves_decimal_point(text for values, _ in texts.values() for text in values)
+    numbers, blame = {}, []
+    for cell, column in columns.items():
+        if cell not in texts:
+            numbers[cell.position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            continue
+        values, codes = texts[cell]
+        read, bad = to_numbers(values, grouped=grouped, volume=cell.is_volume)
+        numbers[cell.position] = read[codes]
+        if bad is not None:
+            blame.append((int(np.flatnonzero(codes == bad)[0]), cell.position, cell, values[bad]))
+    if blame:
+        row, _, cell, text = min(blame)
         raise DataError(
-            f"{origin} row {row}, column {cell.name}: {words.values[bad]!r} is no number",
-            "store the column as numbers",
+            f"{origin} {row_name(row)}, column {cell.name}: {text!r} is not a number",
+            why_no_number(text),
         )
-    return values[words.codes]
+    return numbers
 
 
-def _text(column: pd.Series) -> TextColumn:
+def _texts(column: pd.Series) -> tuple[list[str], IntArray]:
+    """Distinct texts of a column, and the (N,) position of every row's; '' where it is empty."""
     try:
         codes, values = pd.factorize(column, use_na_sentinel=True)
     except TypeError:  # lists and the like
         codes, values = pd.factorize(column.map(_as_text), use_na_sentinel=True)
-    texts = [_as_text(v) for v in values]
-    return TextColumn([*texts, ""], np.where(codes < 0, len(texts), codes).astype(np.intp))
+    if (codes >= 0).all():
+        return [_as_text(v) for v in values], np.asarray(codes, dtype=np.intp)
+    texts = [*(_as_text(v) for v in values), ""]
+    return texts, np.where(codes < 0, len(values), codes).astype(np.intp)
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
@@ -193,18 +239,98 @@ def _as_text(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
     return f"{value:%Y-%m-%d}" if midnight else str(value)
 
 
-def _typed_stamps(frame: pd.DataFrame, layout: Layout, origin: str) -> Stamps | None:
-    """Take stamps that are stored as such; None if they are text or numbers."""
-    column = frame.iloc[:, layout.dates[0]]
-    if len(layout.dates) > 1 or not pd.api.types.is_datetime64_any_dtype(column):
-        return None
-    where = f"column {layout.date_name}"
-    if column.isna().any():
-        row = int(np.flatnonzero(column.isna())[0]) + 1
-        raise DataError(f"{origin} row {row} has no date", "fill it in or delete the row")
-    index = pd.DatetimeIndex(column)
-    refuse_implausible(index, origin, lambda row: f"row {row + 1}, {where}")
-    if index.tz is None:
-        return Stamps(index)
-    local = index.tz_localize(None)
-    return Stamps(local, local - index.tz_convert("UTC").tz_localize(None))
+def _stamps(frame: pd.DataFrame, layout: Layout, origin: str, row_name: RowName) -> Stamps:
+    """Take stamps that are stored as such; parse them where they are text or numbers."""
+
+    def named(row: int) -> str:
+        return f"{row_name(row)}, column {layout.date_name}"
+
+    columns = [frame[i] for i in layout.dates]
+    if len(columns) == 1 and pd.api.types.is_datetime64_any_dtype(columns[0]):
+        if columns[0].isna().any():
+            row = int(np.flatnonzero(columns[0].isna())[0])
+            raise DataError(
+                f"{origin} {row_name(row)} has no date", "fill it in or delete the row"
+            )
+        index = pd.DatetimeIndex(columns[0])
+        refuse_implausible(index, origin, named)
+        return Stamps.of(index)
+    values, codes = _texts(columns[0])
+    if len(columns) == 2:
+        times, time_codes = _texts(columns[1])
+        pairs, codes = np.unique(codes * len(times) + time_codes, return_inverse=True)
+        values = [f"{values[p // len(times)]} {times[p % len(times)]}" for p in pairs]
+    return parse_stamps(values, codes, origin, named)
+
+
+def _symbols(
+    column: pd.Series, origin: str, row_name: RowName
+) -> tuple[tuple[str, ...], IntArray]:
+    """Symbols of a long file in alphabetical order, and the position of every row's."""
+    texts, codes = _texts(column)
+    position, found = pd.factorize(np.array([t.strip() for t in texts], dtype=object), sort=True)
+    codes = position[codes]
+    if len(found) and found[0] == "":
+        row = int(np.flatnonzero(codes == 0)[0])
+        raise DataError(f"{origin} {row_name(row)} has no symbol", "fill it in")
+    return tuple(map(str, found)), codes
+
+
+def _is_no_price(cell: Cell, values: FloatArray, stamps: Stamps, origin: str) -> bool:
+    """Whether a column is left out because its name and its values say that it is no price.
+
+    Raises
+    ------
+    DataError
+        If only the values say so.
+    """
+    if not cell.doubt:
+        return False
+    expected = cell.doubt == "word"
+    why = why_no_price(values, stamps.local, expected=expected)
+    if why is not None and not expected:
+        raise DataError(
+            f"{origin}, column {cell.name}: {why}, so they are no prices",
+            "delete the column, or choose the assets with --assets",
+        )
+    return why is not None
+
+
+def _grid(
+    layout: Layout, numbers: dict[int, FloatArray], symbols: Sequence[str], n_rows: int
+) -> dict[str, FloatArray]:
+    """Give every field a (N, A) grid."""
+    column_of = {s: a for a, s in enumerate(symbols)}
+    fields: dict[str, FloatArray] = {}
+    for cell in layout.cells:
+        if cell.symbol in column_of:
+            if cell.field not in fields:
+                fields[cell.field] = np.full((n_rows, len(symbols)), np.nan)
+            if cell.position in numbers:
+                fields[cell.field][:, column_of[cell.symbol]] = numbers[cell.position]
+    return fields
+
+
+def _blank_zero_quotes(fields: dict[str, FloatArray]) -> tuple[int, int] | None:
+    """Blank opens, highs and lows of zero, which vendors write where they have none.
+
+    Returns how many there are and the first row of one; None if there are none.
+    """
+    count, rows = 0, []
+    for name in {"open", "high", "low"} & set(fields):
+        zero = fields[name] == 0
+        if zero.any():
+            fields[name] = np.where(zero, np.nan, fields[name])
+            count += int(zero.sum())
+            rows.append(int(np.flatnonzero(zero.reshape(len(zero), -1).any(axis=1))[0]))
+    return (count, min(rows)) if count else None
+
+
+def _with_busy_volume(fields: dict[str, FloatArray], notes: list[str]) -> dict[str, FloatArray]:
+    """Take the number of price changes as the volume where that is zero everywhere."""
+    ticks = fields.pop("tick_volume", None)
+    volume = fields.get("volume")
+    if ticks is None or (volume is not None and np.nansum(volume) > 0):
+        return fields
+    notes.append("the tick volume (number of price changes) was taken as the volume")
+    return {**fields, "volume": ticks}

@@ -85,7 +85,7 @@ def _simulated(options: str) -> Reading:
     fields = {"open": prices.open, "high": prices.high, "low": prices.low, "close": prices.close}
     fields["volume"] = prices.volume
     known = {name: np.array(values) for name, values in fields.items() if values is not None}
-    table = RawTable("sample:simulated", Stamps(prices.index), prices.assets, known)
+    table = RawTable("sample:simulated", Stamps.of(prices.index), prices.assets, known)
     return Reading((table,), prices.findings, prices.bars_per_year, allow=prices.allow)
 
 

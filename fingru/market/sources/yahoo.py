@@ -17,7 +17,8 @@ import pandas as pd
 from fingru.atomic import write_bytes_atomic
 from fingru.errors import DataError, first_few
 from fingru.market.issues import note
-from fingru.market.sources.frame import open_parquet, table_of_frame
+from fingru.market.sources.files import open_parquet
+from fingru.market.sources.frame import table_of_frame
 from fingru.market.table import Reading
 
 Fetch = Callable[[str], pd.DataFrame]
