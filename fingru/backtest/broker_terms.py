@@ -8,7 +8,7 @@ from fingru.arrays import BoolArray, FloatArray
 from fingru.backtest.accounting import NEXT_CLOSE, NEXT_OPEN, SAME_CLOSE, BrokerTerms, Quotes
 from fingru.backtest.costs import cost_by_asset, impact_factors
 from fingru.backtest.settings import SimulationSettings
-from fingru.market.listing import last_bars
+from fingru.market.calendars import last_bars
 from fingru.market.prices import Prices
 from fingru.measures.returns import return_per_bar
 

@@ -1,4 +1,4 @@
-"""How many bars a year each asset has by its own calendar, as far as is known at a session.
+"""How long a bar is, how many make a year, by each asset's own calendar, and who is delisted.
 
 A panel's sessions are the union of its assets' bars: beside an asset that trades every day, a
 stock has a bar in five sessions of seven. Its variance per bar is for its own bars, and a year of
@@ -7,20 +7,122 @@ it has as many as its own calendar.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray
-from fingru.market.prices import Prices
-from fingru.market.sessions import bars_per_year
 
-_RECENT = pd.DateOffset(years=5)
-_ENOUGH = pd.Timedelta(days=90)
+if TYPE_CHECKING:
+    from fingru.market.prices import Prices
+
+_USUAL = (365.0, 252.0, 52.0, 12.0)
 _WEEKDAYS = 261.0
 _SNAP = 0.03
+_DAYS_PER_YEAR = 365.25
+_SHORT_DAYS = 90
+_RECENT = pd.DateOffset(years=5)
 _SAME_CALENDAR = 0.98
 """Share of the sessions that an asset with some halts still has a bar in."""
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+_NAMED = {
+    _MINUTE: "minute",
+    _HOUR: "hourly",
+    _DAY: "daily",
+    7 * _DAY: "weekly",
+    30.4 * _DAY: "monthly",
+    91.3 * _DAY: "quarterly",
+    _DAYS_PER_YEAR * _DAY: "yearly",
+}
+_UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1.0, "second"))
+_ALIKE = 1.3
+"""Months are 28 to 31 days, quarters 90 to 92; 4 hours are not 6."""
+
+
+@dataclass(frozen=True)
+class BarSize:
+    """Usual time from bar to bar, so that bars of two sizes are never taken for one another.
+
+    Parameters
+    ----------
+    seconds
+        Median over successive sessions.
+    dated
+        Sessions are dates of the exchange, without time zone; else instants in UTC.
+
+    Examples
+    --------
+    >>> str(BarSize(86_400.0, True)), str(BarSize(3600.0, False)), str(BarSize(900.0, False))
+    ('daily', 'hourly', '15-minute')
+    """
+
+    seconds: float
+    dated: bool
+
+    def __str__(self) -> str:
+        for seconds, name in _NAMED.items():
+            if seconds / _ALIKE < self.seconds < seconds * _ALIKE:
+                return name
+        unit, name = next((u, n) for u, n in _UNITS if self.seconds >= u or u == 1.0)
+        return f"{self.seconds / unit:.3g}-{name}"
+
+    def fits(self, other: BarSize) -> bool:
+        """Whether both are bars of one size."""
+        ratio = self.seconds / other.seconds
+        return self.dated == other.dated and 1 / _ALIKE < ratio < _ALIKE
+
+
+def bar_size(index: pd.DatetimeIndex) -> BarSize | None:
+    """Bar size of increasing sessions, known at the last one; None with fewer than two."""
+    if len(index) < 2:
+        return None
+    return BarSize(float(np.median(np.diff(index.as_unit("us").asi8))) / 1e6, index.tz is None)
+
+
+def usual_size(average: float, dated: bool) -> BarSize:
+    """The usual bar size of sessions so many seconds apart on average, nights and all.
+
+    Examples
+    --------
+    >>> str(usual_size(365.25 / 252 * 86_400, True))
+    'daily'
+    """
+    shorter = [seconds for seconds in _NAMED if seconds <= average * 1.05]
+    return BarSize(max(shorter, default=average), dated)
+
+
+def bars_per_year(index: pd.DatetimeIndex) -> float:
+    """Observed number of bars in a year, snapped to 365, 252, 52 or 12 when within 3 %.
+
+    The median count of the full calendar years, if there are three or more; otherwise
+    ``(T - 1) / (days from first to last / 365.25)``. A daily history of less than 90 days counts
+    as 365 if it has week-ends, else as 252.
+
+    Known at: the last session; it sets the unit of yearly figures and decides nothing else.
+
+    Examples
+    --------
+    >>> bars_per_year(pd.date_range("2015-01-01", "2020-12-31", freq="D"))
+    365.0
+    >>> bars_per_year(pd.date_range("2015-01-01", "2020-12-31", freq="W-FRI"))
+    52.0
+    """
+    size = bar_size(index)
+    if size is None:
+        return 252.0
+    days = (index[-1] - index[0]) / pd.Timedelta(days=1)
+    if days < _SHORT_DAYS and 0.8 <= size.seconds / _DAY <= 1.5:
+        return 365.0 if float(np.mean(index.day_of_week >= 5)) > 0.1 else 252.0
+    observed = (len(index) - 1) / (days / _DAYS_PER_YEAR)
+    years, counts = np.unique(index.year, return_counts=True)
+    if len(years) >= 5:
+        observed = float(np.median(counts[1:-1]))
+    snapped = (usual for usual in _USUAL if abs(observed / usual - 1) <= _SNAP)
+    return next(snapped, round(observed, 2))
 
 
 def own_bars_per_year(prices: Prices, row: int) -> tuple[float, FloatArray]:
@@ -28,16 +130,18 @@ def own_bars_per_year(prices: Prices, row: int) -> tuple[float, FloatArray]:
 
     Where ``bars_per_year`` of the prices was set by someone, it is the panel's number, and an
     asset has its share of it: bars over sessions, from its first bar to its last. Where it was
-    observed, both numbers are counted as ``sessions.bars_per_year`` counts, with 261 (all
-    weekdays) as one more number that is snapped to; an asset with a bar in nearly all sessions
-    has the number of the sessions. Bars count from five years before the first session of the
-    month of ``row`` up to it, so that the numbers change at most monthly. Before there are 90
-    days of them, the panel's ``bars_per_year`` stands, and an asset has its share of it.
+    observed, both numbers are counted as ``bars_per_year`` counts, with 261 (all weekdays) as one
+    more number that is snapped to; an asset with a bar in nearly all sessions has the number of
+    the sessions. Bars count from five years before the first session of the month of ``row`` up to
+    it, so that the numbers change at most monthly. Before there are 90 days of them, the panel's
+    ``bars_per_year`` stands, and an asset has its share of it.
 
     Known at: ``row``, but for the first 90 days of data: ``Prices.bars_per_year`` itself was
     observed on the whole sample.
     """
-    index, has_bar = _recent(prices, row)
+    last = int(prices.index.searchsorted(prices.index[row].normalize().replace(day=1)))
+    recent = slice(int(prices.index.searchsorted(prices.index[last] - _RECENT)), last + 1)
+    index, has_bar = prices.index[recent], prices.has_bar[recent]
     panel = _rate(index, prices)
     own = np.full(prices.n_assets, panel)
     for a in np.flatnonzero(~has_bar.all(axis=0)):
@@ -47,13 +151,7 @@ def own_bars_per_year(prices: Prices, row: int) -> tuple[float, FloatArray]:
 
 
 class OwnCalendars:
-    """``own_bars_per_year`` of one session after the other, counted once a month.
-
-    Parameters
-    ----------
-    prices
-        The panel.
-    """
+    """``own_bars_per_year`` of one session after the other, counted once a month."""
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
@@ -69,20 +167,12 @@ class OwnCalendars:
         return self._kept
 
 
-def _recent(prices: Prices, row: int) -> tuple[pd.DatetimeIndex, BoolArray]:
-    """The sessions that count at a row, and where assets have a bar in them."""
-    last = int(prices.index.searchsorted(prices.index[row].normalize().replace(day=1)))
-    first = int(prices.index.searchsorted(prices.index[last] - _RECENT))
-    rows = slice(first, last + 1)
-    return prices.index[rows], prices.has_bar[rows]
-
-
 def _own(index: pd.DatetimeIndex, rows: NDArray[np.intp], panel: float, prices: Prices) -> float:
     if rows.size < 2:
         return panel
     span = index[rows[0] : rows[-1] + 1]
     share = rows.size / len(span)
-    if not prices.bars_per_year_observed or span[-1] - span[0] < _ENOUGH:
+    if not prices.bars_per_year_observed or span[-1] - span[0] < pd.Timedelta(days=_SHORT_DAYS):
         return panel * share
     if share < _SAME_CALENDAR:
         return _rate(index[rows], prices)
@@ -91,8 +181,30 @@ def _own(index: pd.DatetimeIndex, rows: NDArray[np.intp], panel: float, prices: 
 
 
 def _rate(index: pd.DatetimeIndex, prices: Prices) -> float:
-    if not prices.bars_per_year_observed or index[-1] - index[0] < _ENOUGH:
+    short = index[-1] - index[0] < pd.Timedelta(days=_SHORT_DAYS)
+    if not prices.bars_per_year_observed or short:
         return prices.bars_per_year
     counted = bars_per_year(index)
     weekdays = counted != 252.0 and abs(counted / _WEEKDAYS - 1.0) <= _SNAP
     return _WEEKDAYS if weekdays else counted
+
+
+def last_bars(prices: Prices, delisted_after_days: int) -> tuple[NDArray[np.intp], BoolArray]:
+    """Row of every asset's latest bar at every session, and whether that is too long ago.
+
+    Returns
+    -------
+    last_bar
+        (T, A), -1 before the first bar.
+    silent
+        (T, A), whether more than ``delisted_after_days`` have passed since, so that the asset
+        counts as delisted; False before the first bar.
+
+    Known at: row t at the close of t.
+    """
+    session = np.arange(prices.n_sessions)[:, None]
+    last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
+    dates = prices.index.as_unit("ns").asi8
+    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
+    limit = pd.Timedelta(days=delisted_after_days).value
+    return last_bar, (last_bar >= 0) & (silence > limit)

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fingru.arrays import FloatArray
 from fingru.errors import DataError
+from fingru.market.checks import check_table
 from fingru.market.issues import DataIssue, raise_if_refused
 from fingru.market.sessions import session_name, to_sessions
 from fingru.market.table import RawTable, Stamps
-from fingru.market.validation import check_table
 
 _FROM_FRAME = "give a NumPy array; Prices.from_frame takes a DataFrame"
-
-
-@dataclass(frozen=True)
-class CheckedPanel:
-    """Index, symbols and arrays as ``Prices`` keeps them, and what was put right in them."""
-
-    index: pd.DatetimeIndex
-    assets: tuple[str, ...]
-    fields: dict[str, FloatArray | None]
-    bars_per_year: float
-    findings: tuple[DataIssue, ...]
 
 
 def checked(
@@ -36,7 +25,7 @@ def checked(
     assets: object,
     fields: Mapping[str, object],
     bars_per_year: object,
-) -> CheckedPanel:
+) -> tuple[dict[str, Any], list[DataIssue]]:
     """Check a panel as a file would be checked.
 
     Parameters
@@ -48,9 +37,9 @@ def checked(
 
     Returns
     -------
-    CheckedPanel
-        Copies of the arrays as float64, NaN in every field where there is no close; sessions as
-        the loader makes them: dates for daily and slower bars, UTC for intraday bars.
+    Index, symbols, arrays and bars a year as ``Prices`` keeps them, by name, and the issues. The
+    arrays are copies as float64, NaN in every field where there is no close; sessions are as the
+    loader makes them: dates for daily and slower bars, UTC for intraday bars.
 
     Raises
     ------
@@ -60,29 +49,41 @@ def checked(
     symbols, stamps = _symbols(source, assets), _index(source, index)
     if len(stamps) < 2:
         raise DataError(f"{source} has {len(stamps)} session(s) with prices", "give at least two")
-    arrays = {
-        name: None if values is None else _array(source, name, values, (len(stamps), len(symbols)))
-        for name, values in fields.items()
-    }
-    if arrays["close"] is None:
-        raise DataError(f"{source} has no closes", "give close")
+    shape = (len(stamps), len(symbols))
+    arrays = {k: None if v is None else _array(source, k, v, shape) for k, v in fields.items()}
     present = {name: values for name, values in arrays.items() if values is not None}
+    if "close" not in present:
+        raise DataError(f"{source} has no closes", "give close")
+
+    def row_name(row: int) -> str:
+        stamp = stamps[row].tz_localize(None)
+        return f"on {stamp.date() if stamp == stamp.normalize() else stamp}"
+
+    own_names: dict[tuple[str, str | None], str] = {(name, None): name for name in present}
     table = RawTable(
-        source, Stamps.of(stamps), symbols, present, None, lambda row: f"on {_day(stamps[row])}",
-        column_names={(name, None): name for name in present},
-    )  # fmt: skip
-    sessions, dating = _sessions(table, stamps)
+        source, Stamps.of(stamps), symbols, present, row_name=row_name, column_names=own_names
+    )
+    sessions: pd.DatetimeIndex = stamps
+    dating: list[DataIssue] = []
+    if stamps.tz is not None or not stamps.is_normalized:
+        (made,), found = to_sessions([table])
+        sessions, dating = (stamps, []) if made.equals(stamps) else (made, found)
     _refuse_disorder(source, sessions)
-    findings = [f for f in check_table(table, sessions) if f.kind != "unsorted"]
-    raise_if_refused(findings)
+    issues = [issue for issue in check_table(table, sessions) if issue.kind != "unsorted"]
+    raise_if_refused(issues)
     missing = np.isnan(present["close"])
     for name, values in present.items():
         if name != "close":
             values[missing] = np.nan
     if "volume" in present and _unknown_volume(present["volume"]):
         arrays["volume"] = None
-    per_year = _bars_per_year(source, bars_per_year)
-    return CheckedPanel(sessions, symbols, arrays, per_year, (*findings, *dating))
+    number = isinstance(bars_per_year, Real) and not isinstance(bars_per_year, bool)
+    if not number or not 0 < float(bars_per_year) < np.inf:  # type: ignore[arg-type]
+        problem = f"{source}: bars_per_year is {bars_per_year!r}"
+        raise DataError(problem, "give a positive number, such as 252")
+    per_year = float(bars_per_year)  # type: ignore[arg-type]
+    made_of = {"index": sessions, "assets": symbols, "bars_per_year": per_year, **arrays}
+    return made_of, [*issues, *dating]
 
 
 def _unknown_volume(volume: FloatArray) -> bool:
@@ -106,19 +107,11 @@ def _symbols(source: str, assets: object) -> tuple[str, ...]:
         raise DataError(f"{source} has no asset", "give at least one column of closes")
     for position, symbol in enumerate(symbols):
         if not isinstance(symbol, str) or not symbol.strip():
-            raise DataError(
-                f"{source}: asset {position + 1} is {symbol!r}", "a symbol is a text of some sign"
-            )
-    seen: set[str] = set()
-    for symbol in symbols:
-        if symbol in seen:
+            problem = f"{source}: asset {position + 1} is {symbol!r}"
+            raise DataError(problem, "a symbol is a text that is not empty")
+        if symbol in symbols[:position]:
             raise DataError(f"{source} has two columns of {symbol!r}", "keep one of them")
-        seen.add(symbol)
-    return tuple(str(symbol) for symbol in symbols)
-
-
-def _day(stamp: pd.Timestamp) -> object:
-    return stamp.date() if stamp == stamp.normalize() else stamp.tz_localize(None)
+    return tuple(map(str, symbols))
 
 
 def _index(source: str, index: object) -> pd.DatetimeIndex:
@@ -144,21 +137,10 @@ def _array(source: str, name: str, values: object, shape: tuple[int, int]) -> Fl
         )
     if array.dtype.kind not in "fiuO":
         raise DataError(f"{source}: {name} holds {array.dtype}, not numbers", _FROM_FRAME)
-    if array.dtype.kind == "O":
-        bad = [value for value in array.ravel() if not isinstance(value, Real)]
-        if bad:
-            raise DataError(f"{source}: {name} holds {bad[0]!r}, which is no number", _FROM_FRAME)
+    bad = [v for v in array.ravel() if not isinstance(v, Real)] if array.dtype.kind == "O" else []
+    if bad:
+        raise DataError(f"{source}: {name} holds {bad[0]!r}, which is not a number", _FROM_FRAME)
     return np.array(array, dtype=np.float64)
-
-
-def _sessions(
-    table: RawTable, index: pd.DatetimeIndex
-) -> tuple[pd.DatetimeIndex, list[DataIssue]]:
-    """Sessions as the loader makes them; the index itself where it is already of that form."""
-    if index.tz is None and bool(index.is_normalized):
-        return index, []
-    sessions, found = to_sessions([table])
-    return (index, []) if sessions[0].equals(index) else (sessions[0], found)
 
 
 def _refuse_disorder(source: str, sessions: pd.DatetimeIndex) -> None:
@@ -173,12 +155,3 @@ def _refuse_disorder(source: str, sessions: pd.DatetimeIndex) -> None:
         f"{source}: the index goes back at {day} (row {row + 1})",
         "sort rows and dates together: frame.sort_index()",
     )
-
-
-def _bars_per_year(source: str, given: object) -> float:
-    number = isinstance(given, Real) and not isinstance(given, bool)
-    if not number or not 0 < float(given) < np.inf:  # type: ignore[arg-type]
-        raise DataError(
-            f"{source}: bars_per_year is {given!r}", "give a positive number, such as 252"
-        )
-    return float(given)  # type: ignore[arg-type]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fingru.errors import FingruError
 from fingru.market.implausible import implausible
-from fingru.market.issues import DataIssue, Severity, refused
+from fingru.market.issues import DataIssue, Severity, refused, worst_first
 from fingru.market.load import DEFAULT_CACHE, Moment, cut, name_of, read_panel
 from fingru.market.prices import Prices
-
-if TYPE_CHECKING:
-    from fingru.market.sources.memory import PricesInMemory
+from fingru.market.sessions import session_name
+from fingru.market.sources import PriceSource
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """The history of one asset; dates are ISO text."""
+    """The history of one asset: ISO dates, and sessions missing between first and last."""
 
     asset: str
     bars: int
@@ -29,20 +28,10 @@ class Coverage:
     last: str
     missing: int
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the coverage as plain values; ``missing`` are sessions between first and last."""
-        return {
-            "asset": self.asset,
-            "bars": self.bars,
-            "first": self.first,
-            "last": self.last,
-            "missing": self.missing,
-        }
-
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What a source holds and what was found.
+    """What a source holds and its issues.
 
     Parameters
     ----------
@@ -70,10 +59,8 @@ class HealthReport:
     @property
     def exit_code(self) -> int:
         """0 usable, 1 usable with warnings, 2 refused."""
-        severities = {f.severity for f in self.findings}
-        if Severity.REFUSED in severities:
-            return 2
-        return 1 if Severity.WARNING in severities else 0
+        severities = {issue.severity for issue in self.findings}
+        return 2 if Severity.REFUSED in severities else int(Severity.WARNING in severities)
 
     @property
     def verdict(self) -> str:
@@ -82,22 +69,19 @@ class HealthReport:
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain values for JSON."""
+        names = ("rows", "sessions", "first", "last", "bars_per_year")
         return {
             "source": self.source,
             "verdict": self.verdict,
             "exit_code": self.exit_code,
-            "rows": self.rows,
-            "sessions": self.sessions,
-            "first": self.first,
-            "last": self.last,
-            "bars_per_year": self.bars_per_year,
-            "assets": [c.to_dict() for c in self.coverage],
-            "findings": [f.to_dict() for f in self.findings],
+            **{name: getattr(self, name) for name in names},
+            "assets": [asdict(c) for c in self.coverage],
+            "findings": [issue.to_dict() for issue in self.findings],
         }
 
 
 def check_source(
-    source: str | os.PathLike[str] | PricesInMemory,
+    source: PriceSource,
     *,
     assets: Sequence[str] | None = None,
     start: Moment = None,
@@ -106,7 +90,7 @@ def check_source(
     cache_dir: Path = DEFAULT_CACHE,
     now: datetime | None = None,
 ) -> HealthReport:
-    """Read a source and report on its health; bad data is a finding, never an error.
+    """Read a source and report on its health; bad data is an issue, never an error.
 
     Parameters
     ----------
@@ -121,28 +105,29 @@ def check_source(
     2
     """
     rows: int | None = None
-    findings: list[DataIssue] = []
+    issues: list[DataIssue] = []
     prices: Prices | None = None
     try:
         panel = read_panel(source, assets, cache_dir, timezone)
-        rows, findings, prices = panel.n_rows, list(panel.findings), panel.prices
+        rows, issues, prices = panel.n_rows, list(panel.issues), panel.prices
         if prices is not None:
-            prices = cut(prices, start, end, wanted=assets)
-            findings = [*implausible(prices, now), *prices.warnings]
+            prices = cut(prices, start, end, assets)
+            issues = [*implausible(prices, now), *prices.warnings]
     except FingruError as error:
-        findings.append(refused(error.problem, error.mend))
+        issues.append(refused("unreadable", error.problem, error.mend))
         prices = None
-    order = list(Severity)
-    findings.sort(key=lambda f: order.index(f.severity))
+    findings = tuple(worst_first(issues))
+    if prices is None:
+        return HealthReport(name_of(source), rows, None, None, None, None, (), findings)
     return HealthReport(
         name_of(source),
         rows,
-        None if prices is None else prices.n_sessions,
-        None if prices is None else _iso(prices, 0),
-        None if prices is None else _iso(prices, -1),
-        None if prices is None else prices.bars_per_year,
-        () if prices is None else _coverage(prices),
-        tuple(findings),
+        prices.n_sessions,
+        session_name(prices.index[0]),
+        session_name(prices.index[-1]),
+        prices.bars_per_year,
+        _coverage(prices),
+        findings,
     )
 
 
@@ -150,12 +135,7 @@ def _coverage(prices: Prices) -> tuple[Coverage, ...]:
     out = []
     for a, asset in enumerate(prices.assets):
         rows = prices.bars_of(a)
-        first, last = int(rows[0]), int(rows[-1])
-        missing = last - first + 1 - len(rows)
-        out.append(Coverage(asset, len(rows), _iso(prices, first), _iso(prices, last), missing))
+        first, last = session_name(prices.index[rows[0]]), session_name(prices.index[rows[-1]])
+        missing = int(rows[-1] - rows[0]) + 1 - len(rows)
+        out.append(Coverage(asset, len(rows), first, last, missing))
     return tuple(out)
-
-
-def _iso(prices: Prices, row: int) -> str:
-    stamp = prices.index[row]
-    return str(stamp.date().isoformat() if stamp.tz is None else stamp.isoformat())

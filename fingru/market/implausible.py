@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fingru.arrays import FloatArray
 from fingru.errors import DataError
+from fingru.market.checks import check_closes
 from fingru.market.issues import DataIssue, Severity, raise_if_refused
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
-from fingru.market.validation import check_closes
 
 ALLOWABLE = ("spikes", "future_dates")
 """What ``data.allow`` may name."""

@@ -1,16 +1,16 @@
-"""What a check found in the data: refused, a warning, or a note."""
+"""What a check says about the data: refused, a warning, or a note."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from fingru.errors import DataError
 
 
 class Severity(StrEnum):
-    """How much a finding matters."""
+    """How much an issue matters."""
 
     REFUSED = "refused"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class DataIssue:
-    """One thing found, with all places where it occurs counted.
+    """One kind of issue, with all places where it occurs counted.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class DataIssue:
     problem
         What and where (file, line, column, symbol), as one sentence without a final stop.
     mend
-        What to do about it.
+        The fix.
     count
         How many cells, rows or sessions it concerns.
     assets
@@ -49,40 +49,41 @@ class DataIssue:
         return not self.assets or not set(self.assets).isdisjoint(assets)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the finding as plain values for JSON."""
-        return {
-            "kind": self.kind,
-            "severity": self.severity.value,
-            "problem": self.problem,
-            "mend": self.mend,
-            "count": self.count,
-            "assets": list(self.assets),
-        }
+        """Return the issue as plain values for JSON."""
+        return {**asdict(self), "severity": self.severity.value, "assets": list(self.assets)}
 
 
-def refused(
-    problem: str, mend: str = "", *, kind: str = "unreadable", count: int = 1
-) -> DataIssue:
-    """Build a finding that stops the work."""
+def refused(kind: str, problem: str, mend: str = "", count: int = 1) -> DataIssue:
+    """Build an issue that stops the work."""
     return DataIssue(kind, Severity.REFUSED, problem, mend, count)
 
 
+def warning(kind: str, problem: str, mend: str = "", count: int = 1) -> DataIssue:
+    """Build an issue that is doubtful."""
+    return DataIssue(kind, Severity.WARNING, problem, mend, count)
+
+
 def note(kind: str, problem: str, count: int = 1) -> DataIssue:
-    """Build a finding that is only worth knowing."""
+    """Build an issue that is only worth knowing."""
     return DataIssue(kind, Severity.NOTE, problem, count=count)
 
 
-def raise_if_refused(findings: list[DataIssue]) -> None:
+def worst_first(issues: Iterable[DataIssue]) -> list[DataIssue]:
+    """Order by severity, otherwise as they are."""
+    order = list(Severity)
+    return sorted(issues, key=lambda issue: order.index(issue.severity))
+
+
+def raise_if_refused(issues: Iterable[DataIssue]) -> None:
     """Raise the first refusal, and say how many others there are.
 
     Raises
     ------
     DataError
-        If at least one finding is a refusal.
+        If at least one issue is a refusal.
     """
-    refusals = [f for f in findings if f.severity is Severity.REFUSED]
-    if not refusals:
-        return
-    more = len(refusals) - 1
-    rest = f" ({more} more with `fingru data check`)" if more else ""
-    raise DataError(refusals[0].problem, refusals[0].mend + rest)
+    refusals = [issue for issue in issues if issue.severity is Severity.REFUSED]
+    if refusals:
+        more = len(refusals) - 1
+        rest = f" ({more} more with `fingru data check`)" if more else ""
+        raise DataError(refusals[0].problem, refusals[0].mend + rest)

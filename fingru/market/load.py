@@ -1,4 +1,4 @@
-"""From a source's name to validated prices."""
+"""From a source's name, or a table in memory, to validated prices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,7 @@ from fingru.market.implausible import accepted, future_dates
 from fingru.market.issues import note, raise_if_refused
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
-from fingru.market.sources import read_source
-
-if TYPE_CHECKING:
-    from fingru.market.sources.memory import PricesInMemory
+from fingru.market.sources import PriceSource, read_source
 
 DEFAULT_CACHE = Path("data/raw")
 
@@ -28,7 +24,7 @@ Moment = str | date | pd.Timestamp | None
 
 
 def load_prices(
-    source: str | os.PathLike[str] | PricesInMemory,
+    source: PriceSource,
     *,
     assets: Sequence[str] | None = None,
     start: Moment = None,
@@ -69,12 +65,12 @@ def load_prices(
 
     Returns
     -------
-    Prices; what was mended or is doubtful stands in its ``warnings``.
+    Prices; what was changed or is doubtful stands in its ``warnings``.
 
     Raises
     ------
     DataError
-        If the data cannot be used; the message names file, line, column and the mend.
+        If the data cannot be used; the message names file, line, column and the fix.
 
     Known at: row t holds the bars of session t only.
 
@@ -88,25 +84,22 @@ def load_prices(
         raise DataError(f"bars_per_year is {bars_per_year}", "give a positive number, such as 252")
     prices = read_panel(source, assets, cache_dir, timezone, name).require()
     # Before the cut: a date typed wrong changes the bars a year as well.
-    raise_if_refused(
-        [f for f in future_dates(prices, now) if f.kind not in {*allow, *prices.allow}]
-    )
+    allowed = {*allow, *prices.allow}
+    raise_if_refused(i for i in future_dates(prices, now) if i.kind not in allowed)
     if bars_per_year is not None:
         year = float(bars_per_year)
         prices = prices.unchecked(bars_per_year=year, bars_per_year_observed=False)
-    return accepted(cut(prices, start, end, wanted=assets), allow, now)
+    return accepted(cut(prices, start, end, assets), allow, now)
 
 
 def read_panel(
-    source: str | os.PathLike[str] | PricesInMemory,
+    source: PriceSource,
     assets: Sequence[str] | None,
     cache_dir: Path,
     timezone: str | None = None,
     name: str | None = None,
 ) -> Panel:
-    """Read a source and check it; refusals are among the findings.
-
-    ``name`` is what messages call prices in memory.
+    """Read a source and check it; refusals are among the issues.
 
     Raises
     ------
@@ -122,13 +115,13 @@ def name_of(source: object) -> str:
     return os.fspath(source) if isinstance(source, str | os.PathLike) else "DataFrame"
 
 
-def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None) -> Prices:
+def cut(prices: Prices, start: Moment, end: Moment, assets: Sequence[str] | None) -> Prices:
     """Keep the sessions from start to end, and the assets that have a bar in them.
 
     Raises
     ------
     DataError
-        If nothing is left, or an asset that was asked for by name has no bar.
+        If nothing is left, or one of ``assets``, which were asked for by name, has no bar.
     """
     if start is None and end is None:
         return prices
@@ -136,7 +129,7 @@ def cut(prices: Prices, start: Moment, end: Moment, wanted: Sequence[str] | None
     empty = [a for k, a in enumerate(kept.assets) if not kept.has_bar[:, k].any()]
     if not empty:
         return kept
-    if wanted is not None:
+    if assets is not None:
         raise DataError(
             f"{prices.source}: no price in the chosen range for {first_few(empty)}",
             "choose another range or other assets",
@@ -150,10 +143,7 @@ def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None
     """Turn a bound into a stamp that compares with the index; a day as end lasts to its end."""
     if moment is None:
         return None
-    try:
-        stamp = pd.Timestamp(moment)
-    except ValueError as error:
-        raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31") from error
+    stamp = pd.to_datetime(moment, errors="coerce")
     if pd.isna(stamp):
         raise DataError(f"{moment!r} is not a date", "write it as 2020-01-31")
     zone = prices.index.tz

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fingru.arrays import FloatArray
 from fingru.errors import DataError, first_few
-from fingru.market.issues import DataIssue, note, raise_if_refused
+from fingru.market.calendars import bars_per_year
+from fingru.market.checks import check_closes, check_symbols, check_table
+from fingru.market.issues import DataIssue, Severity, note, raise_if_refused
 from fingru.market.prices import Prices
-from fingru.market.sessions import bars_per_year, to_sessions
+from fingru.market.sessions import to_sessions
 from fingru.market.table import FIELDS, RawTable, Reading
-from fingru.market.validation import check_closes, check_symbols, check_table
 
 _OTHERS = ("open", "high", "low")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What the checks made of a reading.
-
-    Parameters
-    ----------
-    prices
-        The panel, or None if something was refused.
-    findings
-        Everything found on the way, in the order of the files; also those of ``prices``.
-    n_rows
-        Rows that were read.
-    """
+    """What the checks made of ``n_rows`` rows: prices, None if refused, and every issue."""
 
     prices: Prices | None
-    findings: tuple[DataIssue, ...]
+    issues: tuple[DataIssue, ...]
     n_rows: int
 
     def require(self) -> Prices:
@@ -45,8 +37,9 @@ class Panel:
         DataError
             The first refusal.
         """
-        raise_if_refused(list(self.findings))
-        assert self.prices is not None
+        raise_if_refused(self.issues)
+        if self.prices is None:
+            raise DataError("no prices could be made of the source", "check it")
         return self.prices
 
 
@@ -76,7 +69,7 @@ def build_panel(
     Raises
     ------
     DataError
-        If a wanted asset is not there, or bar sizes or time zones do not go together.
+        If an asset is not there, or bar sizes or time zones do not go together.
 
     Known at: each row holds the bar of its own session. An adjusted close is the source's own: a
     later dividend or split scales all earlier prices of an asset by one factor, which leaves their
@@ -84,28 +77,26 @@ def build_panel(
     """
     tables = _chosen(reading.tables, source, assets)
     sessions, dating = to_sessions(tables, timezone)
-    findings = check_symbols(tables)
+    issues = check_symbols(tables)
     for table, index in zip(tables, sessions, strict=True):
-        findings += check_table(table, index)
+        issues += check_table(table, index)
     n_rows = sum(t.n_rows for t in tables)
-    findings += [note("reading", text) for text in _table_notes(tables)]
-    findings += dating
-    if any(f.severity == "refused" for f in findings):
-        return Panel(None, tuple(findings), n_rows)
+    issues += [note("reading", text) for text in dict.fromkeys(n for t in tables for n in t.notes)]
+    issues += dating
+    if any(issue.severity is Severity.REFUSED for issue in issues):
+        return Panel(None, tuple(issues), n_rows)
     prices, adjustments = _join(tables, sessions, source, assets)
-    findings += [note("adjustment", text) for text in adjustments]
-    refusals = check_closes(prices.close, prices.assets, source)
-    if refusals:
-        return Panel(None, (*refusals, *findings), n_rows)
-    findings += reading.findings
-    per_year = reading.bars_per_year or bars_per_year(prices.index)
+    issues += [note("adjustment", text) for text in adjustments]
+    if refusals := check_closes(prices.close, prices.assets, source):
+        return Panel(None, (*refusals, *issues), n_rows)
+    issues += reading.findings
     prices = prices.unchecked(
-        bars_per_year=per_year,
+        bars_per_year=reading.bars_per_year or bars_per_year(prices.index),
         bars_per_year_observed=not reading.bars_per_year,
-        findings=tuple(findings),
+        findings=tuple(issues),
         allow=reading.allow,
     )
-    return Panel(prices, tuple(findings), n_rows)
+    return Panel(prices, tuple(issues), n_rows)
 
 
 def _chosen(
@@ -124,10 +115,6 @@ def _chosen(
             f"choose from {first_few(known, 30)}",
         )
     return [kept for t in tables if (kept := t.keep(assets)).symbols]
-
-
-def _table_notes(tables: Sequence[RawTable]) -> list[str]:
-    return list(dict.fromkeys(text for t in tables for text in t.notes))
 
 
 def _join(
@@ -155,22 +142,12 @@ def _join(
     if not keep.all():
         notes.append(f"{int((~keep).sum())} session(s) without any price were left out")
         index, fields = index[keep], {name: values[keep] for name, values in fields.items()}
-    prices = Prices(
-        index,
-        tuple(names),
-        close=fields["close"],
-        bars_per_year=1.0,
-        source=source,
-        open=fields.get("open"),
-        high=fields.get("high"),
-        low=fields.get("low"),
-        volume=fields.get("volume"),
-    )
-    return prices, notes
+    held: dict[str, Any] = {**fields}
+    return Prices(index, tuple(names), bars_per_year=1.0, source=source, **held), notes
 
 
 def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:
-    """Scale to the adjusted close where there is one, and blank what has no close."""
+    """Scale to the adjusted close where there is one, and leave out what has no value at all."""
     grid = dict(grid)
     adjusted, volume = grid.pop("adj_close", None), grid.pop("adj_volume", None)
     notes: list[str] = []
@@ -189,9 +166,8 @@ def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[
         raw = grid["volume"] / factor if "volume" in grid else np.full_like(close, np.nan)
         grid["volume"] = raw if volume is None else np.where(np.isfinite(raw), raw, volume)
     missing = ~np.isfinite(grid["close"])
-    for name in (*_OTHERS, "volume"):
-        if name in grid:
-            grid[name] = np.where(missing, np.nan, grid[name])
-            if not np.isfinite(grid[name]).any():
-                del grid[name]
+    for name in set(grid) - {"close"}:
+        grid[name] = np.where(missing, np.nan, grid[name])
+        if not np.isfinite(grid[name]).any():
+            del grid[name]
     return grid, notes

@@ -19,8 +19,8 @@ import pandas as pd
 from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import DataError
 from fingru.market.construction import checked
-from fingru.market.issues import DataIssue, Severity
-from fingru.market.quality import doubts_about
+from fingru.market.issues import DataIssue, worst_first
+from fingru.market.quality import quality_issues
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
@@ -130,21 +130,9 @@ class Prices:
         )  # fmt: skip
 
     def __post_init__(self) -> None:
-        found = checked(
-            self.source,
-            self.index,
-            self.assets,
-            {name: getattr(self, name) for name in FIELDS},
-            self.bars_per_year,
-        )
-        values = {
-            "index": found.index,
-            "assets": found.assets,
-            "bars_per_year": found.bars_per_year,
-            "findings": (*self.findings, *found.findings),
-            **found.fields,
-        }
-        self._set(values)
+        arrays = {name: getattr(self, name) for name in FIELDS}
+        values, issues = checked(self.source, self.index, self.assets, arrays, self.bars_per_year)
+        self._set({**values, "findings": (*self.findings, *issues)})
 
     def _set(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -206,9 +194,7 @@ class Prices:
 
         Known at: the last session; warnings are for people and decide nothing.
         """
-        order = list(Severity)
-        found = dict.fromkeys((*self.findings, *doubts_about(self)))
-        return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+        return tuple(worst_first(dict.fromkeys((*self.findings, *quality_issues(self)))))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -277,19 +263,11 @@ class Prices:
         return stamp
 
     def _take(self, rows: BoolArray | slice, columns: list[int] | slice) -> Prices:
-        def cut(values: FloatArray | None) -> FloatArray | None:
-            return None if values is None else values[rows][:, columns]
-
-        close = cut(self.close)
-        assert close is not None
         names = tuple(np.array(self.assets, dtype=object)[columns])
+        arrays = {name: getattr(self, name) for name in FIELDS}
         return self.unchecked(
             index=self.index[rows],
             assets=names,
             findings=tuple(f for f in self.findings if f.concerns(names)),
-            close=close,
-            open=cut(self.open),
-            high=cut(self.high),
-            low=cut(self.low),
-            volume=cut(self.volume),
+            **{k: None if v is None else v[rows][:, columns] for k, v in arrays.items()},
         )

@@ -1,6 +1,6 @@
-"""Doubtful things in prices that were accepted: jumps, stale runs, gaps, empty volume.
+"""Warnings about prices that were accepted: jumps, stale runs, gaps, empty volume.
 
-Each check is one function of the panel that returns findings; none changes anything.
+Each check is one function of the panel that gives issues; none changes anything.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fingru.errors import first_few
-from fingru.market.issues import DataIssue, Severity
+from fingru.market.issues import DataIssue, Severity, warning
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
@@ -36,12 +35,12 @@ _FAR_EXTREME = np.log(2.0)
 _FAR_DEVIATIONS = 20.0
 
 
-def doubts_about(prices: Prices) -> list[DataIssue]:
-    """Find what is doubtful in a panel.
+def quality_issues(prices: Prices) -> list[DataIssue]:
+    """Check the quality of a panel.
 
-    Known at: the last session; findings are for people and decide nothing.
+    Known at: the last session; issues are for people and decide nothing.
     """
-    return [f for check in _CHECKS for f in check(prices)]
+    return [issue for check in _CHECKS for issue in check(prices)]
 
 
 def suspicious_jumps(prices: Prices) -> Iterator[DataIssue]:
@@ -51,77 +50,71 @@ def suspicious_jumps(prices: Prices) -> Iterator[DataIssue]:
     previous 63 bars (at least 20), and ``exp(-r[t])`` is within 4 % of a ratio in ``SPLIT_RATIOS``
     or, from 2 on, of its inverse.
     """
-    hits = np.zeros(prices.close.shape, dtype=bool)
-    for a in range(prices.n_assets):
-        rows = prices.bars_of(a)
-        steps = np.diff(np.log(prices.close[rows, a]))
+
+    def hits(closes: FloatArray) -> NDArray[np.intp]:
+        steps = np.diff(np.log(closes))
         big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
+        found = []
         for k in big[_near_split(steps[big])]:
             window = steps[max(0, k - 63) : k]
-            if window.size >= 20 and abs(steps[k]) > _SPLIT_DEVIATIONS * np.sqrt(
-                np.mean(window**2)
-            ):
-                hits[rows[k + 1], a] = True
-    if hits.any():
-        yield _at(
-            prices, hits, "suspicious_jumps", "jump(s) like an unadjusted split",
-            "use adjusted prices, or check these dates",
-        )  # fmt: skip
+            usual = np.sqrt(np.mean(window**2)) if window.size >= 20 else np.inf
+            if abs(steps[k]) > _SPLIT_DEVIATIONS * usual:
+                found.append(k + 1)
+        return np.array(found, dtype=np.intp)
+
+    yield from _counted(
+        prices, _by_asset(prices, hits), "suspicious_jumps", "jump(s) like an unadjusted split",
+        "use adjusted prices, or check these dates",
+    )  # fmt: skip
 
 
 def spikes(prices: Prices) -> Iterator[DataIssue]:
     """Find bars half as high again or more (or lower) than both neighbours: bad ticks, pence."""
-    hits = np.zeros(prices.close.shape, dtype=bool)
-    for a in range(prices.n_assets):
-        rows = prices.bars_of(a)
-        steps = np.diff(np.log(prices.close[rows, a]))
-        if steps.size < 2:
-            continue
+
+    def hits(closes: FloatArray) -> NDArray[np.intp]:
+        steps = np.diff(np.log(closes))
         there, back = steps[:-1], steps[1:]
         large = np.minimum(np.abs(there), np.abs(back)) > _SPIKE
-        hits[rows[1:-1][large & (np.abs(there + back) < 0.2 * np.abs(there))], a] = True
-    if hits.any():
-        yield _at(
-            prices, hits, "spikes", "price(s) that jump away and straight back",
-            "check for bad ticks or a changed currency unit",
-        )  # fmt: skip
+        return 1 + np.flatnonzero(large & (np.abs(there + back) < 0.2 * np.abs(there)))
+
+    yield from _counted(
+        prices, _by_asset(prices, hits), "spikes",
+        "isolated price spike(s) that revert the next bar",
+        "check for bad ticks or a changed currency unit",
+    )  # fmt: skip
 
 
 def stale_runs(prices: Prices) -> Iterator[DataIssue]:
     """Find runs of 10 or more bars of an asset with the same close."""
-    starts = np.zeros(prices.close.shape, dtype=bool)
-    for a in range(prices.n_assets):
-        rows = prices.bars_of(a)
-        first, length = _runs(prices.close[rows, a])
-        starts[rows[first[length >= _STALE_BARS]], a] = True
-    if starts.any():
-        yield _at(
-            prices, starts, "stale_runs", f"run(s) of {_STALE_BARS} or more unchanged closes",
-            "check for halts or filled-in prices",
-        )  # fmt: skip
+
+    def hits(closes: FloatArray) -> NDArray[np.intp]:
+        first = np.flatnonzero(np.concatenate([[True], closes[1:] != closes[:-1]]))
+        return first[np.diff(np.append(first, len(closes))) >= _STALE_BARS]
+
+    yield from _counted(
+        prices, _by_asset(prices, hits), "stale_runs",
+        f"run(s) of {_STALE_BARS} or more unchanged closes", "check for halts or filled-in prices",
+    )  # fmt: skip
 
 
 def gaps(prices: Prices) -> Iterator[DataIssue]:
     """Find sessions without a bar inside an asset's history, and long holes for all assets."""
     seen = np.maximum.accumulate(prices.has_bar, axis=0)
     ahead = np.maximum.accumulate(prices.has_bar[::-1], axis=0)[::-1]
-    missing = seen & ahead & ~prices.has_bar
     weekend, closed = _week_ends(prices)
+    missing = seen & ahead & ~prices.has_bar
     missing &= ~(weekend[:, None] & closed)  # closed, not lost: see mixed_calendars
-    if missing.any():
-        share = missing.sum(axis=0) / np.maximum((seen & ahead).sum(axis=0), 1)
-        yield _at(
-            prices, missing, "gaps", "session(s) without a bar inside an asset's history",
-            "check if trading was halted or rows are lost", worst=float(share.max()),
-        )  # fmt: skip
+    yield from _counted(
+        prices, missing, "gaps", "session(s) without a bar inside an asset's history",
+        "check if trading was halted or rows are lost", among=seen & ahead,
+    )  # fmt: skip
     days = np.diff(prices.index.as_unit("us").asi8) / 86_400e6
     limit = max(_LONG_GAP_DAYS, 4 * float(np.median(days)) if days.size else 0)
     holes = np.flatnonzero(days > limit)
     if holes.size:
         at = int(holes[np.argmax(days[holes])])
-        yield DataIssue(
+        yield warning(
             "long_gaps",
-            Severity.WARNING,
             f"{holes.size} hole(s) in the sessions, the longest of {days[at]:.0f} days after "
             f"{prices.index[at].date()}",
             "check if rows are lost",
@@ -131,15 +124,12 @@ def gaps(prices: Prices) -> Iterator[DataIssue]:
 
 def zero_volume(prices: Prices) -> Iterator[DataIssue]:
     """Find bars with a price but no volume."""
-    if prices.volume is None:
-        return
-    hits = prices.has_bar & (prices.volume == 0)
-    if hits.any():
-        share = hits.sum(axis=0) / np.maximum(prices.has_bar.sum(axis=0), 1)
-        yield _at(
-            prices, hits, "zero_volume", "bar(s) with a price and zero volume",
+    if prices.volume is not None:
+        yield from _counted(
+            prices, prices.has_bar & (prices.volume == 0), "zero_volume",
+            "bar(s) with a price and zero volume",
             "no trade was reported there, but fills at these prices are assumed",
-            worst=float(share.max()),
+            among=prices.has_bar,
         )  # fmt: skip
 
 
@@ -153,12 +143,10 @@ def outside_range(prices: Prices) -> Iterator[DataIssue]:
             if values is not None:
                 hits |= values > prices.high * (1 + _ROUNDING)
                 hits |= values < prices.low * (1 - _ROUNDING)
-    if hits.any():
-        share = hits.sum(axis=0) / np.maximum(prices.has_bar.sum(axis=0), 1)
-        yield _at(
-            prices, hits, "outside_range", "bar(s) whose open or close is outside high and low",
-            "check the source of highs and lows", worst=float(share.max()),
-        )  # fmt: skip
+    yield from _counted(
+        prices, hits, "outside_range", "bar(s) whose open or close is outside high and low",
+        "check the source of highs and lows", among=prices.has_bar,
+    )  # fmt: skip
 
 
 def far_extremes(prices: Prices) -> Iterator[DataIssue]:
@@ -174,19 +162,16 @@ def far_extremes(prices: Prices) -> Iterator[DataIssue]:
             for a in np.flatnonzero((distance > _FAR_EXTREME).any(axis=0)):
                 usual = _FAR_DEVIATIONS * np.nanmedian(np.abs(distance[:, a]))
                 hits[:, a] |= distance[:, a] > max(_FAR_EXTREME, float(usual))
-    if hits.any():
-        yield _at(
-            prices, hits, "far_extremes", "high(s) or low(s) far from the open and close",
-            "check for bad ticks; they widen range volatilities",
-        )  # fmt: skip
+    yield from _counted(
+        prices, hits, "far_extremes", "high(s) or low(s) far from the open and close",
+        "check for bad ticks; they widen range volatilities",
+    )  # fmt: skip
 
 
 def short_history(prices: Prices) -> Iterator[DataIssue]:
     """Find assets with less than a year of bars, too few to fit anything."""
     bars = prices.has_bar.sum(axis=0)
-    few = bars < prices.bars_per_year
-    if few.any():
-        names = tuple(a for a, hit in zip(prices.assets, few, strict=True) if hit)
+    if names := _named(prices, bars < prices.bars_per_year):
         yield DataIssue(
             "short_history",
             Severity.WARNING,
@@ -202,27 +187,37 @@ def mixed_calendars(prices: Prices) -> Iterator[DataIssue]:
     weekend, closed = _week_ends(prices)
     traded = (prices.has_bar & weekend[:, None]).sum(axis=0)
     always = traded > _WEEK_END_SHARE * np.maximum(prices.has_bar.sum(axis=0), 1)
-    if not (always.any() and closed.any()):
-        return
-    open_, shut = (
-        tuple(a for a, hit in zip(prices.assets, hits, strict=True) if hit)
-        for hits in (always, closed)
-    )
-    yield DataIssue(
-        "mixed_calendars",
-        Severity.WARNING,
-        f"{first_few(open_)} trade(s) on week-ends, {first_few(shut)} do(es) not: their sessions "
-        f"are joined, {prices.bars_per_year:g} a year",
-        "run them apart if figures per year or weights over the week-end matter",
-        len(prices.assets),
-        prices.assets,
-    )
+    open_, shut = _named(prices, always), _named(prices, closed)
+    if open_ and shut:
+        yield DataIssue(
+            "mixed_calendars",
+            Severity.WARNING,
+            f"{first_few(open_)} trade(s) on week-ends, {first_few(shut)} do(es) not: their "
+            f"sessions are joined, {prices.bars_per_year:g} a year",
+            "run them apart if figures per year or weights over the week-end matter",
+            len(prices.assets),
+            prices.assets,
+        )
 
 
 _CHECKS: tuple[Callable[[Prices], Iterator[DataIssue]], ...] = (
     suspicious_jumps, spikes, stale_runs, gaps, mixed_calendars, zero_volume, outside_range,
     far_extremes, short_history,
 )  # fmt: skip
+
+
+def _by_asset(prices: Prices, check: Callable[[FloatArray], NDArray[np.intp]]) -> BoolArray:
+    """Mark (T, A) what a check finds among the (N,) closes of each asset's own bars."""
+    hits = np.zeros(prices.close.shape, dtype=bool)
+    for a in range(prices.n_assets):
+        rows = prices.bars_of(a)
+        if rows.size:
+            hits[rows[check(prices.close[rows, a])], a] = True
+    return hits
+
+
+def _named(prices: Prices, hits: BoolArray) -> tuple[str, ...]:
+    return tuple(a for a, hit in zip(prices.assets, hits, strict=True) if hit)
 
 
 def _week_ends(prices: Prices) -> tuple[BoolArray, BoolArray]:
@@ -233,33 +228,35 @@ def _week_ends(prices: Prices) -> tuple[BoolArray, BoolArray]:
 
 def _near_split(steps: FloatArray) -> BoolArray:
     forward = np.log(np.array(SPLIT_RATIOS))
-    allowed = np.concatenate([forward, -forward[forward >= np.log(2.0)]])
-    near = np.zeros(steps.shape, dtype=bool)
-    for ratio in allowed:
-        near |= np.abs(-steps - ratio) < np.log1p(_SPLIT_TOLERANCE)
-    return near
+    ratios = np.concatenate([forward, -forward[forward >= np.log(2.0)]])
+    near = np.abs(-steps[:, None] - ratios) < np.log1p(_SPLIT_TOLERANCE)
+    return np.asarray(near.any(axis=1))
 
 
-def _runs(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First position and length of every run of equal values."""
-    first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    return first, np.diff(np.append(first, len(values)))
+def _counted(
+    prices: Prices,
+    hits: BoolArray,
+    kind: str,
+    what: str,
+    fix: str,
+    among: BoolArray | None = None,
+) -> Iterator[DataIssue]:
+    """Count hits and name the first, if any.
 
-
-def _at(
-    prices: Prices, hits: BoolArray, kind: str, what: str, mend: str, worst: float = 1.0
-) -> DataIssue:
-    """Count hits, name the first, and warn if the worst asset has more than 1 % of them."""
+    A warning; with ``among`` only a note where no asset has more than 1 % of hits among these.
+    """
+    if not hits.any():
+        return
     per_asset = hits.sum(axis=0)
-    names = tuple(a for a, n in zip(prices.assets, per_asset, strict=True) if n)
+    share = 1.0 if among is None else (per_asset / np.maximum(among.sum(axis=0), 1)).max()
+    names = _named(prices, per_asset > 0)
     row, column = (int(i[0]) for i in np.nonzero(hits))
-    stamp: pd.Timestamp = prices.index[row]
-    return DataIssue(
+    yield DataIssue(
         kind,
-        Severity.WARNING if worst > _MANY else Severity.NOTE,
+        Severity.WARNING if share > _MANY else Severity.NOTE,
         f"{int(per_asset.sum())} {what} in {first_few(names)}, first {prices.assets[column]} "
-        f"on {session_name(stamp)}",
-        mend,
+        f"on {session_name(prices.index[row])}",
+        fix,
         int(per_asset.sum()),
         names,
     )

@@ -1,25 +1,37 @@
-"""From the stamps of the files to the sessions of the panel, and how many make a year."""
+"""From the stamps of the files to the sessions of the panel.
+
+Daily bars get the exchange's own date. Where they are stamped with an instant of another time
+zone, the weekdays show which day is meant: midnight in Sydney is 13:00 UTC of the day before, so
+the UTC date of such a bar is one day early, and beside assets of New York the strategy would see
+tomorrow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from fingru.errors import DataError
-from fingru.market.exchange_dates import exchange_dates
-from fingru.market.issues import DataIssue, note
+from fingru.arrays import IntArray
+from fingru.errors import DataError, first_few
+from fingru.market.issues import DataIssue, Severity, note
 from fingru.market.table import RawTable
 
 _DAILY = pd.Timedelta(hours=20)
-_USUAL = (365.0, 252.0, 52.0, 12.0)
-_SNAP = 0.03
-_DAYS_PER_YEAR = 365.25
-_SHORT_DAYS = 90
 _ENOUGH_SYMBOLS = 50  # to see the bar size of a long file
 _SUMMER_TIME = pd.Timedelta(hours=1)
+_ENOUGH = 10
+_WEST, _EAST = -12, 14  # hours from UTC that zones reach
+_DAYS_APART = 2  # between daily bars, at most half of them more
+_HOUR = 3_600_000_000  # microseconds
+_NAME_ZONE = (
+    "name the exchange's zone, as in --set data.timezone=Asia/Riyadh (data check: --timezone)"
+)
+
+Dating = tuple[pd.DatetimeIndex, list[DataIssue]]
+"""(N,) sessions of a table's rows, neither sorted nor unique yet, and what to say about them."""
 
 
 def to_sessions(
@@ -63,63 +75,17 @@ def to_sessions(
     if not intraday:
         dated = [exchange_dates(t, timezone) for t in tables]
         return [d.as_unit("us") for d, _ in dated], [f for _, found in dated for f in found]
-    _refuse_naive_beside_aware(tables)
-    naive = tables[0].stamps.offset is None
+    naive = [t.origin for t in tables if t.stamps.offset is None]
+    aware = [t.origin for t in tables if t.stamps.offset is not None]
+    if naive and aware:
+        raise DataError(
+            f"mixed time zones: {naive[0]} has none, {aware[0]} has one",
+            "write all stamps with their offset, or all in UTC",
+        )
     if naive and timezone is not None:
         return [_in_zone(t, timezone) for t in tables], []
-    said = (
-        [note("reading", "intraday stamps without time zone were taken as UTC")] if naive else []
-    )
-    return [t.stamps.utc().as_unit("us") for t in tables], said
-
-
-def _refuse_unknown_zone(timezone: str) -> None:
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise DataError(
-            f"there is no time zone {timezone!r}", "write it as Australia/Sydney or UTC"
-        ) from error
-
-
-def _in_zone(table: RawTable, timezone: str) -> pd.DatetimeIndex:
-    """Take stamps as the wall clock of a zone; an hour that comes twice is taken as the first."""
-    local = table.stamps.local.tz_localize(
-        timezone, ambiguous=np.ones(table.n_rows, dtype=bool), nonexistent="shift_forward"
-    )
-    return local.tz_convert("UTC").as_unit("us")
-
-
-def bars_per_year(index: pd.DatetimeIndex) -> float:
-    """Observed number of bars in a year, snapped to 365, 252, 52 or 12 when within 3 %.
-
-    The median count of the full calendar years, if there are three or more; otherwise
-    ``(T - 1) / (days from first to last / 365.25)``. A daily history of less than 90 days counts
-    as 365 if it has week-ends, else as 252.
-
-    Known at: the last session; it sets the unit of yearly figures and decides nothing else.
-
-    Examples
-    --------
-    >>> bars_per_year(pd.date_range("2015-01-01", "2020-12-31", freq="D"))
-    365.0
-    >>> bars_per_year(pd.date_range("2015-01-01", "2020-12-31", freq="W-FRI"))
-    52.0
-    """
-    if len(index) < 2:
-        return 252.0
-    days = (index[-1] - index[0]) / pd.Timedelta(days=1)
-    step = float(np.median(np.diff(index.as_unit("us").asi8))) / 86_400e6
-    if days < _SHORT_DAYS and 0.8 <= step <= 1.5:
-        return 365.0 if float(np.mean(index.day_of_week >= 5)) > 0.1 else 252.0
-    observed = (len(index) - 1) / (days / _DAYS_PER_YEAR)
-    years, counts = np.unique(index.year, return_counts=True)
-    if len(years) >= 5:
-        observed = float(np.median(counts[1:-1]))
-    for usual in _USUAL:
-        if abs(observed / usual - 1) <= _SNAP:
-            return usual
-    return round(observed, 2)
+    assumed = "intraday stamps without time zone were taken as UTC"
+    return [t.stamps.utc().as_unit("us") for t in tables], [note("reading", assumed)] * bool(naive)
 
 
 def session_name(stamp: pd.Timestamp) -> str:
@@ -134,30 +100,59 @@ def session_name(stamp: pd.Timestamp) -> str:
     return str(stamp.date()) if daily else stamp.isoformat()
 
 
-def _median_spacing(table: RawTable) -> pd.Timedelta | None:
-    """Median positive time between successive bars of a symbol; None with fewer than two."""
-    stamps = table.stamps.utc().as_unit("us").asi8
-    codes = table.symbol_of_row
-    if codes is None:
-        gaps = np.diff(np.sort(stamps))
-    else:
-        some = np.flatnonzero(codes < _ENOUGH_SYMBOLS)
-        stamps, codes = stamps[some], codes[some]
-        order = np.lexsort((stamps, codes))
-        same = np.diff(codes[order]) == 0
-        gaps = np.diff(stamps[order])[same]
-    gaps = gaps[gaps > 0]
-    return pd.Timedelta(int(np.median(gaps)), unit="us") if gaps.size else None
+def exchange_dates(table: RawTable, timezone: str | None = None) -> Dating:
+    """Date daily bars by their exchange's calendar.
+
+    Dates without a time of day stay as they are. Other stamps are moved by whole hours, to where
+    a zone of the world could put them, if that moves (nearly) all of a symbol's bars off the
+    week-ends and only one set of dates does. Bars of every day of the week stay.
+
+    Parameters
+    ----------
+    table
+        Daily or slower bars.
+    timezone
+        The exchange's zone, if the user named it.
+
+    Raises
+    ------
+    DataError
+        If the weekdays show that the dates are wrong, but not which are right.
+
+    Known at: the stamps of the whole file, no price; every row of a symbol is moved alike.
+    """
+    local = table.stamps.local
+    dates = local.normalize()
+    timed = table.stamps.offset is not None or bool((local != dates).any())
+    if timed and timezone is not None:
+        there = table.stamps.utc().tz_convert(timezone).tz_localize(None).normalize()
+        return there, [note("dates", f"{table.origin}: bars dated by the calendar of {timezone}")]
+    if not timed:
+        return dates, list(_doubtful_weekdays(table, dates))
+    moved, symbols = local.as_unit("us").asi8.copy(), []
+    for symbol, rows in _symbols_of_weekends(table):
+        hours = _hours_off(table, moved[rows], rows)
+        if hours:
+            moved[rows] += hours * _HOUR
+            symbols.append(symbol)
+    found = pd.DatetimeIndex(moved.view("M8[us]")).normalize()
+    if not symbols:
+        return dates, list(_doubtful_weekdays(table, dates)) if (local == dates).all() else []
+    row = int(np.flatnonzero(found != dates)[0])
+    text = (
+        f"{table.origin}: bars of {first_few(symbols)} were dated by their exchange's calendar, "
+        f"{local[row]:%Y-%m-%d %H:%M} as {found[row].date()} (else they would fall on week-ends)"
+    )
+    return found, [note("dates", text, int((found != dates).sum()))]
 
 
-def _refuse_naive_beside_aware(tables: Sequence[RawTable]) -> None:
-    naive = [t.origin for t in tables if t.stamps.offset is None]
-    aware = [t.origin for t in tables if t.stamps.offset is not None]
-    if naive and aware:
+def _refuse_unknown_zone(timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
         raise DataError(
-            f"mixed time zones: {naive[0]} has none, {aware[0]} has one",
-            "write all stamps with their offset, or all in UTC",
-        )
+            f"there is no time zone {timezone!r}", "write it as Australia/Sydney or UTC"
+        ) from error
 
 
 def _refuse_far_zones(table: RawTable) -> None:
@@ -172,3 +167,87 @@ def _refuse_far_zones(table: RawTable) -> None:
         f"{hours:g} hours apart",
         "write all stamps in UTC",
     )
+
+
+def _in_zone(table: RawTable, timezone: str) -> pd.DatetimeIndex:
+    """Take stamps as the wall clock of a zone; an hour that comes twice is taken as the first."""
+    local = table.stamps.local.tz_localize(
+        timezone, ambiguous=np.ones(table.n_rows, dtype=bool), nonexistent="shift_forward"
+    )
+    return local.tz_convert("UTC").as_unit("us")
+
+
+def _median_spacing(table: RawTable) -> pd.Timedelta | None:
+    """Median positive time between successive bars of a symbol; None with fewer than two."""
+    stamps = table.stamps.utc().as_unit("us").asi8
+    codes = table.symbol_of_row
+    if codes is None:
+        gaps = np.diff(np.sort(stamps))
+    else:
+        some = np.flatnonzero(codes < _ENOUGH_SYMBOLS)
+        stamps, codes = stamps[some], codes[some]
+        order = np.lexsort((stamps, codes))
+        gaps = np.diff(stamps[order])[np.diff(codes[order]) == 0]
+    gaps = gaps[gaps > 0]
+    return pd.Timedelta(int(np.median(gaps)), unit="us") if gaps.size else None
+
+
+def _symbols_of_weekends(table: RawTable) -> Iterator[tuple[str, IntArray]]:
+    """Symbols that have bars on a week-end (all if they share their rows), each with its rows."""
+    shared = table.symbol_of_row is None
+    weekend = table.stamps.local.day_of_week >= 5
+    names = (first_few(table.symbols),) if shared else table.symbols
+    for name, rows in zip(names, table.rows_of_symbols(), strict=True):
+        if weekend[rows].any():
+            yield name, rows
+
+
+def _hours_off(table: RawTable, local: IntArray, rows: IntArray) -> int:
+    """Hours to add so that the bars of a symbol fall on weekdays; 0 to leave them."""
+    now = local // (24 * _HOUR)
+    if len(local) < _ENOUGH or np.median(np.diff(np.unique(now))) > _DAYS_APART:
+        return 0
+    if (np.bincount(_weekday(now), minlength=7) > 0.05 * len(now)).all():
+        return 0  # a market that never closes
+    offset = table.stamps.offset
+    ahead = 0 if offset is None else round(offset[rows[0]] / pd.Timedelta(hours=1))
+    shifts = sorted(range(_WEST - ahead, _EAST - ahead + 1), key=abs)
+    dated = [(local + h * _HOUR) // (24 * _HOUR) for h in shifts]
+    on_weekends = np.array([int(np.count_nonzero(_weekday(d) >= 5)) for d in dated])
+    fewest, at_present = int(on_weekends.min()), int(on_weekends[0])
+    if fewest == at_present or fewest > 0.8 * at_present:
+        return 0
+    best = np.flatnonzero(on_weekends == fewest)
+    if fewest > 0.2 * at_present or any((dated[k] != dated[best[0]]).any() for k in best):
+        row = int(rows[np.flatnonzero(_weekday(now) >= 5)[0]])
+        raise DataError(
+            f"{table.origin} {table.row_name(row)}: the daily bar of {table.stamps.local[row]} is "
+            "on a week-end, and which day its exchange means is not clear",
+            _NAME_ZONE,
+        )
+    return shifts[int(best[0])]
+
+
+def _weekday(days: IntArray) -> IntArray:
+    """Day of the week, Monday 0, of days since Thursday 1970-01-01."""
+    return (days + 3) % 7
+
+
+def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[DataIssue]:
+    """Doubt dates from Sunday to Thursday or from Tuesday to Saturday, cut from UTC."""
+    names = ("Mondays", "", "", "", "Fridays", "Saturdays", "Sundays")
+    for symbol, rows in _symbols_of_weekends(table):
+        share = np.bincount(dates[rows].day_of_week, minlength=7) / len(rows)
+        for day, missing, way in ((6, 4, "early"), (5, 0, "late")):
+            others = share[[missing, 11 - day]]
+            if len(rows) < _ENOUGH or share[day] < 0.1 or others.max() > 0.02:
+                continue
+            yield DataIssue(
+                "dates",
+                Severity.WARNING,
+                f"{table.origin}: {symbol} has bars on {names[day]} and none on {names[missing]}, "
+                f"so its dates may be one day {way} (those of UTC instead of the exchange)",
+                "check the dates, or give stamps with their time zone",
+                int(np.count_nonzero(dates[rows].day_of_week == day)),
+            )
+            return

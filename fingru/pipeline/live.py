@@ -27,8 +27,7 @@ from fingru.config import Config, make_config
 from fingru.errors import ConfigError, FingruError, ModelError, StoreError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
-from fingru.market.bar_size import BarSize, bar_size, usual_size
-from fingru.market.calendars import own_bars_per_year
+from fingru.market.calendars import BarSize, bar_size, own_bars_per_year, usual_size
 from fingru.market.implausible import accepted
 from fingru.market.issues import DataIssue
 from fingru.market.prices import Prices

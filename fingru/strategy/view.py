@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fingru.arrays import BoolArray, FloatArray
 from fingru.errors import DataError
-from fingru.market.calendars import OwnCalendars
-from fingru.market.listing import last_bars
+from fingru.market.calendars import OwnCalendars, last_bars
 
 if TYPE_CHECKING:
     from fingru.distributions import Distribution

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fingru.market.listing import last_bars
+from fingru.market.calendars import last_bars
 
 CLOSES = [[np.nan, 1.0], [1.0, np.nan], [np.nan, np.nan], [np.nan, 1.0], [1.0, np.nan]]
 DAYS = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06", "2024-01-09"])

@@ -16,8 +16,7 @@ import pytest
 from fingru.backtest.schedule import make_folds
 from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, ModelError, StoreError
-from fingru.market.bar_size import bar_size
-from fingru.market.sessions import bars_per_year
+from fingru.market.calendars import bar_size, bars_per_year
 from fingru.pipeline.backtest import run_backtest
 from fingru.pipeline.live import JOB_FILE, open_model, predict, train_model
 

@@ -47,16 +47,16 @@ CASES = {
     "duplicate date in a wide file": (
         one("2020-01-02,1,2", "2020-01-02,1,2", header="Date,A,B"), ["line 3", "2020-01-02"]),
     "zero price": (
-        replaced(2, "2020-01-06,0"), ["line 4", "column Close", "0 is no price", "empty"]),
-    "negative price": (replaced(1, "2020-01-03,-5"), ["line 3", "column Close", "-5 is no price"]),
+        replaced(2, "2020-01-06,0"), ["line 4", "column Close", "0 is not a price", "empty"]),
+    "negative price": (replaced(1, "2020-01-03,-5"), ["line 3", "column Close", "-5 is not a price"]),
     "negative wide price": (
         one("2020-01-02,1,2", "2020-01-03,1,-2", header="Date,A,B"),
-        ["line 3", "column B", "-2 is no price"]),
+        ["line 3", "column B", "-2 is not a price"]),
     "infinite price": (replaced(3, "2020-01-07,inf"), ["line 5", "column Close", "not finite"]),
     "negative open": (
-        one("2020-01-02,-1,2,1,1.5,9", header=OHLC), ["line 2", "column Open", "-1 is no price"]),
+        one("2020-01-02,-1,2,1,1.5,9", header=OHLC), ["line 2", "column Open", "-1 is not a price"]),
     "negative volume": (
-        one("2020-01-02,1,2,1,1.5,-9", header=OHLC), ["line 2", "column Volume", "no volume"]),
+        one("2020-01-02,1,2,1,1.5,-9", header=OHLC), ["line 2", "column Volume", "not a volume"]),
     "high below low": (
         one("2020-01-02,1,1,1,1,9", "2020-01-03,1,1.5,2,1.7,9", header=OHLC),
         ["line 3", "2020-01-03", "high 1.5 is below low 2"]),
@@ -150,7 +150,7 @@ def test_damaged_bytes_refused(tmp_path, name, content, said):
 def test_symbol_in_two_files_refused_names_both(tmp_path):
     (tmp_path / "A.csv").write_text(one(*GOOD))
     (tmp_path / "b.csv").write_text(one("2020-01-02,A,1", header="date,symbol,close"))
-    with pytest.raises(DataError, match=r"A stands in A\.csv and in b\.csv"):
+    with pytest.raises(DataError, match=r"A is in both A\.csv and b\.csv"):
         load_prices(str(tmp_path))
 
 

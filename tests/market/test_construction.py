@@ -41,13 +41,13 @@ def with_cell(field, row, column, value):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("close", -5.0, "-5 is no price"),
-        ("close", 0.0, "0 is no price"),
+        ("close", -5.0, "-5 is not a price"),
+        ("close", 0.0, "0 is not a price"),
         ("close", np.inf, "inf is not finite"),
         ("close", 1e308, "beyond any scale"),
-        ("open", 0.0, "0 is no price"),
-        ("low", -1.0, "-1 is no price"),
-        ("volume", -1.0, "-1 is no volume"),
+        ("open", 0.0, "0 is not a price"),
+        ("low", -1.0, "-1 is not a price"),
+        ("volume", -1.0, "-1 is not a volume"),
         ("volume", np.inf, "inf is not finite"),
         ("high", 50.0, "high 50 is below low"),
     ],
@@ -86,7 +86,7 @@ def test_intraday_bars_are_named_by_their_full_stamp():
         ({"bars_per_year": "252"}, "bars_per_year is '252'"),
         ({"close": np.ones((6, 3))}, r"close has shape \(6, 3\), not \(6, 2\)"),
         ({"close": np.full((6, 2), "x")}, "not numbers"),
-        ({"close": np.full((6, 2), "x", dtype=object)}, "'x', which is no number"),
+        ({"close": np.full((6, 2), "x", dtype=object)}, "'x', which is not a number"),
         ({"close": np.ones((6, 2), dtype=bool)}, "bool, not numbers"),
         ({"close": None}, "no closes"),
         ({"close": pd.DataFrame(good()["close"], DAYS)}, "DataFrame"),
@@ -252,5 +252,5 @@ def test_every_way_in_refuses_the_same_cell(tmp_path_factory, way, data):
 
 def test_replacing_a_field_is_checked_like_making_it():
     prices = made()
-    with pytest.raises(DataError, match="2020-01-03, column close of A: -3 is no price"):
+    with pytest.raises(DataError, match="2020-01-03, column close of A: -3 is not a price"):
         replace(prices, **with_cell("close", 2, 0, -3.0))

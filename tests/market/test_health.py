@@ -11,11 +11,11 @@ import pytest
 
 from fingru.market import check_source
 from fingru.market.prices import Prices
-from fingru.market.quality import doubts_about
+from fingru.market.quality import quality_issues
 
 
 def kinds(prices):
-    return {f.kind: f for f in doubts_about(prices)}
+    return {f.kind: f for f in quality_issues(prices)}
 
 
 def changed(prices, **fields):
@@ -23,7 +23,7 @@ def changed(prices, **fields):
 
 
 def test_clean_panel_has_no_doubts(prices_ohlcv):
-    assert doubts_about(prices_ohlcv) == []
+    assert quality_issues(prices_ohlcv) == []
 
 
 @pytest.mark.parametrize("ratio", [1.5, 2, 3, 4, 7, 20, 1 / 2, 1 / 10])
@@ -152,16 +152,16 @@ def beside_a_coin(weekend_asset=True):
 
 
 def test_mixed_calendars_are_named_and_closed_days_are_no_gaps():
-    found = {f.kind: f for f in doubts_about(beside_a_coin())}
+    found = {f.kind: f for f in quality_issues(beside_a_coin())}
     assert set(found) == {"mixed_calendars"}
     assert "COIN trade(s) on week-ends, STOCK do(es) not" in found["mixed_calendars"].problem
-    assert doubts_about(beside_a_coin(weekend_asset=False)) == []
+    assert quality_issues(beside_a_coin(weekend_asset=False)) == []
 
 
 def test_a_low_of_a_cent_is_named(prices_ohlcv):
     low = prices_ohlcv.low.copy()
     low[77, 2] = 0.01
-    (found,) = doubts_about(replace(prices_ohlcv, low=low))
+    (found,) = quality_issues(replace(prices_ohlcv, low=low))
     assert found.kind == "far_extremes"
     assert found.assets == ("S2",)
     assert str(prices_ohlcv.index[77].date()) in found.problem

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fingru.market import load_prices
-from fingru.market.sessions import bars_per_year
+from fingru.market.calendars import bars_per_year
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_file_with_all_ambiguous_days_turned_is_refused_at_the_first(
     days = list(pd.bdate_range("2022-01-03", periods=300))
     days = [turned(d) if may_turn(d) else d for d in days][:: -1 if newest_first else 1]
     row = next(k for k, d in enumerate(days) if may_turn(d))
-    said = f"line {row + 2} .{days[row].date()}.: dates go back .* turning round day and month"
+    said = f"line {row + 2} .{days[row].date()}.: dates go back .* swapping day and month"
     with pytest.raises(DataError, match=said) as caught:
         load_prices(write(tmp_path, days, style))
     assert "spreadsheet" in caught.value.mend
@@ -47,7 +47,7 @@ def test_one_symbol_of_a_long_file_is_enough(tmp_path):
     rows = [f"{d.date()},{s},{k + 1.5}" for s, days in {"A": good, "B": bad}.items()
             for k, d in enumerate(days)]  # fmt: skip
     (tmp_path / "x.csv").write_text("\n".join(["date,symbol,close", *rows]))
-    with pytest.raises(DataError, match=r"line 102 .*turning round day and month"):
+    with pytest.raises(DataError, match=r"line 102 .*swapping day and month"):
         load_prices(str(tmp_path / "x.csv"))
 
 

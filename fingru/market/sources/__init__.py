@@ -1,4 +1,4 @@
-"""Where prices come from: files, samples and vendors; the only place that uses the network."""
+"""Where prices come from: files, samples, vendors and memory; the only place with a network."""
 
 from __future__ import annotations
 
@@ -8,34 +8,29 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fingru.errors import DataError
+from fingru.market.sources.memory import PricesInMemory, read_memory
 from fingru.market.table import Reading
 
-if TYPE_CHECKING:
-    from fingru.market.sources.memory import PricesInMemory
-
 READ_SOURCE = "fingru.read_source"
-"""Audit event of every reading; its argument is the source."""
+"""Audit event of every reading of a source that is named; its argument is the source."""
+
+PriceSource = str | os.PathLike[str] | PricesInMemory
+"""``sample:NAME``, ``yahoo:SYMBOL,SYMBOL``, a path, or tables in memory."""
 
 
 def read_source(
-    source: str | os.PathLike[str] | PricesInMemory,
-    name: str,
-    assets: Sequence[str] | None,
-    cache_dir: Path,
+    source: PriceSource, name: str, assets: Sequence[str] | None, cache_dir: Path
 ) -> Reading:
     """Read whatever a source names, or take what it holds, unchecked.
 
     Parameters
     ----------
-    source
-        ``sample:NAME``, ``yahoo:SYMBOL,SYMBOL``, a path, or tables in memory.
-    name
-        What messages call it.
+    source, name
+        The source, and what messages call it.
     assets
-        The symbols that are wanted; others may be left unread.
+        The symbols to keep; others may be left unread.
     cache_dir
         Where vendors' answers are kept.
 
@@ -45,8 +40,6 @@ def read_source(
         If it cannot be read.
     """
     if not isinstance(source, str | os.PathLike):
-        from fingru.market.sources.memory import read_memory
-
         return read_memory(source, name, assets)
     source = os.fspath(source)
     sys.audit(READ_SOURCE, source)  # a strategy that loads prices itself is noticed
