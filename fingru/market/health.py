@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from fingru.errors import FingruError
 from fingru.market.implausible import implausible
 from fingru.market.issues import DataIssue, Severity, refused, worst_first

@@ -8,7 +8,7 @@ import pandas as pd
 from fingru.backtest.result import BacktestResult, no_training
 from fingru.backtest.summary import strategy_metrics
 from fingru.errors import DataError
-from fingru.market.sessions import bars_per_year as observed_bars_per_year
+from fingru.market.calendars import bars_per_year as observed_bars_per_year
 from fingru.report.figures import FIGURES
 from fingru.report.headlines import money_headlines
 from fingru.report.html import render_page

@@ -48,13 +48,13 @@ CASES = {
         one("2020-01-02,1,2", "2020-01-02,1,2", header="Date,A,B"), ["line 3", "2020-01-02"]),
     "zero price": (
         replaced(2, "2020-01-06,0"), ["line 4", "column Close", "0 is not a price", "empty"]),
-    "negative price": (replaced(1, "2020-01-03,-5"), ["line 3", "column Close", "-5 is not a price"]),
+    "negative price": (replaced(1, "2020-01-03,-5"), ["line 3", "column Close", "-5 is not"]),
     "negative wide price": (
         one("2020-01-02,1,2", "2020-01-03,1,-2", header="Date,A,B"),
         ["line 3", "column B", "-2 is not a price"]),
     "infinite price": (replaced(3, "2020-01-07,inf"), ["line 5", "column Close", "not finite"]),
     "negative open": (
-        one("2020-01-02,-1,2,1,1.5,9", header=OHLC), ["line 2", "column Open", "-1 is not a price"]),
+        one("2020-01-02,-1,2,1,1.5,9", header=OHLC), ["line 2", "column Open", "-1 is not"]),
     "negative volume": (
         one("2020-01-02,1,2,1,1.5,-9", header=OHLC), ["line 2", "column Volume", "not a volume"]),
     "high below low": (
