@@ -169,9 +169,8 @@ class Mixture(Distribution):
     def from_columns(cls, columns: Mapping[str, FloatArray], signature: str) -> Self:  # noqa: D102
         from fingru.distributions.storage import from_signature
 
-        inner = signature.removeprefix(f"{cls.family}(").removesuffix(")").split("|")
         components, weights = [], []
-        for k, one in enumerate(inner):
+        for k, one in enumerate(_inner_signatures(signature)):
             prefix = f"component{k}."
             own = {n.removeprefix(prefix): columns[n] for n in columns if n.startswith(prefix)}
             weights.append(own["weight"])
@@ -204,3 +203,15 @@ class Mixture(Distribution):
             spread = self._average_of((parts - self._average_of(parts)) ** 2)
             total += weight * (half * spread).sum(axis=0)
         return total
+
+
+def _inner_signatures(signature: str) -> list[str]:
+    """Signatures of the components: what stands between bars within the outermost brackets."""
+    parts, depth = [""], 0
+    for letter in signature.partition("(")[2][:-1]:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts

@@ -82,6 +82,7 @@ class StudentT(Distribution):
                 student = special.stdtrit(shapes, level)[which].reshape(nu.shape)
             else:
                 student = special.stdtrit(nu, level)
+            student = np.where(level == 0.0, -np.inf, student)  # scipy's inverse is +inf there
             standard = np.where(tailed, student, standard)
         return np.asarray(self.mean + self._scale * standard)
 
