@@ -8,20 +8,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.measures.evaluation import LEVELS
-from fingru.report.labels import FORECAST_FIELDS, STRATEGY_FIELDS, label_of
+from fingru.report.labels import label_of
 from fingru.report.performance import add_growth, growth_of_one, growth_panes
 from fingru.report.provenance import configuration, trial_count
 from fingru.report.selection import block_of, first_horizon, main_model, scores_of
-from fingru.report.table import Column, Table, term_columns
-from fingru.report.theme import GREY, LINES, FigureMeta, add_line, new_figure, nothing_to_draw
-
-_SCORES = tuple(
-    field
-    for field in FORECAST_FIELDS
-    if field not in {"gaussian_nll", "rank_ic", "signal_turnover", *LEVELS}
-    and not field.startswith("price")
-)
+from fingru.report.table import Column, Table
+from fingru.report.theme import GREY, LINES, add_line, new_figure, nothing_to_draw
 
 
 def compare_runs(results: Sequence[BacktestResult]) -> list[Table]:
@@ -46,16 +38,7 @@ def _money(results: Sequence[BacktestResult]) -> Table:
     ]
     differ = len({(row.get("start"), row.get("end")) for row in rows}) > 1
     note = "These runs cover different periods: their numbers are not comparable."
-    return Table.of_rows(
-        "Strategies",
-        rows,
-        Column("run", "Run"),
-        Column("strategy", "Strategy"),
-        *term_columns(STRATEGY_FIELDS),
-        Column("trials", "Trials", "count", "Configurations tried on its test days."),
-        notes=(note,) if differ else (),
-        transposed=True,
-    )
+    return Table.of("compared_money", rows, notes=(note,) if differ else ())
 
 
 def _scores(results: Sequence[BacktestResult]) -> Table:
@@ -65,15 +48,7 @@ def _scores(results: Sequence[BacktestResult]) -> Table:
         pooled = scores_of(result, model, horizon).get("pooled", {})
         row = {"run": run_name(result), "model": label_of(model), "horizon": horizon}
         rows.append(pooled | row)
-    return Table.of_rows(
-        "Forecasts",
-        rows,
-        Column("run", "Run"),
-        Column("model", "Model"),
-        Column("horizon", "Horizon", "count"),
-        *term_columns(_SCORES),
-        transposed=True,
-    )
+    return Table.of("compared_scores", rows)
 
 
 def differing_settings(results: Sequence[BacktestResult]) -> Table:
@@ -91,32 +66,23 @@ def differing_settings(results: Sequence[BacktestResult]) -> Table:
         each = [values.get(key, "unset") for values in settings]
         if len(set(each)) > 1:
             rows.append({"setting": key, **dict(zip(names, each, strict=True))})
-    return Table.of_rows(
-        "Differing settings",
-        rows,
-        Column("setting", "Setting"),
-        *(Column(name, name) for name in dict.fromkeys(names)),
-        notes=() if rows else ("All settings are equal.",),
-    )
+    columns = (Column(name, name) for name in dict.fromkeys(names))
+    notes = () if rows else ("All settings are equal.",)
+    return Table.of("compared_settings", rows, *columns, notes=notes)
 
 
 def compared_growth(results: Sequence[BacktestResult], log: bool | None = None) -> go.Figure:
     """Net growth of 1 and drawdown of the chosen strategy of every run, over common dates."""
-    meta = FigureMeta(
-        "Growth of 1 and drawdown",
-        "Net of costs, each rebased to 1 where all runs have begun; drawdowns since then.",
-        "Line chart that lays the growth of the compared runs over each other.",
-    )
     blocks = [block_of(result, result.strategy) for result in results]
     if not blocks or any(block.empty for block in blocks):
-        return nothing_to_draw(meta, "A run without returns cannot be compared")
+        return nothing_to_draw("compared")
     start = max(block["date"].iloc[0] for block in blocks)
-    figure = new_figure(meta, height=460)
+    figure = new_figure("compared", height=460)
     drawn, deepest = [], 0.0
     for position, (result, block) in enumerate(zip(results, blocks, strict=True)):
         common = block[block["date"] >= start].reset_index(drop=True)
         if common.empty:
-            return nothing_to_draw(meta, "These runs have no dates in common")
+            return nothing_to_draw("compared", reason="These runs have no dates in common")
         growth = growth_of_one(common)
         drawdown = growth / growth.cummax().clip(lower=1.0) - 1.0
         colours = position < len(LINES)

@@ -9,32 +9,9 @@ from scipy import stats
 
 from fingru.backtest.result import BacktestResult
 from fingru.distributions import from_columns
+from fingru.report import selection, theme
 from fingru.report.labels import MINUS, label_of
-from fingru.report.selection import (
-    asset_gains,
-    best_baseline,
-    common_forecasts,
-    first_horizon,
-    main_model,
-    model_names,
-    ranked_baselines,
-)
-from fingru.report.theme import (
-    GAIN,
-    GREY,
-    FigureMeta,
-    add_to_caption,
-    axis,
-    compact,
-    gain_colours,
-    new_figure,
-    nothing_to_draw,
-    ranked_line,
-    tint,
-    two_panes,
-)
 
-NO_FORECASTS = "This run has no forecasts"
 COVERAGE_LEVELS = (0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.99)
 PIT_BINS = 20
 MOST_MODELS = 4
@@ -45,34 +22,28 @@ def coverage_by_level(
     result: BacktestResult, horizon: int | None = None, asset: str | None = None
 ) -> go.Figure:
     """Share of realised returns inside the central interval, per nominal level and model."""
-    horizon = first_horizon(result) if horizon is None else horizon
-    meta = FigureMeta(
-        "Coverage by level",
-        "Share of realised returns inside central intervals; on the diagonal it is exactly the "
-        "nominal one. Below: the difference in percentage points (positive: intervals too wide).",
-        "Reliability diagram: nominal against observed coverage, with differences below.",
-    )
-    figure = new_figure(meta, height=430)
+    horizon = selection.first_horizon(result) if horizon is None else horizon
+    figure = theme.new_figure("coverage", height=430)
     levels = np.asarray(COVERAGE_LEVELS)
     look = {"mode": "lines+markers", "marker": {"size": 5}}
     for position, model, table in _compared(result, horizon, asset):
         inside = np.abs(2.0 * from_columns(table).cdf(table["realized"]) - 1.0)
         observed = np.asarray([(inside <= level).mean() for level in levels])
-        look |= {"name": label_of(model), "line": ranked_line(position, 2)}
+        look |= {"name": label_of(model), "line": theme.ranked_line(position, 2)}
         figure.add_scatter(x=levels, y=observed, meta=model, **look)
         figure.add_scatter(
             x=levels, y=100 * (observed - levels), yaxis="y2", showlegend=False,
             hovertemplate="%{y:+.1f} points", **look,
         )  # fmt: skip
     if not len(figure.data):
-        return nothing_to_draw(meta, NO_FORECASTS)
+        return theme.nothing_to_draw("coverage")
     _add_diagonal(figure, 1.0)
-    two_panes(
+    theme.two_panes(
         figure,
-        axis("observed", ".0%", ".1%", domain=[0.42, 1]),
-        axis("difference, points", domain=[0, 0.33], zeroline=True),
+        theme.axis("observed", ".0%", ".1%", domain=[0.42, 1]),
+        theme.axis("difference, points", domain=[0, 0.33], zeroline=True),
     )
-    return figure.update_layout(xaxis=axis("nominal level", ".0%", ".0%", range=[0, 1.01]))
+    return figure.update_layout(xaxis=theme.axis("nominal level", ".0%", ".0%", range=[0, 1.01]))
 
 
 def _compared(
@@ -82,8 +53,10 @@ def _compared(
 
     As many as a reader can tell apart; without those of fewer than ``fewest`` rows.
     """
-    rows = common_forecasts(result, horizon, asset)
-    models = [*model_names(result)[:1], *ranked_baselines(result, horizon)][:MOST_MODELS]
+    rows = selection.common_forecasts(result, horizon, asset)
+    models = [*selection.model_names(result)[:1], *selection.ranked_baselines(result, horizon)][
+        :MOST_MODELS
+    ]
     tables = [(k, model, rows[rows["model"] == model]) for k, model in enumerate(models)]
     return [(k, model, table) for k, model, table in tables if len(table) >= fewest]
 
@@ -92,7 +65,7 @@ def _add_diagonal(figure: go.Figure, highest: float) -> None:
     """Line on which forecasts are perfect."""
     figure.add_scatter(
         x=[0, highest], y=[0, highest], mode="lines", name="Perfect", hoverinfo="skip",
-        line={"color": GREY, "width": 0.8},
+        line={"color": theme.GREY, "width": 0.8},
     )  # fmt: skip
 
 
@@ -103,33 +76,27 @@ def pit_histogram(
     model: str | None = None,
 ) -> go.Figure:
     """Histogram of the probability integral transform, relative to a uniform one."""
-    model = main_model(result) if model is None else model
-    meta = FigureMeta(
-        "Probability integral transform",
-        f"Where realised returns fell in {label_of(model)}'s distribution. All bars at 1 is "
-        "perfect; a U means too narrow, a hump too wide, a slope a biased mean. Grey: range of 95 "
-        "% of bars if forecasts were right and independent.",
-        "Histogram of probability integral transforms against the uniform density.",
-    )
-    rows = common_forecasts(result, horizon or first_horizon(result), asset)
+    model = selection.main_model(result) if model is None else model
+    words = {"model": label_of(model)}
+    rows = selection.common_forecasts(result, horizon or selection.first_horizon(result), asset)
     table = rows[rows["model"] == model]
     if table.empty:
-        return nothing_to_draw(meta, NO_FORECASTS)
+        return theme.nothing_to_draw("pit", words=words)
     counts, edges = np.histogram(from_columns(table).cdf(table["realized"]), PIT_BINS, (0, 1))
     scale = PIT_BINS / len(table)
     low, high = scale * stats.binom.ppf([0.025, 0.975], len(table), 1 / PIT_BINS)
-    figure = new_figure(
-        meta, height=320, showlegend=False,
-        xaxis=axis("forecast probability", ".0%", range=[0, 1]),
-        yaxis=axis("relative frequency", rangemode="tozero"),
+    figure = theme.new_figure(
+        "pit", words=words, height=320, showlegend=False,
+        xaxis=theme.axis("forecast probability", ".0%", range=[0, 1]),
+        yaxis=theme.axis("relative frequency", rangemode="tozero"),
     )  # fmt: skip
     figure.add_hrect(
-        y0=low, y1=high, fillcolor=tint(GREY, 0.3), line={"width": 0}, layer="below"
+        y0=low, y1=high, fillcolor=theme.tint(theme.GREY, 0.3), line={"width": 0}, layer="below"
     )  # fmt: skip
-    figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dash"})
+    figure.add_hline(y=1, line={"color": theme.GREY, "width": 1, "dash": "dash"})
     figure.add_bar(
         x=(edges[1:] + edges[:-1]) / 2, y=scale * counts, width=0.94 / PIT_BINS,
-        name=label_of(model), marker={"color": tint(GAIN, 0.75)}, customdata=counts,
+        name=label_of(model), marker={"color": theme.tint(theme.GAIN, 0.75)}, customdata=counts,
         hovertemplate="%{x:.1%}: %{y:.2f} (%{customdata:,} forecasts)<extra></extra>",
     )  # fmt: skip
     return figure
@@ -137,36 +104,34 @@ def pit_histogram(
 
 def score_gains(result: BacktestResult, horizon: int | None = None) -> go.Figure:
     """Log-score gain of the chosen model over the best baseline of each asset."""
-    meta = FigureMeta(
-        "Gain over the baselines, per asset",
-        "Log score of the baseline minus that of the model, nats per forecast; right of 0 the "
-        "model is better. Large dot: against the best baseline of that asset; grey: the others.",
-        "Dot plot of log-score gains, one row per asset.",
+    gains = selection.asset_gains(
+        result, selection.first_horizon(result) if horizon is None else horizon
     )
-    gains = asset_gains(result, first_horizon(result) if horizon is None else horizon)
     if gains.empty:
-        return nothing_to_draw(meta, "This run has no baseline to compare with")
+        return theme.nothing_to_draw("score_gains")
     gains = gains.sort_values("best")
     best = gains["best"]
-    figure = new_figure(
-        meta, height=110 + 20 * max(len(gains), 3), hovermode="closest",
-        xaxis=axis("gain, nats per forecast"), yaxis={"type": "category", "dtick": 1},
+    figure = theme.new_figure(
+        "score_gains", height=110 + 20 * max(len(gains), 3), hovermode="closest",
+        xaxis=theme.axis("gain, nats per forecast"), yaxis={"type": "category", "dtick": 1},
     )  # fmt: skip
     dots = {"y": list(gains.index), "mode": "markers", "hovertemplate": "%{y}: %{x:+.4f}"}
     for position, model in enumerate(gains.columns.drop("best")):
-        marker = {"color": GREY, "size": 6, "symbol": _SYMBOLS[position % len(_SYMBOLS)]}
-        figure.add_scatter(x=compact(gains[model]), name=label_of(model), marker=marker, **dots)
+        marker = {"color": theme.GREY, "size": 6, "symbol": _SYMBOLS[position % len(_SYMBOLS)]}
+        figure.add_scatter(
+            x=theme.compact(gains[model]), name=label_of(model), marker=marker, **dots
+        )
     figure.add_scatter(
-        x=compact(best), name="Best baseline", meta="best",
-        marker={"color": gain_colours(best), "size": 11}, **dots,
+        x=theme.compact(best), name="Best baseline", meta="best",
+        marker={"color": theme.gain_colours(best), "size": 11}, **dots,
     )  # fmt: skip
-    add_to_caption(
+    theme.add_to_caption(
         figure,
         f"Better than the best baseline on {int((best > 0).sum())} of {len(best)}, median gain "
         f"{best.median():+.4f}.".replace("-", MINUS),
     )
     _limit_to_best(figure, gains)
-    figure.add_vline(x=0, line={"color": GREY, "width": 1})
+    figure.add_vline(x=0, line={"color": theme.GREY, "width": 1})
     return figure
 
 
@@ -176,7 +141,9 @@ def _limit_to_best(figure: go.Figure, gains: pd.DataFrame) -> None:
     limit = max(6.0 * max(abs(low), abs(high)), 1e-6)
     if float(gains.to_numpy().max()) > limit:
         figure.update_xaxes(range=[min(low, 0.0) - 0.08 * limit, limit])
-        add_to_caption(figure, "Baselines further behind are outside; a double click shows them.")
+        theme.add_to_caption(
+            figure, "Baselines further behind are outside; a double click shows them."
+        )
 
 
 def volatility_reliability(result: BacktestResult, horizon: int | None = None) -> go.Figure:
@@ -184,28 +151,24 @@ def volatility_reliability(result: BacktestResult, horizon: int | None = None) -
 
     Group by forecast ``sqrt(variance)``; realised is ``sqrt(mean((realized - mean)^2))``.
     """
-    meta = FigureMeta(
-        "Forecast and realised volatility",
-        "Forecasts sorted into ten groups by volatility; on the diagonal realised volatility "
-        "equals the forecast.",
-        "Scatter of realised against forecast volatility by decile.",
-    )
-    figure = new_figure(
-        meta, height=380,
-        xaxis=axis("forecast volatility", ".1%"), yaxis=axis("realised volatility", ".1%"),
+    figure = theme.new_figure(
+        "volatility", height=380,
+        xaxis=theme.axis("forecast volatility", ".1%"),
+        yaxis=theme.axis("realised volatility", ".1%"),
     )  # fmt: skip
     highest = 0.0
-    horizon = first_horizon(result) if horizon is None else horizon
+    horizon = selection.first_horizon(result) if horizon is None else horizon
     for position, model, table in _compared(result, horizon, fewest=50):
         deciles = volatility_deciles(table)
         highest = max(highest, float(deciles.to_numpy().max()))
         figure.add_scatter(
-            x=compact(deciles["forecast"]), y=compact(deciles["realised"]), name=label_of(model),
-            mode="lines+markers", line=ranked_line(position, 2), meta=model,
+            x=theme.compact(deciles["forecast"]), y=theme.compact(deciles["realised"]),
+            name=label_of(model),
+            mode="lines+markers", line=theme.ranked_line(position, 2), meta=model,
             hovertemplate="%{x:.2%} forecast, %{y:.2%} realised",
         )  # fmt: skip
     if not len(figure.data):
-        return nothing_to_draw(meta, "Too few forecasts to group")
+        return theme.nothing_to_draw("volatility")
     _add_diagonal(figure, highest)
     return figure
 
@@ -226,11 +189,11 @@ def fold_scores(result: BacktestResult, horizon: int) -> pd.DataFrame:
     (baseline - model), n. Index: fold numbers; folds without common forecasts are left out.
     """
     columns = ["model", "baseline", "gain", "n"]
-    baseline = best_baseline(result, horizon)
+    baseline = selection.best_baseline(result, horizon)
     if baseline is None:
         return pd.DataFrame(columns=columns, dtype=float)
-    rows, sides = common_forecasts(result, horizon), {}
-    for side, model in (("model", main_model(result)), ("baseline", baseline)):
+    rows, sides = selection.common_forecasts(result, horizon), {}
+    for side, model in (("model", selection.main_model(result)), ("baseline", baseline)):
         table = rows[rows["model"] == model]
         score = -from_columns(table).log_prob(table["realized"])
         sides[side] = table[["origin", "asset"]].assign(**{side: score})

@@ -5,19 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fingru.backtest.result import BacktestResult
+from fingru.report import selection
 from fingru.report.labels import TERMS, format_value, is_missing, label_of
 from fingru.report.money_tables import benchmark_probabilities
 from fingru.report.provenance import trial_count
-from fingru.report.selection import (
-    asset_gains,
-    best_baseline,
-    first_horizon,
-    has_forecasts,
-    main_model,
-    pooled_gain,
-    scores_of,
-    strategy_names,
-)
 
 
 class Headline(NamedTuple):
@@ -34,14 +25,14 @@ def headlines(result: BacktestResult) -> list[Headline]:
     rows = money_headlines(
         result, "sharpe", "annual_return", "annual_volatility", "max_drawdown", "turnover_per_year"
     )
-    return [*rows, _luck(result), *(_forecasts(result) if has_forecasts(result) else ())]
+    return [*rows, _luck(result), *(_forecasts(result) if selection.has_forecasts(result) else ())]
 
 
 def money_headlines(result: BacktestResult, *fields: str) -> list[Headline]:
     """Metrics of the chosen strategy, each beside the first benchmark's."""
     stored = result.metrics.get("strategies", {})
     own = stored.get(result.strategy, {})
-    other = next((name for name in strategy_names(result)[1:] if name in stored), None)
+    other = next((name for name in selection.strategy_names(result)[1:] if name in stored), None)
     rows = []
     for field in fields:
         term, value, detail = TERMS[field], own.get(field), ""
@@ -76,12 +67,15 @@ def _luck(result: BacktestResult) -> Headline:
 
 
 def _forecasts(result: BacktestResult) -> list[Headline]:
-    horizon = first_horizon(result)
-    pooled = scores_of(result, main_model(result), horizon).get("pooled", {})
-    baseline, gain = best_baseline(result, horizon), pooled_gain(result, horizon)
+    horizon = selection.first_horizon(result)
+    pooled = selection.scores_of(result, selection.main_model(result), horizon).get("pooled", {})
+    baseline, gain = (
+        selection.best_baseline(result, horizon),
+        selection.pooled_gain(result, horizon),
+    )
     detail = "no baseline to compare with"
     if baseline is not None and gain is not None:
-        gains = asset_gains(result, horizon)
+        gains = selection.asset_gains(result, horizon)
         won = int((gains["best"] > 0).sum()) if len(gains) else 0
         detail = f"over {label_of(baseline)}; {won} of {len(gains)} assets"
     coverage = TERMS["coverage95"]

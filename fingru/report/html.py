@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from fingru import __version__
 from fingru.backtest.result import BacktestResult
+from fingru.report import selection
 from fingru.report.figures import FIGURES, forecast_bands
 from fingru.report.headlines import headlines
 from fingru.report.labels import LETTERS, TERMS, label_of
@@ -22,14 +23,6 @@ from fingru.report.provenance import (
     leak_verdict,
     reproduce_command,
     run_warnings,
-)
-from fingru.report.selection import (
-    assets_of,
-    forecasts_of,
-    has_forecasts,
-    horizons_of,
-    main_model,
-    most_held,
 )
 from fingru.report.tables import optional_tables, tables
 
@@ -64,7 +57,7 @@ def render_html(result: BacktestResult) -> str:
     result
         A finished run.
     """
-    forecast = has_forecasts(result)
+    forecast = selection.has_forecasts(result)
     left_out = {"forecast_bands"} | (set() if forecast else _OF_FORECASTS)
     figures = {key: draw(result) for key, draw in FIGURES.items() if key not in left_out}
     bands = _bands(result)
@@ -86,7 +79,7 @@ def render_html(result: BacktestResult) -> str:
         tables={key: table for key, table in every_table.items() if key not in left_out},
         band_assets=dict.fromkeys(asset for asset, _ in bands),
         horizons=dict.fromkeys(horizon for _, horizon in bands),
-        assets_left_out=max(0, len(assets_of(result)) - MOST_ASSETS),
+        assets_left_out=max(0, len(selection.assets_of(result)) - MOST_ASSETS),
         leak_status="failed" if passed is False else status,
         leak_sentence=sentence,
         command=reproduce_command(result),
@@ -147,13 +140,13 @@ def _plotly_js() -> str:
 
 def _bands(result: BacktestResult) -> dict[tuple[str, int], go.Figure]:
     """Latest forecasts of the assets that mattered most and every horizon, as many as fit."""
-    assets, model = most_held(result, MOST_ASSETS), main_model(result)
-    horizons = horizons_of(result)
+    assets, model = selection.most_held(result, MOST_ASSETS), selection.main_model(result)
+    horizons = selection.horizons_of(result)
     rows = max(60, min(500, MOST_BANDS // max(1, len(assets) * len(horizons))))
     drawn = {}
     for horizon in horizons:
         for asset in assets:
-            targets = forecasts_of(result, model, horizon, asset)["target"]
+            targets = selection.forecasts_of(result, model, horizon, asset)["target"]
             if len(targets):
                 start = targets.iloc[max(0, len(targets) - rows)]
                 drawn[asset, horizon] = forecast_bands(result, asset, horizon, model, start)

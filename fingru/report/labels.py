@@ -110,6 +110,9 @@ ERROR_FIELDS = FORECAST_FIELDS[FORECAST_FIELDS.index("rmse") : -2]
 SCORE_FIELDS = tuple(f for f in FORECAST_FIELDS if f not in (*ERROR_FIELDS, "fallback_share"))
 """Those of its distribution and of what its mean knows; fallbacks are told below the tables."""
 
+GROUPS = {"*strategy": STRATEGY_FIELDS, "*score": SCORE_FIELDS, "*error": ERROR_FIELDS}
+"""What ``tables.toml`` calls many fields together."""
+
 _NAMES = {
     "buy_and_hold": "Buy and hold",
     "equal_weight": "Equal weight",

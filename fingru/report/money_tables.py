@@ -7,20 +7,13 @@ import pandas as pd
 
 from fingru.backtest.result import BacktestResult
 from fingru.measures.periods import drawdown_table, yearly_returns
+from fingru.report import selection
 from fingru.report.labels import STRATEGY_FIELDS, format_value, is_missing, label_of
 from fingru.report.provenance import configuration, trial_count
 from fingru.report.robustness import ruin_notes
-from fingru.report.selection import (
-    assets_of,
-    bars_per_year,
-    block_of,
-    dated_returns,
-    strategy_names,
-)
-from fingru.report.table import Column, Table, term_columns
+from fingru.report.table import Column, Table
 
 MOST_DRAWDOWNS = 10
-SHARPE_NOTE = "A Sharpe ratio whose interval contains 0 is not significantly different from zero."
 
 
 def strategies_table(result: BacktestResult) -> Table:
@@ -28,20 +21,15 @@ def strategies_table(result: BacktestResult) -> Table:
     stored = result.metrics.get("strategies", {})
     names = sorted(stored, key=lambda name: name != result.strategy)
     notes = (
-        f"Net of costs, {bars_per_year(result):,.0f} bars a year. {SHARPE_NOTE}",
+        f"Net of costs, {selection.bars_per_year(result):,.0f} bars a year. A Sharpe ratio "
+        "whose interval contains 0 is not significantly different from zero.",
         *_cash_note(result),
         *_benchmark_note(result),
         *trial_notes(result),
         *ruin_notes({name: day for name in names if (day := _ruin_day(result, name))}),
     )
-    return Table.of_rows(
-        "Strategy and benchmarks",
-        [{"strategy": label_of(name), **stored[name]} for name in names],
-        Column("strategy", "Strategy"),
-        *term_columns(STRATEGY_FIELDS),
-        notes=notes,
-        transposed=True,
-    )
+    rows = [{"strategy": label_of(name), **stored[name]} for name in names]
+    return Table.of("strategies", rows, notes=notes)
 
 
 def summary(result: BacktestResult) -> pd.DataFrame:
@@ -115,67 +103,51 @@ def trial_notes(result: BacktestResult) -> tuple[str, ...]:
 
 
 def _ruin_day(result: BacktestResult, name: str) -> str | None:
-    block = block_of(result, name)
+    block = selection.block_of(result, name)
     gone = block.loc[block["equity"] <= 0.0, "date"]
     return f"{gone.iloc[0]:%Y-%m-%d}" if len(gone) else None
 
 
 def years_table(result: BacktestResult) -> Table:
     """Every calendar year: net return, benchmark, volatility, drawdown, turnover, costs."""
-    names = strategy_names(result)
-    block = block_of(result, result.strategy)
+    block = selection.block_of(result, result.strategy)
     year = block["date"].dt.year
     grouped = block.groupby(year)
     frame = pd.DataFrame(
         {
             "year": sorted(year.unique()),
-            "net": yearly_returns(dated_returns(block)).to_numpy(),
+            "net": yearly_returns(selection.dated_returns(block)).to_numpy(),
             "volatility": grouped["net_return"].std(ddof=1).to_numpy()
-            * np.sqrt(bars_per_year(result)),
+            * np.sqrt(selection.bars_per_year(result)),
             "drawdown": grouped["drawdown"].min().to_numpy(),
             "turnover": grouped["turnover"].sum().to_numpy(),
             "cost": grouped["cost"].sum().to_numpy(),
             "bars": grouped.size().to_numpy(),
         }
     )
-    columns = [Column("year", "Year"), Column("net", "Net return", "percent")]
-    for name in names[1:]:
-        other = block_of(result, name)
-        yearly = yearly_returns(dated_returns(other))
+    columns = []
+    for name in selection.strategy_names(result)[1:]:
+        yearly = yearly_returns(selection.dated_returns(selection.block_of(result, name)))
         frame[name] = yearly.reindex(frame["year"]).to_numpy()
         columns.append(Column(name, label_of(name), "percent", undefined="no bars in this year"))
-    columns += [
-        Column("volatility", "Volatility", "percent", undefined="fewer than two bars"),
-        Column("drawdown", "Lowest drawdown", "percent",
-               "Deepest point in the year, from the highest equity since the start."),
-        Column("turnover", "Turnover", "ratio"),
-        Column("cost", "Costs", "percent2"),
-        Column("bars", "Bars", "count"),
-    ]  # fmt: skip
-    return Table("By year", frame, tuple(columns))
+    return Table.of("years", frame, *columns)
 
 
 def drawdowns_table(result: BacktestResult) -> Table:
     """The deepest drawdowns of the chosen strategy."""
-    returns = dated_returns(block_of(result, result.strategy))
+    returns = selection.dated_returns(selection.block_of(result, result.strategy))
     frame = drawdown_table(returns, MOST_DRAWDOWNS)
     frame.insert(0, "rank", range(1, len(frame) + 1))
     for name, missing in (("peak", ""), ("trough", ""), ("recovery", "not recovered")):
         frame[name] = [missing if pd.isna(stamp) else f"{stamp:%Y-%m-%d}" for stamp in frame[name]]
-    columns = (
-        Column("rank", "#", "count"),
-        Column("depth", "Depth", "percent"),
-        Column("peak", "Peak"),
-        Column("trough", "Trough"),
-        Column("recovery", "Recovery"),
-        Column("days", "Length", "days", "Calendar days from the peak to the recovery."),
-    )
-    return Table("Deepest drawdowns", frame, columns)
+    return Table.of("drawdowns", frame)
 
 
 def assets_table(result: BacktestResult) -> Table:
     """What the strategy did with each asset: weights, trades, costs."""
-    years = max(len(block_of(result, result.strategy)) / bars_per_year(result), 1e-9)
+    years = max(
+        len(selection.block_of(result, result.strategy)) / selection.bars_per_year(result), 1e-9
+    )
     weights = result.weights.groupby("asset")["weight"]
     trades = result.trades.groupby("asset")
     held = result.weights.assign(held=result.weights["weight"] != 0).groupby("asset")["held"]
@@ -188,20 +160,10 @@ def assets_table(result: BacktestResult) -> Table:
             "turnover": trades["weight"].agg(lambda w: w.abs().sum()) / years,
             "cost": trades["cost"].sum() / years,
         }
-    ).reindex(assets_of(result))
+    ).reindex(selection.assets_of(result))
     frame[["trades", "turnover", "cost"]] = frame[["trades", "turnover", "cost"]].fillna(0.0)
     frame = frame.rename_axis("asset").reset_index()
-    none = "no target weight in this run"
-    columns = (
-        Column("asset", "Asset"),
-        Column("mean_weight", "Mean weight", "percent", undefined=none),
-        Column("largest", "Largest weight", "percent", "The one largest in size.", none),
-        Column("held", "Sessions held", "percent", "Share of sessions with a target.", none),
-        Column("trades", "Trades", "count"),
-        Column("turnover", "Turnover / year", "ratio"),
-        Column("cost", "Costs / year", "percent2"),
-    )
-    return Table("By asset", frame, columns)
+    return Table.of("assets", frame)
 
 
 def _largest(weights: pd.Series) -> float:

@@ -7,43 +7,22 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
+from fingru.report import selection, theme
 from fingru.report.labels import FORMATS, label_of
-from fingru.report.selection import (
-    Day,
-    bars_per_year,
-    block_of,
-    compounded,
-    in_window,
-    strategy_names,
-)
-from fingru.report.theme import (
-    GAIN,
-    LOSS,
-    MAX_BUCKETS,
-    FigureMeta,
-    add_line,
-    add_to_caption,
-    axis,
-    compact,
-    day_strings,
-    log_ticks,
-    new_figure,
-    nothing_to_draw,
-    ranked_line,
-    tint,
-    two_panes,
-)
 
-NO_RETURNS = "This run has no returns in the chosen window"
-THINNED = f"Lines are thinned to the extremes of {MAX_BUCKETS:,} spans for drawing."
-_GROSS_LINE = {"color": GAIN, "width": 1.1, "dash": "dot"}
-_AREA = {"line": {"color": LOSS, "width": 1.1}, "fill": "tozeroy", "fillcolor": tint(LOSS, 0.25)}
+THINNED = f"Lines are thinned to the extremes of {theme.MAX_BUCKETS:,} spans for drawing."
+_GROSS_LINE = {"color": theme.GAIN, "width": 1.1, "dash": "dot"}
+_AREA = {
+    "line": {"color": theme.LOSS, "width": 1.1},
+    "fill": "tozeroy",
+    "fillcolor": theme.tint(theme.LOSS, 0.25),
+}
 
 
 def equity_and_drawdown(
     result: BacktestResult,
-    start: Day = None,
-    end: Day = None,
+    start: selection.Day = None,
+    end: selection.Day = None,
     log: bool | None = None,
     strategies: list[str] | None = None,
 ) -> go.Figure:
@@ -60,30 +39,26 @@ def equity_and_drawdown(
     strategies
         Which to draw, the chosen one first; all if None.
     """
-    meta = FigureMeta(
-        "Growth of 1 and drawdown",
-        "Solid: net of costs. Dotted: before costs. Dashed grey: benchmarks, net of their own "
-        "costs. Below: fall from the highest equity since the start of the backtest.",
-        f"Line chart of the equity of {label_of(result.strategy)} and its benchmarks, with the "
-        "drawdown of the strategy below.",
-    )
-    figure = new_figure(meta, height=460)
+    words = {"strategy": label_of(result.strategy)}
+    figure = theme.new_figure("equity", words=words, height=460)
     drawn, deepest = [], 0.0
-    for position, name in enumerate(strategy_names(result) if strategies is None else strategies):
-        block = block_of(result, name)
-        keep = in_window(block["date"], start, end)
+    for position, name in enumerate(
+        selection.strategy_names(result) if strategies is None else strategies
+    ):
+        block = selection.block_of(result, name)
+        keep = selection.in_window(block["date"], start, end)
         if not keep.any():
             continue
         dates, growth = block.loc[keep, "date"], rebased(growth_of_one(block), keep)
         drawn.append(growth)
         thinned = add_growth(
-            figure, dates, growth, label_of(name), line=ranked_line(position), meta=name
+            figure, dates, growth, label_of(name), line=theme.ranked_line(position), meta=name
         )
         if position == 0:
             if thinned:
-                add_to_caption(figure, THINNED)
+                theme.add_to_caption(figure, THINNED)
             if not block["gross_return"].equals(block["net_return"]):
-                gross = rebased(compounded(block["gross_return"]), keep)
+                gross = rebased(selection.compounded(block["gross_return"]), keep)
                 add_growth(
                     figure, dates, gross, "Before costs", line=_GROSS_LINE, hoverinfo="skip",
                     meta="gross",
@@ -91,7 +66,7 @@ def equity_and_drawdown(
             add_drawdown(figure, dates, block.loc[keep, "drawdown"])
             deepest = min(deepest, float(block.loc[keep, "drawdown"].min()))
     if not drawn:
-        return nothing_to_draw(meta, NO_RETURNS)
+        return theme.nothing_to_draw("equity", words=words)
     return growth_panes(figure, drawn, deepest, log)
 
 
@@ -99,18 +74,18 @@ def add_growth(
     figure: go.Figure, dates: pd.Series, growth: pd.Series, name: str, **trace: object
 ) -> bool:
     """Line of growth, which stops where all is lost; whether it was thinned."""
-    return add_line(figure, dates, growth.where(growth > 0), name, **trace)  # type: ignore[arg-type]
+    return theme.add_line(figure, dates, growth.where(growth > 0), name, **trace)  # type: ignore[arg-type]
 
 
 def add_drawdown(figure: go.Figure, dates: pd.Series, drawdown: pd.Series) -> None:
     """Area of the drawdown in the lower pane, its deepest point labelled."""
-    add_line(figure, dates, drawdown, "Drawdown", lower=True, meta="drawdown", **_AREA)  # type: ignore[arg-type]
+    theme.add_line(figure, dates, drawdown, "Drawdown", lower=True, meta="drawdown", **_AREA)  # type: ignore[arg-type]
     worst = int(drawdown.to_numpy().argmin())
     depth = float(drawdown.iloc[worst])
     if depth < 0:
         place = worst / max(1, len(drawdown) - 1)
         figure.add_annotation(
-            x=day_strings(dates)[worst], y=depth, yref="y2", showarrow=False, yanchor="top",
+            x=theme.day_strings(dates)[worst], y=depth, yref="y2", showarrow=False, yanchor="top",
             xanchor="left" if place < 0.05 else "right" if place > 0.95 else "center",
             text=FORMATS["percent"].text(depth), font={"size": 11},
         )  # fmt: skip
@@ -123,11 +98,11 @@ def growth_panes(
     positive = pd.concat(drawn)[lambda growth: growth > 0]
     low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 1.0)
     use_log = len(positive) > 0 and (high / low > 3 if log is None else log)
-    scale = log_ticks(low, high) if use_log else {"type": "linear"}
-    return two_panes(
+    scale = theme.log_ticks(low, high) if use_log else {"type": "linear"}
+    return theme.two_panes(
         figure,
-        axis("growth of 1", hover=".3f") | scale,
-        axis(
+        theme.axis("growth of 1", hover=".3f") | scale,
+        theme.axis(
             "drawdown", ".0%" if deepest < -0.04 else ".1%", ".1%",
             range=[1.3 * min(deepest, -0.001), 0.0], nticks=5,
         ),
@@ -149,94 +124,89 @@ def growth_of_one(block: pd.DataFrame) -> pd.Series:
 
 
 def rolling_sharpe_volatility(
-    result: BacktestResult, start: Day = None, end: Day = None
+    result: BacktestResult, start: selection.Day = None, end: selection.Day = None
 ) -> go.Figure:
     """Sharpe ratio and volatility of the trailing year, strategy and first benchmark.
 
     Over a window of one year of bars: mean / std (ddof 1) x sqrt(bars per year), and
     std x sqrt(bars per year); runs shorter than 1.5 years use a third of their length.
     """
-    meta = FigureMeta(
-        "Rolling Sharpe ratio and volatility",
-        "Each point looks back over the window only; grey is the benchmark.",
-        "Two stacked line charts: trailing Sharpe ratio above, trailing volatility below.",
-    )
-    annual = bars_per_year(result)
-    figure = new_figure(meta, height=400)
-    for position, name in enumerate(strategy_names(result)[:2]):
-        block = block_of(result, name)
+    annual = selection.bars_per_year(result)
+    figure = theme.new_figure("rolling", height=400)
+    for position, name in enumerate(selection.strategy_names(result)[:2]):
+        block = selection.block_of(result, name)
         window = round(annual) if len(block) >= 1.5 * annual else len(block) // 3
         if window < 10:
             continue
         trailing = block["net_return"].rolling(window)
         deviation = trailing.std(ddof=1)
         sharpe = (trailing.mean() / deviation.where(deviation > 0)) * np.sqrt(annual)
-        keep = in_window(block["date"], start, end) & deviation.notna()
+        keep = selection.in_window(block["date"], start, end) & deviation.notna()
         if not keep.any():
             continue
-        dates, look = block.loc[keep, "date"], ranked_line(position)
-        add_line(figure, dates, sharpe[keep], label_of(name), line=look)
+        dates, look = block.loc[keep, "date"], theme.ranked_line(position)
+        theme.add_line(figure, dates, sharpe[keep], label_of(name), line=look)
         volatility = deviation[keep] * np.sqrt(annual)
-        add_line(figure, dates, volatility, label_of(name), line=look, lower=True)
+        theme.add_line(figure, dates, volatility, label_of(name), line=look, lower=True)
         if position == 0:
-            add_to_caption(figure, f"Window: {window:,} bars.")
+            theme.add_to_caption(figure, f"Window: {window:,} bars.")
     if not len(figure.data):
-        return nothing_to_draw(meta, "Too few returns for a rolling window")
-    return two_panes(
+        return theme.nothing_to_draw("rolling")
+    return theme.two_panes(
         figure,
-        axis("Sharpe ratio", hover=".2f", domain=[0.46, 1.0]),
-        axis("volatility / year", ".0%", ".1%", domain=[0.0, 0.38], rangemode="tozero"),
+        theme.axis("Sharpe ratio", hover=".2f", domain=[0.46, 1.0]),
+        theme.axis("volatility / year", ".0%", ".1%", domain=[0.0, 0.38], rangemode="tozero"),
     )
 
 
-def exposure_and_turnover(result: BacktestResult, start: Day = None, end: Day = None) -> go.Figure:
+def exposure_and_turnover(
+    result: BacktestResult, start: selection.Day = None, end: selection.Day = None
+) -> go.Figure:
     """Sum of absolute weights held, and traded weight per calendar month."""
-    meta = FigureMeta(
-        "Exposure and turnover",
-        "Above: sum of absolute weights (1 = fully invested). Below: weight traded per month.",
-        "Line chart of exposure over time above bars of monthly turnover.",
-    )
-    block = block_of(result, result.strategy, start, end)
+    block = selection.block_of(result, result.strategy, start, end)
     if block.empty:
-        return nothing_to_draw(meta, NO_RETURNS)
-    figure = new_figure(meta, height=380)
-    line = {"color": GAIN, "width": 1.5}
-    add_line(figure, block["date"], block["leverage"], "Exposure", line=line, showlegend=False)
+        return theme.nothing_to_draw("exposure")
+    figure = theme.new_figure("exposure", height=380)
+    line = {"color": theme.GAIN, "width": 1.5}
+    theme.add_line(
+        figure, block["date"], block["leverage"], "Exposure", line=line, showlegend=False
+    )
     month = block["date"].dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
     monthly = block.groupby(month)["turnover"].sum()
     figure.add_bar(
-        x=day_strings(pd.DatetimeIndex(monthly.index)), y=compact(monthly), yaxis="y2",
-        name="Turnover in the month", marker={"color": tint(GAIN, 0.75)}, showlegend=False,
+        x=theme.day_strings(pd.DatetimeIndex(monthly.index)), y=theme.compact(monthly), yaxis="y2",
+        name="Turnover in the month", marker={"color": theme.tint(theme.GAIN, 0.75)},
+        showlegend=False,
     )  # fmt: skip
-    return two_panes(
+    return theme.two_panes(
         figure,
-        axis("exposure", hover=".2f", domain=[0.44, 1.0], rangemode="tozero"),
-        axis("turnover / month", hover=".2f", domain=[0.0, 0.36]),
+        theme.axis("exposure", hover=".2f", domain=[0.44, 1.0], rangemode="tozero"),
+        theme.axis("turnover / month", hover=".2f", domain=[0.0, 0.36]),
     )
 
 
-def costs(result: BacktestResult, start: Day = None, end: Day = None) -> go.Figure:
+def costs(
+    result: BacktestResult, start: selection.Day = None, end: selection.Day = None
+) -> go.Figure:
     """Growth before and after costs, and the sum of costs paid so far."""
-    meta = FigureMeta(
-        "What costs take",
-        "Above: growth of 1 before and after costs. Below: costs paid so far, as a share of "
-        "equity at the time of each trade.",
-        "Line chart of growth before and after costs above the running sum of costs.",
-    )
-    block = block_of(result, result.strategy)
-    keep = in_window(block["date"], start, end)
+    block = selection.block_of(result, result.strategy)
+    keep = selection.in_window(block["date"], start, end)
     if not keep.any():
-        return nothing_to_draw(meta, NO_RETURNS)
-    figure, dates = new_figure(meta, height=380), block.loc[keep, "date"]
-    gross = rebased(compounded(block["gross_return"]), keep)
-    add_line(figure, dates, gross, "Before costs", line=_GROSS_LINE)
-    add_line(
-        figure, dates, rebased(growth_of_one(block), keep), "After costs", line=ranked_line(0)
+        return theme.nothing_to_draw("costs")
+    figure, dates = theme.new_figure("costs", height=380), block.loc[keep, "date"]
+    gross = rebased(selection.compounded(block["gross_return"]), keep)
+    theme.add_line(figure, dates, gross, "Before costs", line=_GROSS_LINE)
+    theme.add_line(
+        figure,
+        dates,
+        rebased(growth_of_one(block), keep),
+        "After costs",
+        line=theme.ranked_line(0),
     )
     paid = block.loc[keep, "cost"].cumsum()
-    add_line(figure, dates, paid, "Costs so far", lower=True, **_AREA)  # type: ignore[arg-type]
-    return two_panes(
+    theme.add_line(figure, dates, paid, "Costs so far", lower=True, **_AREA)  # type: ignore[arg-type]
+    return theme.two_panes(
         figure,
-        axis("growth of 1", hover=".3f"),
-        axis("costs paid", ".2%", ".2%"),
+        theme.axis("growth of 1", hover=".3f"),
+        theme.axis("costs paid", ".2%", ".2%"),
     )

@@ -7,12 +7,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from fingru.backtest.result import BacktestResult
 from fingru.report.labels import format_value, is_missing, label_of
 from fingru.report.selection import bars_per_year, has_forecasts, main_model, strategy_names
-from fingru.report.table import Column, Table, facts
+from fingru.report.table import Table, facts
 from fingru.settings import current_key
 
 _SECONDS = {
@@ -204,17 +202,10 @@ def checks_table(result: BacktestResult) -> Table:
 def certificate_table(result: BacktestResult) -> Table:
     """What the leak check compared, stage by stage."""
     check = result.metrics.get("leak_check") or {}
-    columns = (
-        Column("stage", "Stage", "text"),
-        Column("verdict", "Verdict", "text"),
-        Column("values", "Values compared", "count"),
-    )
-    names = [column.name for column in columns]
-    frame = pd.DataFrame(check.get("verdicts") or [], columns=names, dtype=object)
     cuts = ", ".join(map(str, check.get("cuts") or []))
     how = "; ".join(map(str, check.get("kinds") or []))
     notes = (f"After {cuts} the future was changed: {how}.",) if cuts and how else ()
-    return Table("Leak certificate", frame, columns, notes)
+    return Table.of("certificate", check.get("verdicts") or [], notes=notes)
 
 
 def _brief(value: object) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from fingru.backtest.result import BacktestResult, no_training
+from fingru.backtest.result import BacktestResult
 from fingru.backtest.summary import strategy_metrics
 from fingru.errors import DataError
 from fingru.market.calendars import bars_per_year as observed_bars_per_year
@@ -13,8 +15,9 @@ from fingru.report.figures import FIGURES
 from fingru.report.headlines import money_headlines
 from fingru.report.html import render_page
 from fingru.report.labels import STRATEGY_FIELDS, is_missing
-from fingru.report.money_tables import SHARPE_NOTE, drawdowns_table, years_table
-from fingru.report.table import Column, Table, term_columns
+from fingru.report.loading import without_tables
+from fingru.report.money_tables import drawdowns_table, years_table
+from fingru.report.table import Table, term_columns
 
 _FIGURES = ("equity", "monthly_returns", "yearly_returns", "return_distribution", "rolling")
 _CAPTIONS = {
@@ -129,19 +132,9 @@ def _as_result(name: str, series: dict[str, pd.Series], annual: float) -> Backte
         columns = {"turnover": 0.0, "cost": 0.0, "leverage": np.nan}
         blocks.append(pd.DataFrame(frame | columns).rename_axis("date").reset_index())
     metrics = {key: strategy_metrics(b, annual) for key, b in zip(series, blocks, strict=True)}
-    empty = pd.DataFrame({"model": [], "horizon": [], "date": [], "asset": [], "weight": []})
-    return BacktestResult(
-        manifest={
-            "strategy": name,
-            "data": {"source": name, "assets": [], "bars_per_year": annual},
-        },
-        metrics={"strategies": metrics},
-        forecasts=empty,
-        weights=empty,
-        trades=empty,
-        equity=pd.concat(blocks, ignore_index=True),
-        training=no_training(),
-    )
+    data = {"source": name, "assets": [], "bars_per_year": annual}
+    result = without_tables({"strategy": name, "data": data}, {"strategies": metrics})
+    return replace(result, equity=pd.concat(blocks, ignore_index=True))
 
 
 def _metrics_table(result: BacktestResult) -> Table:
@@ -153,11 +146,5 @@ def _metrics_table(result: BacktestResult) -> Table:
         if field not in _OF_RUNS
         and not all(is_missing(values[field]) for values in stored.values())
     ]
-    return Table.of_rows(
-        "Performance",
-        [{"strategy": name, **values} for name, values in stored.items()],
-        Column("strategy", "Returns"),
-        *term_columns(known),
-        notes=(SHARPE_NOTE,),
-        transposed=True,
-    )
+    rows = [{"strategy": name, **values} for name, values in stored.items()]
+    return Table.of("performance", rows, *term_columns(known))

@@ -11,25 +11,17 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fingru.report.labels import label_of
-from fingru.report.table import Column, Table
-from fingru.report.theme import LINES, FigureMeta, axis, new_figure, nothing_to_draw
-
-_SHORT = "too few returns, they do not vary, or all equity was lost"
-_OLD = f"{_SHORT}, or it was stored by an earlier version"
+from fingru.report.table import Table
+from fingru.report.theme import LINES, axis, new_figure, nothing_to_draw
 
 
 def cost_sensitivity(stored: Mapping[str, Any]) -> go.Figure:
     """Sharpe ratio of every strategy over the cost of a trade."""
-    meta = FigureMeta(
-        "Sharpe ratio by the cost of a trade",
-        "The same decisions carried out at other costs; where lines cross, the ranking changes.",
-        "Line chart of the Sharpe ratio of each strategy over costs from 0 to 50 basis points.",
-    )
     rows = stored.get("cost_sweep") or []
     if not rows:
-        return nothing_to_draw(meta, "This run stored no cost sweep")
+        return nothing_to_draw("cost_sensitivity")
     figure = new_figure(
-        meta, hovermode="x unified", xaxis=axis("cost of a trade, basis points"),
+        "cost_sensitivity", hovermode="x unified", xaxis=axis("cost of a trade, basis points"),
         yaxis=axis("Sharpe ratio", hover=".2f"),
     )  # fmt: skip
     for name, colour in zip(rows[0]["strategies"], LINES, strict=False):
@@ -43,82 +35,26 @@ def cost_sensitivity(stored: Mapping[str, Any]) -> go.Figure:
 
 def certainty_table(stored: Mapping[str, Any]) -> Table:
     """Errors of the Sharpe ratios, and how long a record they would need."""
-    return Table.of_rows(
-        "How certain each Sharpe ratio is",
-        [{"strategy": label_of(name), **v} for name, v in stored["sharpe"].items()],
-        Column("strategy", "Strategy"),
-        Column("value", "Sharpe", "ratio", "", _SHORT),
-        Column("se_hac", "Standard error", "ratio", "Robust to autocorrelation.", _SHORT),
-        Column("se_lo", "Standard error, i.i.d.", "ratio", "Lo (2002).", _SHORT),
-        Column(
-            "minimum_years", "Minimum track record, years", "ratio",
-            "Length of record from which on this Sharpe ratio is significantly above 0 (95 %).",
-            "the Sharpe ratio is not above 0, or undefined",
-        ),
-        notes=(*ruin_notes(stored.get("ruined")), *_luck_notes(stored)),
-    )  # fmt: skip
+    rows = [{"strategy": label_of(name), **values} for name, values in stored["sharpe"].items()]
+    notes = (*ruin_notes(stored.get("ruined")), *_luck_notes(stored))
+    return Table.of("certainty", rows, notes=notes)
 
 
 def differences_table(stored: Mapping[str, Any]) -> Table:
     """The chosen strategy minus each benchmark, with intervals."""
     break_even = stored["break_even"]
-    return Table.of_rows(
-        "Against the benchmarks",
-        [{"benchmark": label_of(name), **values, "break_even": break_even.get(name)}
-         for name, values in stored["differences"].items()],
-        Column("benchmark", "Against"),
-        Column("sharpe", "Sharpe difference", "ratio", "", _SHORT),
-        Column("sharpe_ci95", "95 % interval", "interval", "Stationary block bootstrap.", _SHORT),
-        Column(
-            "psr", "P(Sharpe is higher)", "probability",
-            "Probability that the true Sharpe ratio is above the benchmark's: Phi(difference / "
-            "error), with an error of the difference robust to dependence (Ledoit and Wolf, "
-            "2008).", _OLD,
-        ),
-        Column(
-            "psr_threshold", "PSR at its Sharpe", "probability",
-            "Probabilistic Sharpe ratio with the benchmark's observed ratio as a known threshold, "
-            "as published: neither the benchmark's error nor the correlation of both is counted.",
-            _OLD,
-        ),
-        Column("sharpe_p", "p", "probability",
-               "Share of resamples in which the difference is not above 0.", _SHORT),
-        Column("mean_return", "Mean return difference / year", "percent2", "", _SHORT),
-        Column("spa_p", "SPA p", "probability",
-               "Hansen's test that the mean return is not above the benchmark's.", _SHORT),
-        Column("information_ratio", "Information ratio", "ratio",
-               "Mean difference of returns by its standard deviation, annualised.", _SHORT),
-        Column("up_capture", "Up capture", "percent",
-               "Growth per year by the benchmark's, on the bars on which the benchmark rose.",
-               _SHORT),
-        Column("down_capture", "Down capture", "percent",
-               "Loss per year by the benchmark's, on the bars on which the benchmark fell.",
-               _SHORT),
-        Column("paths_better", "Better on paths", "percent",
-               "Share of all choices of half of the test range on which the Sharpe ratio is "
-               "higher.", _SHORT),
-        Column("break_even", "Break-even cost", "bps",
-               "Cost of a trade at which both have the same Sharpe ratio; up to 50 bp.",
-               "the ranking does not change between 0 and 50 bp"),
-        # Neither is in runs of earlier versions.
-        notes=(*ruin_notes(stored.get("ruined")), *_superior(stored.get("superior"))),
-    )  # fmt: skip
-
-
-_OUTCOME = (
-    Column("sharpe", "Sharpe", "ratio", "", _SHORT),
-    Column("annual_return", "Return / year", "percent"),
-    Column("max_drawdown", "Max drawdown", "percent"),
-)
+    rows = [
+        {"benchmark": label_of(name), **values, "break_even": break_even.get(name)}
+        for name, values in stored["differences"].items()
+    ]
+    # Neither is in runs of earlier versions.
+    notes = (*ruin_notes(stored.get("ruined")), *_superior(stored.get("superior")))
+    return Table.of("differences", rows, notes=notes)
 
 
 def delays_table(stored: Mapping[str, Any]) -> Table:
     """The decisions carried out later and later."""
-    note = "A result that depends on fills at the very next bar falls at once; it is fragile."
-    delay = Column("delay_bars", "Bars later", "count")
-    return Table.of_rows(
-        "If decisions come later", stored["delay_sweep"], delay, *_OUTCOME, notes=(note,)
-    )
+    return Table.of("delays", stored["delay_sweep"])
 
 
 def capacity_table(stored: Mapping[str, Any]) -> Table:
@@ -130,8 +66,7 @@ def capacity_table(stored: Mapping[str, Any]) -> Table:
             "Square-root impact: volatility times the square root of the share of the average "
             "traded value, times `simulation.impact_coefficient` (1 if that is 0)."
         )
-    capital = Column("capital", "Capital", "count")
-    return Table.of_rows("If more money is managed", rows or [], capital, *_OUTCOME, notes=(note,))
+    return Table.of("capacity", rows or [], notes=(note,))
 
 
 def ruin_notes(ruined: Mapping[str, str] | None) -> tuple[str, ...]:

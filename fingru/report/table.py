@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import pandas as pd
 
-from fingru.report.labels import NOT_AVAILABLE, TERMS, Fmt, format_value, is_missing
+from fingru.report.labels import GROUPS, NOT_AVAILABLE, TERMS, Fmt, format_value, is_missing
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,48 @@ class Table:
     transposed: bool = False
 
     @classmethod
-    def of_rows(
+    def of(
         cls,
-        title: str,
-        rows: Sequence[Mapping[str, Any]],
-        *columns: Column,
+        key: str,
+        data: pd.DataFrame | Sequence[Mapping[str, Any]],
+        *extra: Column,
         notes: Sequence[str] = (),
-        transposed: bool = False,
+        **words: object,
     ) -> Table:
-        """Table of rows by column name; what a row lacks is undefined."""
-        frame = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
-        return cls(title, frame, columns, tuple(notes), transposed)
+        """Table whose words stand in ``tables.toml`` under ``key``.
+
+        Parameters
+        ----------
+        key
+            Its section there.
+        data
+            Frame, or rows by column name; what a row lacks is undefined.
+        extra
+            Columns that depend on the run, where the section says ``@extra``.
+        notes
+            Sentences that depend on the run, after the fixed ones.
+        words
+            What fills the placeholders of title and labels.
+        """
+        section = _sections()[key]
+        columns: list[Column] = []
+        for entry in section["columns"]:
+            if isinstance(entry, str):
+                columns += extra if entry == "@extra" else term_columns(GROUPS.get(entry, [entry]))
+            else:
+                name, label, *rest = entry
+                column = Column(name, label.format_map(words), *rest)
+                reason = section.get("undefined", column.undefined)
+                columns.append(column if len(rest) > 2 else replace(column, undefined=reason))
+        if not isinstance(data, pd.DataFrame):
+            data = pd.DataFrame(data, columns=[column.name for column in columns], dtype=object)
+        return cls(
+            section["title"].format_map(words),
+            data,
+            tuple(columns),
+            (*section.get("notes", ()), *notes),
+            section.get("transposed", False),
+        )
 
     def only(self, *names: str) -> Table:
         """The same table with those of its columns."""
@@ -113,4 +147,10 @@ def facts(title: str, values: Mapping[str, object]) -> Table:
         {"what": what, "value": NOT_AVAILABLE if is_blank(value) else str(value)}
         for what, value in values.items()
     ]
-    return Table.of_rows(title, rows, Column("what", "What"), Column("value", "Value"))
+    return Table.of("facts", rows, title=title)
+
+
+@cache
+def _sections() -> dict[str, dict[str, Any]]:
+    path = resources.files("fingru.report") / "tables.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))

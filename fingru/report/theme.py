@@ -6,7 +6,11 @@ colour-blind readers, so no figure needs a second version for a dark page.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -71,23 +75,38 @@ class FigureMeta:
     alt: str
 
 
-def new_figure(meta: FigureMeta, height: int = 360, **layout: object) -> go.Figure:
-    """Empty figure in the common layout; its heading, caption and alternative text are in it."""
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    path = resources.files("fingru.report") / "figures.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def new_figure(
+    key: str, height: int = 360, *, words: Mapping[str, object] | None = None, **layout: object
+) -> go.Figure:
+    """Empty figure in the common layout with the texts of ``figures.toml`` under ``key``.
+
+    ``words`` fill their placeholders; ``layout`` is what this figure has beyond the common one.
+    """
+    texts = {name: text.format_map(words or {}) for name, text in _texts()[key].items()}
     figure = go.Figure()
     figure.update_layout(
         template=_TEMPLATE,
         height=height,
         margin={"l": 56, "r": 16, "t": 36, "b": 36},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left"},
-        meta=asdict(meta),
+        meta={name: texts[name] for name in ("title", "caption", "alt")},
     )
     return figure.update_layout(**layout)
 
 
-def nothing_to_draw(meta: FigureMeta, reason: str) -> go.Figure:
+def nothing_to_draw(
+    key: str, *, words: Mapping[str, object] | None = None, reason: str | None = None
+) -> go.Figure:
     """Figure that says why it is empty instead of leaving a blank frame."""
+    reason = _texts()[key]["empty"].format_map(words or {}) if reason is None else reason
     figure = new_figure(
-        meta, height=140, xaxis={"visible": False}, yaxis={"visible": False},
+        key, height=140, words=words, xaxis={"visible": False}, yaxis={"visible": False},
         annotations=[
             {"text": reason, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
              "showarrow": False, "font": {"size": 14}}

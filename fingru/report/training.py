@@ -13,48 +13,29 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
+from fingru.report import theme
 from fingru.report.forecast_quality import fold_scores
 from fingru.report.labels import is_missing, label_of
 from fingru.report.selection import best_baseline, first_horizon, main_model
-from fingru.report.table import Column, Table
-from fingru.report.theme import (
-    GAIN,
-    GREY,
-    LINES,
-    LOSS,
-    FigureMeta,
-    add_to_caption,
-    axis,
-    compact,
-    gain_colours,
-    new_figure,
-    nothing_to_draw,
-    tint,
-)
+from fingru.report.table import Table
 
 
 def walk_forward_folds(result: BacktestResult, horizon: int | None = None) -> go.Figure:
     """Training and test range of every fold on a time line, and its gain over the baseline."""
-    meta = FigureMeta(
-        "Walk-forward folds",
-        "Grey: what a fold could learn from; blue: what it forecast, always later. Right: its "
-        "log-score gain over the best baseline, nats per forecast.",
-        "Time line of training and test ranges per fold, with the score gain of each.",
-    )
     folds = result.manifest.get("folds", [])
     if not folds:
-        return nothing_to_draw(meta, "This run recorded no folds")
+        return theme.nothing_to_draw("folds")
     rows = [f"Fold {fold['number']}" for fold in folds]
-    figure = new_figure(
-        meta, height=120 + 24 * max(len(folds), 3), barmode="overlay", bargap=0.35,
+    figure = theme.new_figure(
+        "folds", height=120 + 24 * max(len(folds), 3), barmode="overlay", bargap=0.35,
         xaxis={"type": "date", "domain": [0, 0.64]},
         xaxis2={"domain": [0.7, 1], "anchor": "y", "tickformat": ".3f", "nticks": 4,
-                "gridcolor": tint(GREY, 0.22), "zerolinecolor": GREY},
+                "gridcolor": theme.tint(theme.GREY, 0.22), "zerolinecolor": theme.GREY},
         yaxis={"type": "category", "categoryorder": "array", "categoryarray": rows[::-1]},
     )  # fmt: skip
     for name, from_, to, colour in (
-        ("Training", "train_first", "origin", tint(GREY, 0.55)),
-        ("Test", "test_first", "test_last", GAIN),
+        ("Training", "train_first", "origin", theme.tint(theme.GREY, 0.55)),
+        ("Test", "test_first", "test_last", theme.GAIN),
     ):
         first, last = ([str(fold[key])[:10] for fold in folds] for key in (from_, to))
         length = (pd.to_datetime(last) - pd.to_datetime(first)) / pd.Timedelta(milliseconds=1)
@@ -70,13 +51,15 @@ def walk_forward_folds(result: BacktestResult, horizon: int | None = None) -> go
 def _add_gains(figure: go.Figure, result: BacktestResult, horizon: int) -> None:
     scores = fold_scores(result, horizon)
     if scores.empty:
-        add_to_caption(figure, "No score: the run has no baseline forecasts.")
+        theme.add_to_caption(figure, "No score: the run has no baseline forecasts.")
         return
     gain, baseline = scores["gain"], label_of(str(best_baseline(result, horizon)))
-    add_to_caption(figure, f"Better than {baseline} in {(gain > 0).sum()} of {len(gain)} folds.")
+    theme.add_to_caption(
+        figure, f"Better than {baseline} in {(gain > 0).sum()} of {len(gain)} folds."
+    )
     figure.add_bar(
-        x=compact(gain), y=[f"Fold {number}" for number in scores.index], orientation="h",
-        xaxis="x2", name="Gain", marker={"color": gain_colours(gain)}, showlegend=False,
+        x=theme.compact(gain), y=[f"Fold {number}" for number in scores.index], orientation="h",
+        xaxis="x2", name="Gain", marker={"color": theme.gain_colours(gain)}, showlegend=False,
         customdata=scores[["model", "baseline", "n"]].to_numpy(), meta="gain",
         hovertemplate="%{y}: gain %{x:+.4f}<br>model %{customdata[0]:.4f}, baseline "
         "%{customdata[1]:.4f}<br>%{customdata[2]:,} forecasts<extra></extra>",
@@ -89,34 +72,32 @@ def losses(result: BacktestResult) -> go.Figure:
     Mean over the ensemble members of a fold; the last fold stands out. Circles mark the mean step
     and loss of the weights that were kept.
     """
-    meta = FigureMeta(
-        "Training and validation loss",
-        "Mean over ensemble members. Dashed: training, solid: validation, one pair per fold, the "
-        "last fold strong. Circles: the weights that were kept.",
-        "Line chart of training and validation loss by optimiser step for every fold.",
-    )
     if result.training.empty:
-        return nothing_to_draw(meta, "This run trained no network")
-    figure = new_figure(
-        meta, height=380, xaxis=axis("optimiser step"), yaxis=axis("loss, nats"),
+        return theme.nothing_to_draw("losses")
+    figure = theme.new_figure(
+        "losses", height=380, xaxis=theme.axis("optimiser step"), yaxis=theme.axis("loss, nats"),
         hovermode="closest",
     )  # fmt: skip
     for fold, rows in result.training.groupby("fold"):
         last = bool(fold == result.training["fold"].max())
-        for name, dash, colour in (("train", "dash", GREY), ("validation", "solid", GAIN)):
+        for name, dash, colour in (
+            ("train", "dash", theme.GREY),
+            ("validation", "solid", theme.GAIN),
+        ):
             mean = rows.groupby("step")[f"{name}_loss"].mean().dropna()
             figure.add_scatter(
-                x=mean.index.to_numpy(), y=compact(mean), mode="lines", showlegend=last,
+                x=mean.index.to_numpy(), y=theme.compact(mean), mode="lines", showlegend=last,
                 meta=f"{fold}:{name}_loss",
                 name=f"Fold {fold}, {name if name == 'validation' else 'training'}",
-                line={"color": colour if last else tint(colour, 0.4), "dash": dash,
+                line={"color": colour if last else theme.tint(colour, 0.4), "dash": dash,
                       "width": 2 if last else 1},
                 hovertemplate="step %{x:,}: %{y:.4f}",
             )  # fmt: skip
     best = best_steps(result.training)
     figure.add_scatter(
-        x=compact(best["step"]), y=compact(best["validation_loss"]), mode="markers", name="Kept",
-        marker={"symbol": "circle-open", "size": 9, "color": LOSS, "line": {"width": 1.8}},
+        x=theme.compact(best["step"]), y=theme.compact(best["validation_loss"]), mode="markers",
+        name="Kept",
+        marker={"symbol": "circle-open", "size": 9, "color": theme.LOSS, "line": {"width": 1.8}},
         customdata=[f"Fold {fold}" for fold in best.index], meta="best",
         hovertemplate="%{customdata}: kept at step %{x:,.0f}, %{y:.4f}<extra></extra>",
     )  # fmt: skip
@@ -131,20 +112,14 @@ def best_steps(training: pd.DataFrame) -> pd.DataFrame:
 
 def gates(result: BacktestResult) -> go.Figure:
     """How far the gates of every scale's GRU are open, over all folds and members."""
-    meta = FigureMeta(
-        "Gates of the recurrence",
-        "How often a gate is how far open, on validation bars, all folds and members. An update "
-        "gate near 1 keeps the state, near 0 replaces it; a reset gate near 0 forgets it.",
-        "Line chart of the shares of update and reset gates by how far they are open, per scale.",
-    )
     members = [member for _, member in _members(result)]
     if not members:
-        return nothing_to_draw(meta, "This run recorded no diagnostics")
-    figure = new_figure(
-        meta, height=340, xaxis=axis("how far open", range=[0, 1]),
-        yaxis=axis("share of units and bars", ".0%"),
+        return theme.nothing_to_draw("gates")
+    figure = theme.new_figure(
+        "gates", height=340, xaxis=theme.axis("how far open", range=[0, 1]),
+        yaxis=theme.axis("share of units and bars", ".0%"),
     )  # fmt: skip
-    for colour, scale in zip(LINES, sorted(members[0]["gates"], key=int), strict=False):
+    for colour, scale in zip(theme.LINES, sorted(members[0]["gates"], key=int), strict=False):
         for gate, dash in (("update", "solid"), ("reset", "dot")):
             shares = np.mean([member["gates"][scale][gate] for member in members], axis=0)
             middle = (np.arange(len(shares)) + 0.5) / len(shares)
@@ -163,31 +138,19 @@ def folds_table(result: BacktestResult, horizon: int | None = None) -> Table:
     frame = pd.DataFrame(result.manifest.get("folds", []), columns=ranges)
     frame = frame.join(best_steps(result.training), on="number")
     frame = frame.join(fold_scores(result, horizon), on="number").astype(object)
-    reason = "no training step of this fold was better than the starting weights"
-    unscored = "no common forecasts of model and baseline in this fold"
-    model, baseline = label_of(main_model(result)), best_baseline(result, horizon)
-    columns = (
-        Column("number", "Fold", "count"),
-        Column("train_first", "Trained from", "date"),
-        Column("origin", "Fitted at", "date", "Only what was known at this close was used."),
-        Column("test_first", "Forecasts from", "date"),
-        Column("test_last", "to", "date"),
-        Column("step", "Kept step", "count", "Mean over members.", reason),
-        Column("train_loss", "Training loss", "score", "At the kept step.", reason),
-        Column("validation_loss", "Validation loss", "score", "At the kept step.", reason),
-        Column("model", model, "score", "Log score in the test range.", unscored),
-        Column(
-            "baseline", label_of(baseline) if baseline else "Baseline", "score",
-            "Log score of the best pooled baseline.", unscored,
-        ),
-        Column("gain", "Gain", "gain", "Baseline minus model; positive is better.", unscored),
-    )  # fmt: skip
     gains = [gain for gain in frame["gain"] if not is_missing(gain)]
     notes: tuple[str, ...] = ()
     if gains:
         share = float(np.mean([gain > 0 for gain in gains]))
         notes = (f"The model beat the baseline in {share:.0%} of {len(gains)} folds.",)
-    return Table("Walk-forward folds", frame, columns, notes)
+    baseline = best_baseline(result, horizon)
+    return Table.of(
+        "folds",
+        frame,
+        notes=notes,
+        model=label_of(main_model(result)),
+        baseline=label_of(baseline) if baseline else "Baseline",
+    )
 
 
 def diagnostics_table(result: BacktestResult) -> Table:
@@ -195,26 +158,8 @@ def diagnostics_table(result: BacktestResult) -> Table:
     by_fold: dict[int, list[dict[str, Any]]] = {}
     for fold, member in _members(result):
         by_fold.setdefault(fold, []).append(member)
-    return Table.of_rows(
-        "Networks from inside",
-        [{"fold": fold, **_diagnostics(members)} for fold, members in by_fold.items()],
-        Column("fold", "Fold", "count"),
-        Column("gradient", "Gradient norm", "ratio", "Mean over all steps, before clipping."),
-        Column("clipped", "Steps clipped", "percent", "Share of steps whose gradient was cut."),
-        Column("weights", "Weight norm", "ratio", "Of all weights together."),
-        Column("df", "Degrees of freedom", "ratio",
-               "Median of the forecasts; small: heavy tails.", "a Gaussian has none"),
-        Column("skew", "Skew", "ratio", "Median; above 0: the longer tail is that of gains.",
-               "the distribution is symmetric"),
-        Column("variance", "Spread of log variance", "ratio", "Over validation bars."),
-        Column("mean", "Spread of the mean", "ratio", "In volatilities, over validation bars."),
-        Column("width", "Width correction", "ratio", "Factor of the standard deviation that the "
-               "validation tail asked for, shrunk towards 1."),
-        Column("before", "90 % coverage before", "percent", "On the validation tail."),
-        Column("after", "90 % coverage after", "percent", "On the validation tail, corrected."),
-        Column("inputs", "Inputs cut", "percent", "Share of the feature most often at its bound."),
-        notes=_alarms(by_fold),
-    )  # fmt: skip
+    rows = [{"fold": fold, **_diagnostics(members)} for fold, members in by_fold.items()]
+    return Table.of("diagnostics", rows, notes=_alarms(by_fold))
 
 
 def _members(result: BacktestResult) -> Iterator[tuple[int, dict[str, Any]]]:

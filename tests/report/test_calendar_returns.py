@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.report import calendar_returns
+from fingru.report.selection import dated_returns
 
 
 def own(result):
@@ -81,6 +82,6 @@ def test_weights_map_of_many_sessions_says_how_it_was_thinned(result):
 
 
 def test_dated_returns_keep_order_and_values(result):
-    returns = calendar_returns.dated_returns(own(result))
+    returns = dated_returns(own(result))
     assert isinstance(returns.index, pd.DatetimeIndex)
     np.testing.assert_array_equal(returns.to_numpy(), own(result)["net_return"].to_numpy())

@@ -136,7 +136,7 @@ def test_costs_paid_end_at_the_sum_of_stored_costs(result):
 
 def test_window_without_returns_says_so(result):
     figure = performance.equity_and_drawdown(result, start=pd.Timestamp("2100-01-01"))
-    assert figure.layout.meta["empty"] == performance.NO_RETURNS
+    assert figure.layout.meta["empty"] == "This run has no returns in the chosen window"
 
 
 def test_intraday_dates_keep_their_minutes(result):
