@@ -73,10 +73,7 @@ def check_code(
     only
         Sections that matter, of ``strategy`` and ``features``; both if empty.
 
-    Raises
-    ------
-    StrategyError
-        Names the file and what to do.
+    Raises ``StrategyError``: names the file and what to do.
     """
     known = _remembered()
     for reference in own_references(config, only):

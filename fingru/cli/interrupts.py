@@ -45,10 +45,7 @@ def stop_signals() -> Iterator[None]:
 def interruptible(problem: str, mend: str = "give the same command again") -> Iterator[None]:
     """Say in words what a stop left behind, with the exit code of what can be gone on with.
 
-    Raises
-    ------
-    InterruptedRunError
-        Where the work was interrupted and has not said so itself.
+    Raises ``InterruptedRunError`` where the work was interrupted and has not said so itself.
     """
     try:
         yield

@@ -78,33 +78,17 @@ def _bars_or_period(text: str) -> int | str:
 
 @dataclass(frozen=True)
 class Flag:
-    """An option that sets one setting; its help ends with the default of the setting.
+    """An option that sets one setting; its help ends with the default of the setting."""
 
-    Parameters
-    ----------
-    key
-        Dotted key of the setting.
-    help, metavar, panel, completion
-        As Typer takes them.
-    name
-        Name of the option with underscores; by default the last part of the key.
-    kind
-        Type of its value.
-    read
-        Turns the value into the setting's.
-    default
-        What the help says where the setting is unset.
-    """
-
-    key: str
+    key: str  # dotted key of the setting
     metavar: str
-    help: str
-    name: str = ""
-    kind: type = str
-    read: Callable[[Any], object] = lambda value: value
+    help: str  # as Typer takes them
+    name: str = ""  # name of the option with underscores; by default the last part of the key
+    kind: type = str  # type of its value
+    read: Callable[[Any], object] = lambda value: value  # turns the value into the setting's
     panel: str = SETTINGS
     completion: Completion | None = None
-    default: str = ""
+    default: str = ""  # what the help says where the setting is unset
 
     @property
     def option_name(self) -> str:
@@ -197,20 +181,11 @@ ModelId = Annotated[str, argument("ID", "A model's id, or a prefix of it.", comp
 
 @dataclass(frozen=True)
 class GivenSettings:
-    """What a command line says about settings.
+    """What a command line says about settings."""
 
-    Parameters
-    ----------
-    file
-        Of ``--config``.
-    overrides
-        Of ``--set``.
-    flags
-        Values of the flags that were given, by dotted key.
-    """
-
-    file: Path | None = None
-    overrides: Sequence[str] = ()
+    file: Path | None = None  # of ``--config``
+    overrides: Sequence[str] = ()  # of ``--set``
+    # values of the flags that were given, by dotted key
     flags: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> Config:

@@ -15,27 +15,13 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting.
+    """One setting."""
 
-    Parameters
-    ----------
-    key
-        Dotted, as ``--set`` takes it.
-    help
-        What it means.
-    default
-        Plain value as in JSON; None is unset.
-    allowed
-        What it may be, in words: type and range.
-    schema
-        The same as JSON schema, without references.
-    """
-
-    key: str
-    help: str
-    default: Any
-    allowed: str
-    schema: Node
+    key: str  # dotted, as ``--set`` takes it
+    help: str  # what it means
+    default: Any  # plain value as in JSON; None is unset
+    allowed: str  # what it may be, in words: type and range
+    schema: Node  # the same as JSON schema, without references
 
     @property
     def section(self) -> str:

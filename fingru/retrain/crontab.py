@@ -41,31 +41,17 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class CronTrigger:
-    """The times that a cron expression names in a time zone.
+    """The times that a cron expression names in a time zone."""
 
-    Parameters
-    ----------
-    expression
-        As written.
-    zone
-        Whose clock it is read by.
-    minutes, hours, days, months, weekdays
-        Matching values; weekdays from 0 = Sunday to 6.
-    either_day
-        Day of month or weekday is enough; else both have to match.
-    fixed
-        The time of day is written out: neither minute nor hour begins with ``*``.
-    """
-
-    expression: str
-    zone: ZoneInfo
-    minutes: frozenset[int]
+    expression: str  # as written
+    zone: ZoneInfo  # whose clock it is read by
+    minutes: frozenset[int]  # matching values; weekdays from 0 = Sunday to 6
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
-    either_day: bool
-    fixed: bool
+    either_day: bool  # day of month or weekday is enough; else both have to match
+    fixed: bool  # the time of day is written out: neither minute nor hour begins with ``*``
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """First time at or after ``now`` and after ``previous``, in the trigger's zone.
@@ -127,10 +113,7 @@ class CronTrigger:
 def cron_trigger(expression: str, zone: str = "UTC") -> CronTrigger:
     """Read an expression of five fields, or a nickname such as ``@daily``.
 
-    Raises
-    ------
-    ConfigError
-        If it is not one, names no time at all, or the time zone is unknown.
+    Raises ``ConfigError`` if it is not one, names no time at all, or the time zone is unknown.
 
     Examples
     --------

@@ -18,21 +18,12 @@ Verdict = Literal["promote", "keep"]
 
 @dataclass(frozen=True)
 class GateDecision:
-    """Whether the challenger may replace the champion, and why.
+    """Whether the challenger may replace the champion, and why."""
 
-    Parameters
-    ----------
-    verdict
-        ``promote`` or ``keep``.
-    reason
-        One sentence with the figures.
-    scores
-        Mean log score by forecaster (nats a bar, lower is better); ``n`` forecasts; ``p_value``
-        of a Diebold-Mariano test of challenger against champion on daily means; None if undefined.
-    """
-
-    verdict: Verdict
-    reason: str
+    verdict: Verdict  # ``promote`` or ``keep``
+    reason: str  # one sentence with the figures
+    # mean log score by forecaster (nats a bar, lower is better); ``n`` forecasts; ``p_value`` of a
+    # Diebold-Mariano test of challenger against champion on daily means; None if undefined
     scores: Mapping[str, float | int | None]
 
     def to_dict(self) -> dict[str, Any]:

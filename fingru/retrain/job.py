@@ -1,4 +1,4 @@
-"""One retraining: train, compare on unseen sessions, promote or keep, and write down why."""
+"""One retraining: train, compare on unseen sessions, promote or keep, and record why."""
 
 from __future__ import annotations
 
@@ -51,24 +51,13 @@ Outcome = Literal["promoted", "kept", "not due"]
 
 @dataclass(frozen=True)
 class Retraining:
-    """What a retraining did.
+    """What a retraining did."""
 
-    Parameters
-    ----------
-    outcome
-        ``promoted``; ``kept`` (the gate refused); or ``not due`` (nothing new to judge on).
-    reason
-        One sentence.
-    champion
-        Id of the champion afterwards, or None.
-    scores
-        What the gate compared; empty where it compared nothing.
-    """
-
+    # ``promoted``; ``kept`` (the gate refused); or ``not due`` (nothing new to judge on)
     outcome: Outcome
-    reason: str
-    champion: str | None
-    scores: dict[str, Any]
+    reason: str  # one sentence
+    champion: str | None  # id of the champion afterwards, or None
+    scores: dict[str, Any]  # what the gate compared; empty where it compared nothing
 
 
 def retrain_once(
@@ -77,44 +66,44 @@ def retrain_once(
     """Train a challenger and let it replace the champion if it passes the gate.
 
     The challenger is first trained without the latest ``retrain.evaluation_bars`` sessions (or,
-    if the champion has learnt from some of those, without the sessions after the champion's
+    if the champion was trained on some of those, without the sessions after the champion's
     origin) and compared on them. If it passes, the same settings are trained on everything known
     now, and that model becomes champion.
 
     Known at: the last session of ``prices``; each side of the comparison at its own origin.
 
-    Raises
-    ------
-    FingruError
-        If the prices, the settings or the registry cannot be used; nothing is promoted then.
+    Raises ``FingruError`` if the prices, the settings or the registry cannot be used; nothing is
+    promoted then.
     """
     prices = accepted(prices, config.data.allow, now)
     database = open_database(config.store.runs, config.store.url)
-    with _alone(config.store.models):
+    with _only_retraining(config.store.models):
         current = known_champion(database, config.store.models)
         if current is None:
             reason = "there was no champion"
-            return _crown(prices, config, (database, now, progress), (reason, {}))
+            return _promote_new(prices, config, database, now, progress, reason=reason, scores={})
         model = open_model(config.store.models, current.path)
         check_bars(model, prices)
         origin, reason = _evaluation_origin(prices, config, model)
         if reason:
             return Retraining("not due", reason, current.id, {})
-        gate, challenger = _compare(prices, config, (model, origin), progress)
+        gate, challenger = _compare(prices, config, model, origin, progress)
         scores = dict(gate.scores)
         if gate.verdict == "keep":
             kept = store_model(challenger, make_problem(prices.until(origin), config), config, now)
             _register(database, kept, scores, now)
             archive_model(database, kept.model_id, gate.reason)
             return Retraining("kept", gate.reason, current.id, scores)
-        return _crown(prices, config, (database, now, progress), (gate.reason, scores))
+        return _promote_new(
+            prices, config, database, now, progress, reason=gate.reason, scores=scores
+        )
 
 
 def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) -> tuple[int, str]:
-    """Row from which neither model has learnt, and a reason if too little follows it."""
+    """Row after which neither model has trained, and a reason if too little follows it."""
     last = prices.n_sessions - 1
-    learnt = int(prices.index.searchsorted(current.origin, side="right")) - 1
-    origin = max(learnt, last - config.retrain.evaluation_bars)
+    trained = int(prices.index.searchsorted(current.origin, side="right")) - 1
+    origin = max(trained, last - config.retrain.evaluation_bars)
     if (unseen := last - origin) >= config.retrain.minimum_bars:
         return origin, ""
     return origin, (
@@ -124,10 +113,9 @@ def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) ->
 
 
 def _compare(
-    prices: Prices, config: Config, sides: tuple[TrainedModel, int], progress: Progress
+    prices: Prices, config: Config, current: TrainedModel, origin: int, progress: Progress
 ) -> tuple[GateDecision, FittedFold]:
     """Judge a challenger fitted at a row against the champion, on the sessions after it."""
-    current, origin = sides
     horizon = config.horizons[0]
     if horizon not in current.config.horizons:
         raise ConfigError(
@@ -161,15 +149,17 @@ def _same_rows(
     return table[(table["origin"] >= first) & (table["horizon"] == horizon)]
 
 
-def _crown(
+def _promote_new(
     prices: Prices,
     config: Config,
-    tools: tuple[Database, datetime, Progress],
-    why: tuple[str, dict[str, Any]],
+    database: Database,
+    now: datetime,
+    progress: Progress,
+    *,
+    reason: str,
+    scores: dict[str, Any],
 ) -> Retraining:
     """Train on everything known now, register and promote."""
-    database, now, progress = tools
-    reason, scores = why
     model = train_model(prices, config, now, progress)
     _register(database, model, scores, now)
     promote(database, model.model_id, Decision("fingru retrain", reason, now))
@@ -185,7 +175,7 @@ def _register(
 
 
 @contextmanager
-def _alone(models: Path) -> Iterator[None]:
+def _only_retraining(models: Path) -> Iterator[None]:
     """Refuse to run beside another retraining, as when cron fires before the last one ended."""
     try:
         models.mkdir(parents=True, exist_ok=True)

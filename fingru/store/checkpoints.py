@@ -37,15 +37,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one run.
+    """The checkpoints of one run."""
 
-    Parameters
-    ----------
-    folder
-        Where they are; made with the first.
-    """
-
-    folder: Path
+    folder: Path  # where they are; made with the first
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]], meta: object) -> None:
         """Keep the result of one finished step.
@@ -77,10 +71,7 @@ class Checkpoints:
     def load(self, name: str) -> tuple[Arrays, dict[str, Any]] | None:
         """Arrays and meta of a finished step, or None if it has to run (again).
 
-        Raises
-        ------
-        StoreError
-            If the file is there but the operating system refuses to read it.
+        Raises ``StoreError`` if the file is there but the operating system refuses to read it.
         """
         path = self._path(name)
         try:

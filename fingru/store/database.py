@@ -78,11 +78,8 @@ def open_database(
     busy_timeout_s
         How long to wait for another writer before giving up, in seconds.
 
-    Raises
-    ------
-    StoreError
-        If it cannot be opened, is of another version, or its driver is not installed; or if the
-        runs of the folder are counted in another one (``home.check_home``).
+    Raises ``StoreError`` if it cannot be opened, is of a later version, or its driver is not
+    installed; or if the runs of the folder are counted in another one (``home.check_home``).
     """
     given = None if url is None else parse_url(url)
     check_home(root, url)
@@ -102,13 +99,7 @@ def open_database(
 
 
 def existing_database(root: Path, url: str | None = None) -> Database | None:
-    """Open the database of a folder of runs, without making one where there is none.
-
-    Raises
-    ------
-    StoreError
-        As ``open_database``.
-    """
+    """Open the database of a folder of runs; None where there is none yet."""
     return open_database(root, url) if has_database(root, url) else None
 
 

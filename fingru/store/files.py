@@ -59,10 +59,8 @@ def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs")
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Replace a file in one step (see ``fingru.atomic``).
 
-    Raises
-    ------
-    StoreError
-        If the disk is full, the folder is read-only, or anything else stops the write.
+    Raises ``StoreError`` if the disk is full, the folder is read-only, or anything else stops the
+    write.
     """
     try:
         atomic.write_bytes_atomic(path, content)
@@ -73,10 +71,7 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
 def read_bytes(path: Path) -> bytes:
     """Read a whole file.
 
-    Raises
-    ------
-    StoreError
-        If it is missing or cannot be read.
+    Raises ``StoreError`` if it is missing or cannot be read.
     """
     try:
         return path.read_bytes()
@@ -100,10 +95,7 @@ def sha256_of_file(path: Path) -> str:
 def set_aside(file: Path, label: str, now: datetime) -> Path:
     """Rename an SQLite file and what SQLite keeps beside it; returns its new path.
 
-    Raises
-    ------
-    StoreError
-        If one of them cannot be renamed.
+    Raises ``StoreError`` if one of them cannot be renamed.
     """
     kept = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
     try:
@@ -123,10 +115,8 @@ def exclusive(folder: Path) -> Iterator[None]:
     The lock is the operating system's, on the file ``.lock`` in the folder, and ends with the
     process. On a file system without locks nothing is locked.
 
-    Raises
-    ------
-    StoreError
-        If the folder is not there or read-only, or another process has held it for a minute.
+    Raises ``StoreError`` if the folder is not there or read-only, or another process has held it
+    for a minute.
     """
     if not folder.is_dir():
         raise storage_error(FileNotFoundError(errno.ENOENT, "no such folder"), "open", folder)
@@ -138,19 +128,8 @@ def exclusive(folder: Path) -> Iterator[None]:
 def lock_file(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
     """Hold a lock of the operating system on a file, which is made when missing.
 
-    Parameters
-    ----------
-    path
-        The file; its content means nothing.
-    timeout_s
-        How long to wait for whoever holds it, in seconds.
-    busy
-        What to say when that was too long.
-
-    Raises
-    ------
-    StoreError
-        If the file cannot be made, or is held for longer.
+    Raises ``StoreError`` if the file cannot be made, or is held for longer than ``timeout_s``; it
+    says ``busy``.
     """
     lock = FileLock(path, timeout=timeout_s)
     try:

@@ -83,10 +83,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     columns
         Only these, in this order; all when None.
 
-    Raises
-    ------
-    StoreError
-        If the file is missing, damaged, or lacks a column.
+    Raises ``StoreError`` if the file is missing, damaged, or lacks a column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -30,10 +30,8 @@ class WrongDatabaseError(StoreError):
 def parse_url(text: str) -> URL:
     """Read a database URL.
 
-    Raises
-    ------
-    WrongDatabaseError
-        If it is none, or its password is hidden, as in what fingru stores.
+    Raises ``WrongDatabaseError`` if it is none, or its password is hidden, as in what fingru
+    stores.
     """
     try:
         url = make_url(text)
@@ -60,10 +58,7 @@ def is_postgres(url: URL) -> bool:
 def check_home(root: Path, url: str | None) -> None:
     """Refuse a database other than the one that counts the runs of a folder.
 
-    Raises
-    ------
-    WrongDatabaseError
-        Names the database and what to give.
+    Raises ``WrongDatabaseError``: names the database and what to give.
     """
     given = None if url is None or _is_default(root, url) else url
     remembered = _remembered(root)
@@ -90,10 +85,9 @@ def check_home(root: Path, url: str | None) -> None:
 
 def remember_home(root: Path, url: str | None) -> None:
     """Write down where the runs of a folder are counted; nothing for the file beside them."""
-    if url is None or _is_default(root, url) or (root / HOME_FILE).exists():
-        return
-    with suppress(StoreError):  # a folder that may only be read
-        write_json(root / HOME_FILE, {"database": masked(url)})
+    if url is not None and not _is_default(root, url) and not (root / HOME_FILE).exists():
+        with suppress(StoreError):  # a folder that may only be read
+            move_home(root, url)
 
 
 def move_home(root: Path, url: str) -> None:
@@ -113,12 +107,12 @@ def has_database(root: Path, url: str | None) -> bool:
 def _remembered(root: Path) -> str | None:
     if not (root / HOME_FILE).exists():
         return None
-    found = read_json(root / HOME_FILE).get("database")
-    if not isinstance(found, str):
+    database = read_json(root / HOME_FILE).get("database")
+    if not isinstance(database, str):
         raise WrongDatabaseError(
             f"{root / HOME_FILE} names no database", "restore it, or delete it"
         )
-    return found
+    return database
 
 
 def _is_default(root: Path, url: str) -> bool:
@@ -134,7 +128,7 @@ def _is_default(root: Path, url: str) -> bool:
 
 
 def place_of(url: URL | str) -> tuple[object, ...]:
-    """What decides which database a URL means; the user may be another."""
+    """What decides which database a URL means; not the user."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

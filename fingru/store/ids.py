@@ -31,10 +31,7 @@ def complete_id(
     error
         What to raise.
 
-    Raises
-    ------
-    FingruError
-        If none or several fit; the message names the nearest.
+    Raises ``FingruError`` if none or several fit; the message names the nearest.
     """
     if text in known:
         return text

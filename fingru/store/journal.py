@@ -30,13 +30,7 @@ Entry = tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def append_entries(journal: Path, entries: Iterable[Entry]) -> None:
-    """Append entries, each as one line, and see them on the disk.
-
-    Raises
-    ------
-    StoreError
-        If the file cannot be written.
-    """
+    """Append entries, each as one line, flushed to the disk; ``StoreError`` if it refuses."""
     lines = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries)
     try:
         with exclusive(journal.parent), journal.open("a", encoding="ascii") as file:
@@ -55,13 +49,13 @@ def read_entries(journal: Path) -> list[Entry]:
         return []
     except OSError as error:
         raise storage_error(error, "read", journal) from error
-    found = []
+    entries = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(_from_json(json.loads(line)))
+            entries.append(_from_json(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError):
             logger.warning("%s, line %d is damaged and left out", journal, number)
-    return found
+    return entries
 
 
 def split_entry(row: Mapping[Any, Any]) -> Entry:
@@ -80,12 +74,10 @@ def key_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _as_json(entry: Entry) -> dict[str, Any]:
     trial, returns = entry
-    packed = None
-    if returns is not None:
-        packed = {
-            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
-            for name, value in returns.items()
-        }
+    packed = returns and {
+        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in returns.items()
+    }
     return {"trial": trial, "returns": packed}
 
 

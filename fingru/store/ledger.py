@@ -34,36 +34,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration judged on some data.
+    """One configuration judged on some data."""
 
-    Parameters
-    ----------
-    kind
-        ``backtest`` or ``tuning``.
-    data_sha256
-        Hash of the prices.
-    run_or_study
-        Id of the run, or name of the study.
-    config_sha256
-        Hash of everything that can change the outcome (``strict_json.json_sha256``).
-    sharpe_per_period
-        Sharpe ratio of one period, not annualised; None if undefined.
-    sharpe_annual
-        The same, annualised; None if undefined.
-    periods
-        Number of returns that it was measured on.
-    created_at
-        Time zone aware.
-    """
-
-    kind: Literal["backtest", "tuning"]
-    data_sha256: str
-    run_or_study: str
+    kind: Literal["backtest", "tuning"]  # ``backtest`` or ``tuning``
+    data_sha256: str  # hash of the prices
+    run_or_study: str  # id of the run, or name of the study
+    # Hash of everything that can change the outcome (``strict_json.json_sha256``)
     config_sha256: str
+    # Sharpe ratio of one period, not annualised; None if undefined
     sharpe_per_period: float | None
-    sharpe_annual: float | None
-    periods: int
-    created_at: datetime
+    sharpe_annual: float | None  # the same, annualised; None if undefined
+    periods: int  # number of returns that it was measured on
+    created_at: datetime  # time zone aware
 
 
 def indecisive_sections(model_kind: str) -> set[str]:
@@ -78,38 +60,37 @@ def record_trial(
     returns: TrialReturns | None = None,
     assets: Sequence[str] | None = None,
 ) -> None:
-    """Append a trial to the ledger, and its returns with it.
+    """Append a trial to the ledger; all of it, or nothing if the database cannot be written.
 
     Parameters
     ----------
-    database
-        The opened database.
-    trial
-        What was judged.
     returns
         What it was judged by; None counts the trial without them.
     assets
         Symbols of its prices, kept once for each hash of prices; None leaves them as they are.
-
-    Raises
-    ------
-    StoreError
-        If the database cannot be written; then nothing of the trial is there.
     """
-    values = {
-        **{field.name: getattr(trial, field.name) for field in fields(trial)},
+    values = vars(trial) | {
         "created_at": utc_text(trial.created_at),
         "sharpe_per_period": finite_or_none(trial.sharpe_per_period),
         "sharpe_annual": finite_or_none(trial.sharpe_annual),
     }
     with writing(database) as connection:
-        key = connection.execute(insert(trials).values(values)).inserted_primary_key
-        if returns is not None and key is not None:
-            columns = {"trial_id": key[0], **as_columns(returns)}
-            connection.execute(insert(schema.trial_returns).values(columns))
+        number = insert_trial(connection, values, None if returns is None else as_columns(returns))
         if assets is not None:
             _keep_assets(connection, trial.data_sha256, assets)
-    _keep_journal(database, key[0] if key is not None else 0)
+    _keep_journal(database, number)
+
+
+def insert_trial(
+    connection: Connection, trial: Mapping[str, Any], returns: Mapping[str, Any] | None
+) -> int:
+    """Insert the columns of a trial and of its returns; returns the number of the trial."""
+    key = connection.execute(insert(trials).values(trial)).inserted_primary_key
+    number = 0 if key is None else int(key[0])
+    if returns is not None:
+        columns = {"trial_id": number, **returns}
+        connection.execute(insert(schema.trial_returns).values(columns))
+    return number
 
 
 def _keep_journal(database: Database, newest: int) -> None:
@@ -142,59 +123,39 @@ def _keep_assets(connection: Connection, data_sha256: str, assets: Sequence[str]
 
 
 def learn_assets(database: Database, runs: Path) -> None:
-    """Find in the stored runs the symbols of prices that the ledger knows by their hash alone.
+    """Find in a folder of runs the symbols of prices that the ledger knows by their hash alone.
 
     Trials of a fingru that did not keep them are so counted by what they have in common, too.
-
-    Parameters
-    ----------
-    database
-        The opened database.
-    runs
-        Folder of runs; manifests that cannot be read are passed over.
+    Manifests that cannot be read are passed over.
     """
-    kept = schema.data_assets
     with reading(database) as connection:
-        told = select(kept.c.data_sha256)
-        query = select(trials.c.data_sha256).where(trials.c.data_sha256.not_in(told)).distinct()
+        known = select(schema.data_assets.c.data_sha256)
+        query = select(trials.c.data_sha256).where(trials.c.data_sha256.not_in(known)).distinct()
         unknown = set(connection.execute(query).scalars())
-    found: dict[str, list[str]] = {}
+    symbols: dict[str, list[str]] = {}
     for manifest in sorted(runs.glob("*/manifest.json")) if unknown else []:
         with suppress(StoreError):
             stored = read_json(manifest).get("data")
             if isinstance(stored, dict) and stored.get("sha256") in unknown:
-                found[stored["sha256"]] = [str(a) for a in stored.get("assets") or []]
-    if found:
+                symbols[stored["sha256"]] = [str(a) for a in stored.get("assets") or []]
+    if symbols:
         with writing(database) as connection:
-            for data_sha256, assets in found.items():
+            for data_sha256, assets in symbols.items():
                 _keep_assets(connection, data_sha256, assets)
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A trial as the ledger holds it.
+    """A trial as the ledger holds it."""
 
-    Parameters
-    ----------
-    number
-        Its place in the ledger, ascending in time.
-    trial
-        What was judged; ``created_at`` in UTC.
-    first, last
-        First and last bar of its returns, ISO 8601; None without returns.
-    returns
-        What it was judged by; None for trials of a fingru that did not keep them, or if they were
-        not asked for.
-    assets
-        Symbols of its prices; None where nobody told them.
-    """
-
-    number: int
-    trial: Trial
-    first: str | None = None
+    number: int  # its place in the ledger, ascending in time
+    trial: Trial  # what was judged; ``created_at`` in UTC
+    first: str | None = None  # first and last bar of its returns, ISO 8601; None without returns
     last: str | None = None
+    # what it was judged by; None for trials of a fingru that did not keep them, or if they were
+    # not asked for
     returns: TrialReturns | None = None
-    assets: tuple[str, ...] | None = None
+    assets: tuple[str, ...] | None = None  # symbols of its prices; None where nobody told them
 
 
 def ledger_entries(
@@ -204,14 +165,10 @@ def ledger_entries(
     with_returns: bool = False,
     numbers: Sequence[int] | None = None,
 ) -> list[LedgerEntry]:
-    """Every entry on some data, repetitions included, the oldest first.
+    """Every entry on some data (None: on all), repetitions included, the oldest first.
 
     Parameters
     ----------
-    database
-        The opened database.
-    data_sha256
-        Hash of the prices; None takes the whole ledger.
     with_returns
         Read and unpack the returns too.
     numbers
@@ -231,8 +188,8 @@ def ledger_entries(
             query = joined.join(kept, kept.c.trial_id == trials.c.id, isouter=True)
         assets: dict[str, list[str]] = {}
         if present.has_table(symbols.name):
-            told = connection.execute(select(symbols.c.data_sha256, symbols.c.assets))
-            assets = {row.data_sha256: row.assets for row in told}
+            rows = connection.execute(select(symbols.c.data_sha256, symbols.c.assets))
+            assets = {row.data_sha256: row.assets for row in rows}
         return [_entry(row, assets) for row in connection.execute(query)]
 
 
@@ -258,10 +215,7 @@ def returns_in_common(
 
     Trials judged on other ranges than most are left out by the rule of ``returns.largest_table``.
 
-    Parameters
-    ----------
-    entries
-        With their returns; those without are left out.
+    Entries without returns are left out.
 
     Returns
     -------
@@ -286,19 +240,16 @@ def returns_in_common(
 
 def _entry(row: Row[Any], assets: Mapping[str, list[str]]) -> LedgerEntry:
     values = dict(row._mapping)
-    told = {field.name: values[field.name] for field in fields(Trial)}
-    told["created_at"] = datetime.fromisoformat(told["created_at"])
+    trial = {field.name: values[field.name] for field in fields(Trial)}
+    trial["created_at"] = datetime.fromisoformat(trial["created_at"])
     packed = values.get("bars")
-    returns = None
-    if packed is not None:
-        returns = unpack(packed, values["net_returns"], values["bars_per_year"])
-    symbols = assets.get(told["data_sha256"])
+    symbols = assets.get(trial["data_sha256"])
     return LedgerEntry(
         values["id"],
-        Trial(**told),
+        Trial(**trial),
         values.get("first"),
         values.get("last"),
-        returns,
+        packed and unpack(packed, values["net_returns"], values["bars_per_year"]),
         None if symbols is None else tuple(symbols),
     )
 

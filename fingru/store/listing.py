@@ -42,17 +42,9 @@ def list_runs(root: Path, url: str | None = None) -> list[Row]:
     A run whose process is gone is "interrupted", one whose manifest is broken "damaged", a
     finished one whose manifest or metrics were changed since it ended "altered".
 
-    Parameters
-    ----------
-    root
-        Folder of the runs; one that does not exist has none.
-    url
-        Database URL; None for the SQLite file in ``root``.
+    A folder that does not exist has none. ``url`` None is the SQLite file in it.
 
-    Raises
-    ------
-    WrongDatabaseError
-        If the runs of the folder are counted in another database.
+    Raises ``WrongDatabaseError`` if the runs of the folder are counted in another database.
     """
     stamps = {run_id: _stamp(root / run_id) for run_id in run_ids(root)}
     if not stamps:
@@ -76,10 +68,7 @@ def delete_run(root: Path, run_id: str) -> str:
     The folder leaves the list in one step before its files go, so a deletion that is cut short
     leaves no half run.
 
-    Raises
-    ------
-    StoreError
-        If it is not there, a process still works on it, or it cannot be deleted.
+    Raises ``StoreError`` if it is not there, a process still works on it, or it cannot be deleted.
     """
     run = RunDirectory.open(root, run_id)
     if _is_running(run):
@@ -108,10 +97,10 @@ def _stamp(folder: Path) -> str:
 
 def _look(path: Path) -> str:
     try:
-        found = os.stat(path)  # noqa: PTH116 - several times faster, per run
+        stat = os.stat(path)  # noqa: PTH116 - several times faster, per run
     except OSError:
         return "gone"
-    return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
+    return f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"
 
 
 def _from_index(root: Path, url: str | None, stamps: Mapping[str, str]) -> list[Row]:
@@ -154,23 +143,26 @@ def _read_row(root: Path, run_id: str, stamp: str) -> Row:
     except StoreError as error:
         logger.warning("run %s: %s", run_id, error)
         manifest = {"status": "damaged"}
-    market = _part(manifest, "data")
-    assets = market.get("assets")
+    data = _part(manifest, "data")
+    assets = data.get("assets")
+    texts = {
+        "created_at": manifest.get("created_at"),
+        "source": data.get("source"),
+        "data_sha256": data.get("sha256"),
+        "first": data.get("first"),
+        "last": data.get("last"),
+        "strategy": manifest.get("strategy"),
+        "version": manifest.get("fingru_version") or manifest.get("version"),
+        "note": manifest.get("note"),
+    }
     return {
         "id": run_id,
         "stamp": stamp,
-        "created_at": _text(manifest.get("created_at")),
         "status": _status(root / run_id, manifest),
         "process": manifest.get("process"),
-        "source": _text(market.get("source")),
-        "data_sha256": _text(market.get("sha256")),
         "assets": len(assets) if isinstance(assets, list | dict) else _number(assets),
-        "first": _text(market.get("first")),
-        "last": _text(market.get("last")),
-        "strategy": _text(manifest.get("strategy")),
         "total_s": _number(_part(manifest, "timing").get("total_s")),
-        "version": _text(manifest.get("fingru_version") or manifest.get("version")),
-        "note": _text(manifest.get("note")),
+        **{name: None if text is None else str(text) for name, text in texts.items()},
         **_read_scores(root / run_id / METRICS, manifest),
     }
 
@@ -182,8 +174,8 @@ def _status(folder: Path, manifest: Mapping[str, Any]) -> str:
         return status
     recorded = (manifest.get("sha256") or {}).get(METRICS)
     metrics = folder / METRICS
-    kept = recorded is not None and metrics.is_file() and sha256_of_file(metrics) == recorded
-    return status if kept and is_sealed(manifest) else "altered"
+    unchanged = recorded is not None and metrics.is_file() and sha256_of_file(metrics) == recorded
+    return status if unchanged and is_sealed(manifest) else "altered"
 
 
 def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:
@@ -194,8 +186,7 @@ def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:
         except StoreError as error:
             logger.warning("%s", error)
     chosen = _part(_part(metrics, "strategies"), str(manifest.get("strategy")))
-    models = _part(metrics, "forecasts")
-    model = models.get(str(manifest.get("model", "gru")))
+    model = _part(metrics, "forecasts").get(str(manifest.get("model", "gru")))
     return {
         **{name: _number(chosen.get(name)) for name in _STRATEGY_SCORES},
         "log_score": _log_score(model),
@@ -217,10 +208,6 @@ def _log_score(scores: object) -> float | None:
 def _part(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = mapping.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _number(value: object) -> float | None:

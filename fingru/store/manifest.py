@@ -43,10 +43,7 @@ _STATUSES = ("running", "done", "failed", "interrupted")
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a run's folder.
 
-    Raises
-    ------
-    StoreError
-        If it is missing, is not JSON, or lacks what every manifest has.
+    Raises ``StoreError`` if it is missing, is not JSON, or lacks what every manifest has.
     """
     path = folder / MANIFEST
     manifest = read_json(path)

@@ -25,21 +25,12 @@ _MOVED = (
 
 @dataclass(frozen=True)
 class Migration:
-    """What was moved.
+    """What was moved."""
 
-    Parameters
-    ----------
-    source, target
-        Names of the databases, without passwords.
-    rows
-        Number of rows in the target by table, each equal to the source's.
-    backup
-        The SQLite file that was left, under its new name; None if another database was left.
-    """
-
-    source: str
+    source: str  # names of the databases, without passwords
     target: str
-    rows: dict[str, int]
+    rows: dict[str, int]  # number of rows in the target by table, each equal to the source's
+    # the SQLite file that was left, under its new name; None if another database was left
     backup: Path | None
 
 
@@ -50,18 +41,13 @@ def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migrat
     ----------
     root
         Folder of the runs.
-    url
-        Database now; None for the SQLite file in ``root``.
-    to
-        URL of the other one.
+    url, to
+        The database now (None: the SQLite file in ``root``), and the other one.
     now
         For the name of the file that is left; time zone aware.
 
-    Raises
-    ------
-    StoreError
-        If the target holds anything else already, or one of the two cannot be used; nothing has
-        changed then.
+    Raises ``StoreError`` if the target holds anything else already, or one of the two cannot be
+    used; nothing has changed then.
     """
     source = open_database(root, url)
     target = open_url(parse_url(to))
@@ -82,15 +68,16 @@ def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migrat
             raise StoreError(
                 f"the copy in {target.name} differs from {source.name}", "the old one still counts"
             )
-    backup = _leave(source, now)
+    # Renamed, so that nobody counts in it by mistake.
+    backup = None if source.file is None else set_aside(source.file, "migrated", now)
     move_home(root, to)
     return Migration(source.name, target.name, {n: len(r) for n, r in rows.items()}, backup)
 
 
 def _rows(database: Database, table: Table) -> list[dict[str, Any]]:
     with reading(database) as connection:
-        found = connection.execute(select(table).order_by(*table.primary_key)).mappings()
-        return [dict(row) for row in found]
+        rows = connection.execute(select(table).order_by(*table.primary_key)).mappings()
+        return [dict(row) for row in rows]
 
 
 def _fill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -102,8 +89,3 @@ def _fill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> N
     if connection.dialect.name == "postgresql" and not others and key.autoincrement is True:
         sequence = func.pg_get_serial_sequence(table.name, key.name)
         connection.execute(select(func.setval(sequence, max(row[key.name] for row in rows))))
-
-
-def _leave(source: Database, now: datetime) -> Path | None:
-    """Rename the SQLite file, so that nobody counts in it by mistake."""
-    return None if source.file is None else set_aside(source.file, "migrated", now)

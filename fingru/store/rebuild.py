@@ -24,7 +24,7 @@ from fingru.store.database import Database, open_database, reading, writing
 from fingru.store.files import exclusive, set_aside
 from fingru.store.home import FILE_NAME, has_database
 from fingru.store.journal import JOURNAL_FILE, Entry, key_of, read_entries
-from fingru.store.ledger import indecisive_sections, learn_assets
+from fingru.store.ledger import indecisive_sections, insert_trial, learn_assets
 from fingru.store.registry import keep_standings, list_models
 from fingru.store.returns import TrialReturns, as_columns
 from fingru.store.runs import RunDirectory, run_ids
@@ -36,37 +36,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was made anew.
+    """What was made anew."""
 
-    Parameters
-    ----------
-    database
-        Where.
-    backup
-        The damaged file under its new name; None if there was none.
-    from_journal, from_runs
-        Trials that were missing, by where they were found.
-    models
-        Models that were missing.
-    champion
-        Id of the champion now, or None.
-    lost
-        What nothing can tell any more, as sentences.
-    """
-
-    database: str
-    backup: Path | None
-    from_journal: int
+    database: str  # where
+    backup: Path | None  # the damaged file under its new name; None if there was none
+    from_journal: int  # trials that were missing, by where they were found
     from_runs: int
-    models: int
-    champion: str | None
-    lost: tuple[str, ...]
+    models: int  # models that were missing
+    champion: str | None  # id of the champion now, or None
+    lost: tuple[str, ...]  # what nothing can tell any more, as sentences
 
 
 def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> Rebuilt:
     """Add to ledger and registry whatever journal, runs and models know and they do not.
 
-    A damaged SQLite file is first put away under another name.
+    A damaged SQLite file is first renamed, by the time ``now``.
 
     Parameters
     ----------
@@ -76,13 +60,6 @@ def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> R
         Database URL; None for the SQLite file in ``root``.
     models
         Folder of the models.
-    now
-        For the name of the damaged file; time zone aware.
-
-    Raises
-    ------
-    StoreError
-        If something cannot be read or written.
     """
     backup = _put_away(root / FILE_NAME, now) if url is None else None
     journal = read_entries(root / JOURNAL_FILE)
@@ -146,10 +123,7 @@ def _add_trials(database: Database, entries: Iterable[Entry], *, by_run: bool) -
             if key(trial) in known:
                 continue
             known.add(key(trial))
-            made = connection.execute(insert(schema.trials).values(trial)).inserted_primary_key
-            if returns is not None and made is not None:
-                values = {"trial_id": made[0], **returns}
-                connection.execute(insert(schema.trial_returns).values(values))
+            insert_trial(connection, trial, returns)
             added += 1
     return added
 

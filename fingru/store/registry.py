@@ -25,33 +25,15 @@ ModelStatus = Literal["champion", "challenger", "archived"]
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A trained model and its standing.
+    """A trained model and its standing."""
 
-    Parameters
-    ----------
-    id
-        Unique name.
-    created_at
-        ISO 8601, UTC.
-    path
-        Its folder, or the run it belongs to.
-    data_sha256
-        Hash of the prices it was trained on.
-    status
-        ``champion`` (at most one), ``challenger`` or ``archived``.
-    scores
-        What it scored out of sample.
-    reason
-        Why it has this status.
-    """
-
-    id: str
-    created_at: str
-    path: str
-    data_sha256: str
-    status: ModelStatus
-    scores: dict[str, Any]
-    reason: str
+    id: str  # unique name
+    created_at: str  # ISO 8601, UTC
+    path: str  # its folder, or the run it belongs to
+    data_sha256: str  # hash of the prices it was trained on
+    status: ModelStatus  # ``champion`` (at most one), ``challenger`` or ``archived``
+    scores: dict[str, Any]  # what it scored out of sample
+    reason: str  # why it has this status
 
 
 @dataclass(frozen=True)
@@ -87,28 +69,20 @@ class Decision:
 
 
 def register_model(database: Database, model: NewModel) -> ModelRecord:
-    """Enter a model as challenger.
-
-    Raises
-    ------
-    StoreError
-        If the id is taken, or the database cannot be written.
-    """
+    """Enter a model as challenger; ``StoreError`` if the id is taken."""
     with writing(database) as connection:
-        if _row(connection, model.id) is not None:
+        taken = select(models.c.id).where(models.c.id == model.id)
+        if connection.execute(taken).first() is not None:
             raise StoreError(f"a model {model.id!r} is already registered", "choose another id")
         values = {
-            "id": model.id,
+            **vars(model),
             "created_at": utc_text(model.created_at),
-            "path": model.path,
-            "data_sha256": model.data_sha256,
             "status": "challenger",
             "scores": to_json_value(model.scores),
             "reason": "registered",
         }
         connection.execute(insert(models).values(values))
-    keep_standings(database)
-    return find_model(database, model.id)
+    return _kept(database, model.id)
 
 
 def list_models(database: Database) -> list[ModelRecord]:
@@ -119,32 +93,22 @@ def list_models(database: Database) -> list[ModelRecord]:
 
 
 def find_model(database: Database, text: str) -> ModelRecord:
-    """The model with an id, or with the only id that begins so.
-
-    Raises
-    ------
-    StoreError
-        If none or several fit.
-    """
+    """The model with an id or a prefix of it (``complete_id``)."""
     with reading(database) as connection:
         return _required(connection, text)
 
 
 def promote(database: Database, model_id: str, decision: Decision) -> ModelRecord:
-    """Make a model the champion; the one before is archived.
+    """Make a model the champion; the previous one is archived.
 
-    Raises
-    ------
-    StoreError
-        If the model is unknown or is the champion already.
+    Raises ``StoreError`` if the model is unknown or is the champion already.
     """
     with writing(database) as connection:
         chosen = _required(connection, model_id)
         if chosen.status == "champion":
             raise StoreError(f"model {chosen.id} is the champion already", "nothing to do")
         _make_champion(connection, chosen, "promote", decision)
-    keep_standings(database)
-    return find_model(database, chosen.id)
+    return _kept(database, chosen.id)
 
 
 def rollback(database: Database, decision: Decision) -> ModelRecord:
@@ -153,29 +117,18 @@ def rollback(database: Database, decision: Decision) -> ModelRecord:
     A second rollback goes one further back, not forward again: each undoes the latest promotion
     that has not been undone.
 
-    Raises
-    ------
-    StoreError
-        If there was none before.
+    Raises ``StoreError`` if there was none before.
     """
     with writing(database) as connection:
         champions = _promotion_history(connection)
         if len(champions) < 2:
             raise StoreError("there is no earlier champion", "promote a model by its id instead")
-        previous = _required(connection, champions[-2])
-        _make_champion(connection, previous, "rollback", decision)
-    keep_standings(database)
-    return find_model(database, previous.id)
+        _make_champion(connection, _required(connection, champions[-2]), "rollback", decision)
+    return _kept(database, champions[-2])
 
 
 def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord:
-    """Put a challenger away, for a reason such as the gate's.
-
-    Raises
-    ------
-    StoreError
-        If it is unknown or is the champion.
-    """
+    """Put a challenger away; ``StoreError`` if it is unknown or is the champion."""
     with writing(database) as connection:
         chosen = _required(connection, model_id)
         if chosen.status == "champion":
@@ -183,8 +136,7 @@ def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord
                 f"model {chosen.id} is the champion", "promote another or roll back first"
             )
         _set_status(connection, chosen.id, "archived", reason)
-    keep_standings(database)
-    return find_model(database, chosen.id)
+    return _kept(database, chosen.id)
 
 
 def history(database: Database) -> list[Promotion]:
@@ -201,14 +153,18 @@ def keep_standings(database: Database) -> None:
     write_standings([vars(record) for record in records], [vars(change) for change in changes])
 
 
+def _kept(database: Database, model_id: str) -> ModelRecord:
+    """A model as it is after a change, which the folders are told."""
+    keep_standings(database)
+    return find_model(database, model_id)
+
+
 def known_champion(database: Database | None, folder: Path) -> ModelRecord | None:
     """The model in use, or None where no model of a folder was ever registered.
 
-    Raises
-    ------
-    StoreError
-        If models were registered and no champion is known: the registry was lost, or is another
-        one. A model that the gate had rejected must not answer because it is the newest.
+    Raises ``StoreError`` if models were registered and no champion is known: the registry was
+    lost, or is another one. A model that the gate had rejected must not answer because it is the
+    newest.
     """
     records = [] if database is None else list_models(database)
     known = {record.id for record in records}
@@ -230,8 +186,8 @@ def known_champion(database: Database | None, folder: Path) -> ModelRecord | Non
 
 
 def _history(connection: Connection) -> list[Promotion]:
-    rows = connection.execute(select(promotions).order_by(promotions.c.id))
-    return [Promotion(r.at, r.action, r.actor, r.from_model, r.to_model, r.reason) for r in rows]
+    rows = connection.execute(select(promotions).order_by(promotions.c.id)).mappings()
+    return [Promotion(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
 
 
 def _promotion_history(connection: Connection) -> list[str]:
@@ -277,20 +233,12 @@ def _champion(connection: Connection) -> ModelRecord | None:
     return None if row is None else _record(row)
 
 
-def _row(connection: Connection, model_id: str) -> Row[Any] | None:
-    return connection.execute(select(models).where(models.c.id == model_id)).first()
-
-
 def _required(connection: Connection, text: str) -> ModelRecord:
-    if (row := _row(connection, text)) is not None:
-        return _record(row)
     known = list(connection.execute(select(models.c.id).order_by(models.c.id)).scalars())
     none_yet = "run `fingru train` first"
     model_id = complete_id(text, known, kind="model", place="the registry", none_yet=none_yet)
-    return _required(connection, model_id)
+    return _record(connection.execute(select(models).where(models.c.id == model_id)).one())
 
 
 def _record(row: Row[Any]) -> ModelRecord:
-    return ModelRecord(
-        row.id, row.created_at, row.path, row.data_sha256, row.status, row.scores, row.reason
-    )
+    return ModelRecord(**row._mapping)

@@ -22,21 +22,12 @@ _STILL = 1e-18
 
 @dataclass(frozen=True)
 class TrialReturns:
-    """Net returns of one trial, bar by bar.
+    """Net returns of one trial, bar by bar."""
 
-    Parameters
-    ----------
-    dates
-        (N,) ends of the bars, strictly increasing; without time zone, or in UTC.
-    net
-        (N,) simple returns net of costs.
-    bars_per_year
-        For annualisation.
-    """
-
+    # (N,) ends of the bars, strictly increasing; without time zone, or in UTC
     dates: pd.DatetimeIndex
-    net: FloatArray
-    bars_per_year: float
+    net: FloatArray  # (N,) simple returns net of costs
+    bars_per_year: float  # for annualisation
 
     def __post_init__(self) -> None:
         if self.net.shape != (len(self.dates),) or not len(self.dates):

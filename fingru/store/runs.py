@@ -71,14 +71,9 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory of one run, read from disk at each use.
+    """The directory of one run, read from disk at each use."""
 
-    Parameters
-    ----------
-    path
-        The folder; its name is the run id. Use ``create`` or ``open`` instead of the constructor.
-    """
-
+    # the folder; its name is the run id. Use ``create`` or ``open`` instead of the constructor
     path: Path
 
     @classmethod
@@ -98,10 +93,7 @@ class RunDirectory:
         now
             Time zone aware.
 
-        Raises
-        ------
-        StoreError
-            If the folder cannot be written, or the id is taken or not a name.
+        Raises ``StoreError`` if the folder cannot be written, or the id is taken or invalid.
         """
         if run_id is not None:
             _check_run_id(run_id)
@@ -118,13 +110,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, root: Path, run_id: str) -> RunDirectory:
-        """Find a stored run by its id or a beginning of it that no other run shares.
-
-        Raises
-        ------
-        StoreError
-            If no run or more than one fits; the message names the nearest.
-        """
+        """Find a stored run by its id or a prefix of it (``find_run_id``)."""
         return cls(root / find_run_id(root, run_id))
 
     @property
@@ -140,13 +126,13 @@ class RunDirectory:
     @property
     def config(self) -> dict[str, Any]:
         """Configuration that the run was started with, as plain values by section."""
-        found = self.manifest.get("config")
-        if not isinstance(found, dict) or not isinstance(found.get("store"), dict):
+        config = self.manifest.get("config")
+        if not isinstance(config, dict) or not isinstance(config.get("store"), dict):
             raise StoreError(
                 f"{self.path / MANIFEST} is damaged: it has no configuration",
                 "restore it, or start a new run",
             )
-        return found
+        return config
 
     @property
     def status(self) -> Status:
@@ -166,10 +152,7 @@ class RunDirectory:
     def table(self, name: str) -> pd.DataFrame | None:
         """One of ``RUN_TABLES``; None for a run stored before there was that table.
 
-        Raises
-        ------
-        StoreError
-            If it is missing, damaged, or lacks a column.
+        Raises ``StoreError`` if it is missing, damaged, or lacks a column.
         """
         if name in _LATER_TABLES and not (self.path / f"{name}.parquet").exists():
             return None
@@ -195,15 +178,7 @@ class RunDirectory:
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a file of the run atomically; in a finished run its hash is renewed too.
 
-        Parameters
-        ----------
-        name
-            Path inside the run with forward slashes, such as ``models/fold_00/manifest.json``.
-
-        Raises
-        ------
-        StoreError
-            If it cannot be written.
+        ``name`` is a path inside the run with forward slashes, such as ``models/fold_00/a.json``.
         """
         path = self._file(name)
         if path == self.path / MANIFEST:
@@ -240,10 +215,8 @@ class RunDirectory:
     def update_manifest(self, **changes: object) -> None:
         """Set keys of the manifest in one step, safe against other processes that do the same.
 
-        Raises
-        ------
-        ValueError
-            For the keys that ``create``, ``resume`` and ``finish`` keep themselves.
+        Raises ``ValueError`` for the keys that ``create``, ``resume`` and ``finish`` keep
+        themselves.
         """
         if kept := [key for key in changes if key in OWN_KEYS]:
             raise ValueError(f"{', '.join(kept)} cannot be set directly")
@@ -257,10 +230,7 @@ class RunDirectory:
         Until that write the run is "running" on disk, and "interrupted" once its process is gone;
         so a run is complete or says that it is not.
 
-        Raises
-        ------
-        StoreError
-            If the run has ended already, or the manifest cannot be written.
+        Raises ``StoreError`` if the run has ended already, or the manifest cannot be written.
         """
         hashes = self.hashes()
         with exclusive(self.path.parent):
@@ -277,10 +247,7 @@ class RunDirectory:
     def resume(self) -> None:
         """Go on with a run that failed or was interrupted; its checkpoints are still there.
 
-        Raises
-        ------
-        StoreError
-            If the run is done, or another process works on it.
+        Raises ``StoreError`` if the run is done, or another process works on it.
         """
         with exclusive(self.path.parent):
             manifest = self.manifest

@@ -1,8 +1,8 @@
-"""What a registered model's own folder says of its standing, so that no lost database forgets it.
+"""The standing of a registered model, kept in its own folder: no lost database forgets it.
 
 Every change of the registry writes ``standing.json`` into the folders of the models that it
-concerns. With them the registry can be made anew (``rebuild``), and whoever looks for the champion
-notices that a registry has gone instead of guessing.
+concerns. With them the registry can be rebuilt, and whoever looks for the champion notices that
+a registry has gone instead of guessing.
 """
 
 from __future__ import annotations
@@ -23,27 +23,18 @@ _SHAPE = {
 }  # fmt: skip
 _CHANGE = {"at": str, "action": str, "actor": str, "from_model?": str, "to_model": str,
            "reason": str}  # fmt: skip
-_MEND = "restore it from a copy, or remove it and promote a model by hand"
+_FIX = "restore it from a copy, or remove it and promote a model by hand"
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A model as its folder tells it.
+    """A model as its folder tells it."""
 
-    Parameters
-    ----------
-    folder
-        Where it is now.
-    model
-        Fields of a ``registry.ModelRecord`` but the path.
-    history
-        Every change of champion it was part of, as fields of a ``registry.Promotion``.
-    """
-
-    folder: Path
-    model: dict[str, Any]
+    folder: Path  # where it is now
+    model: dict[str, Any]  # fields of a ``registry.ModelRecord`` but the path
+    # every change of champion it was part of, as fields of a ``registry.Promotion``
     history: list[dict[str, Any]]
 
     @property
@@ -53,19 +44,19 @@ class Standing:
 
 
 def write_standings(models: Iterable[dict[str, Any]], history: Iterable[dict[str, Any]]) -> None:
-    """Write down in the folder of each model what the registry says of it now.
+    """Write into the folder of each model what the registry says of it now.
 
-    A folder that is gone or may not be written is left out; the registry itself has changed
+    A folder that is gone or may not be written is skipped; the registry itself has changed
     already.
     """
     changes = list(history)
     for model in models:
         folder = Path(model["path"])
         own = [c for c in changes if model["id"] in (c["from_model"], c["to_model"])]
-        told = {key: value for key, value in model.items() if key != "path"} | {"history": own}
+        standing = {k: v for k, v in model.items() if k != "path"} | {"history": own}
         try:
-            if folder.is_dir() and _stored(folder) != to_json_value(told):
-                write_json(folder / STANDING_FILE, told)
+            if folder.is_dir() and _stored(folder) != to_json_value(standing):
+                write_json(folder / STANDING_FILE, standing)
         except StoreError as error:
             logger.warning("the standing of model %s is not kept: %s", model["id"], error)
 
@@ -73,21 +64,18 @@ def write_standings(models: Iterable[dict[str, Any]], history: Iterable[dict[str
 def read_standings(models: Path) -> list[Standing]:
     """Standings of all models of a folder that were ever registered, by folder name.
 
-    Raises
-    ------
-    StoreError
-        If one is damaged.
+    Raises ``StoreError`` if one is damaged.
     """
-    found = []
+    standings = []
     for path in sorted(models.glob(f"*/{STANDING_FILE}")):
-        told = read_json(path)
-        check_shape(told, _SHAPE, str(path), _MEND)
-        history = told.pop("history")
+        stored = read_json(path)
+        check_shape(stored, _SHAPE, str(path), _FIX)
+        history = stored.pop("history")
         for change in history:
-            check_shape(change if isinstance(change, dict) else {}, _CHANGE, str(path), _MEND)
-        kept = {key: told[key] for key in _SHAPE if key != "history"}
-        found.append(Standing(path.parent, kept, history))
-    return found
+            check_shape(change if isinstance(change, dict) else {}, _CHANGE, str(path), _FIX)
+        model = {key: stored[key] for key in _SHAPE if key != "history"}
+        standings.append(Standing(path.parent, model, history))
+    return standings
 
 
 def _stored(folder: Path) -> dict[str, Any] | None:

@@ -142,10 +142,7 @@ def plain_sha256(value: JsonValue) -> str:
 def write_json(path: Path, value: object) -> None:
     """Write a value as strict JSON, atomically.
 
-    Raises
-    ------
-    StoreError
-        If the file cannot be written.
+    Raises ``StoreError`` if the file cannot be written.
     """
     write_bytes_atomic(path, to_json_bytes(value))
 
@@ -153,10 +150,7 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds one object.
 
-    Raises
-    ------
-    StoreError
-        If it is missing, is not strict JSON, or does not hold an object.
+    Raises ``StoreError`` if it is missing, is not strict JSON, or does not hold an object.
     """
     try:
         value = json.loads(read_bytes(path), parse_constant=_refuse_constant)
@@ -176,10 +170,7 @@ Shape = Mapping[str, type | tuple[type, ...]]
 def check_shape(value: Mapping[str, Any], shape: Shape, where: str, fix: str) -> None:
     """Refuse a stored object that lacks a key, or has another kind of value under it.
 
-    Raises
-    ------
-    StoreError
-        Names the first key that is wrong.
+    Raises ``StoreError``: names the first key that is wrong.
     """
     for key, kind in shape.items():
         name = key.removesuffix("?")

@@ -21,21 +21,12 @@ FindingKind = Literal["missing", "extra", "changed", "unfinished"]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One difference between a run and its manifest.
+    """One difference between a run and its manifest."""
 
-    Parameters
-    ----------
-    kind
-        ``missing``, ``extra`` or ``changed`` for a file; ``unfinished`` for a run without hashes.
-    file
-        Relative name of the file, with forward slashes.
-    message
-        The difference as a sentence.
-    """
-
+    # ``missing``, ``extra`` or ``changed`` for a file; ``unfinished`` for a run without hashes
     kind: FindingKind
-    file: str
-    message: str
+    file: str  # relative name of the file, with forward slashes
+    message: str  # the difference as a sentence
 
 
 def verify_run(root: Path, run_id: str) -> list[Mismatch]:
@@ -50,10 +41,7 @@ def verify_run(root: Path, run_id: str) -> list[Mismatch]:
     run_id
         Id of the run, or a beginning of it.
 
-    Raises
-    ------
-    StoreError
-        If the run is not there or cannot be read.
+    Raises ``StoreError`` if the run is not there or cannot be read.
     """
     run = RunDirectory.open(root, run_id)
     manifest = run.manifest
@@ -71,10 +59,7 @@ def changes_since_end(run: RunDirectory) -> list[Mismatch]:
     Of files above ``SMALL_BYTES`` only that they are there. A run that has not ended has nothing
     to compare with.
 
-    Raises
-    ------
-    StoreError
-        If its manifest is damaged.
+    Raises ``StoreError`` if its manifest is damaged.
     """
     manifest = run.manifest
     if manifest["status"] != "done":
@@ -96,10 +81,7 @@ def explaining_changes(run: RunDirectory) -> Iterator[None]:
 
     What is read from an altered file may be anything. Files are hashed only after an error.
 
-    Raises
-    ------
-    StoreError
-        If the run cannot be shown because of that.
+    Raises ``StoreError`` if the run cannot be shown because of that.
     """
     try:
         yield

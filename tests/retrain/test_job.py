@@ -152,7 +152,10 @@ def test_a_failing_retraining_promotes_nothing_and_opens_the_lock(
 
 
 def test_two_at_once_are_refused(first, prices, config, now):
-    with job._alone(config.store.models), pytest.raises(StoreError, match="another retraining"):
+    with (
+        job._only_retraining(config.store.models),
+        pytest.raises(StoreError, match="another retraining"),
+    ):
         retrain_once(prices.until(500), config, now)
 
 
