@@ -209,13 +209,9 @@ def _earn(row: int, start: FloatArray, end: FloatArray, quotes: Quotes, account:
 
 @_part
 def _trade(
-    row: int,
-    target: FloatArray,
-    filled_in: int,
-    quotes: Quotes,
-    terms: BrokerTerms,
+    row: int, target: FloatArray, filled_in: int, quotes: Quotes, terms: BrokerTerms,
     account: Account,
-) -> None:
+) -> None:  # fmt: skip
     """Bring holdings to ``target`` times the equity before costs; pay costs from cash.
 
     An order that finds no market waits with the value it wanted here and now, so that all orders
@@ -226,18 +222,10 @@ def _trade(
     if equity <= 0.0:
         return
     # Rows are taken out of the account, and sums kept apart, for speed alone.
-    holdings, traded, cost_by_asset = (
-        account.holdings[row],
-        account.traded[row],
-        account.cost_by_asset[row],
-    )
-    unfilled, fill, has_bar = (
-        account.unfilled[row],
-        quotes.fill[filled_in],
-        quotes.has_bar[filled_in],
-    )
-    waited, waits, waiting = account.waits[row - 1], account.waits[row], account.waiting[row]
-    ordered = account.waiting[row - 1]
+    holdings, traded, unfilled = account.holdings[row], account.traded[row], account.unfilled[row]
+    cost_by_asset, fill = account.cost_by_asset[row], quotes.fill[filled_in]
+    waits, waiting = account.waits[row], account.waiting[row]
+    waited, ordered = account.waits[row - 1], account.waiting[row - 1]
     commission_rate, fee = terms.commission, terms.fee
     spread_rate, slippage_rate = terms.spread, terms.slippage
     pushes = quotes.impact.shape[0] > 0
@@ -258,7 +246,7 @@ def _trade(
                 unfilled[a] = NO_BAR if new else DELISTED
                 continue
             if new:
-                missing = NO_PRICE if has_bar[a] else NO_BAR
+                missing = NO_PRICE if quotes.has_bar[filled_in, a] else NO_BAR
                 unfilled[a] = missing if np.isnan(fill[a]) else NO_VOLUME
             waits[a], waiting[a] = True, wanted
             continue
@@ -339,7 +327,7 @@ def settle_session(
     Parameters
     ----------
     row
-        Session to account, 1..N; row - 1 must have been booked.
+        Session to settle, 1..N; row - 1 must have been booked.
     target
         (A,) weights of the equity at the fill before costs, decided at row - 1; NaN leaves a
         holding, and an order that waits, untouched.

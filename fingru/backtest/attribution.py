@@ -61,7 +61,6 @@ def attribute(
     *,
     settings: SimulationSettings,
     folds: Sequence[Fold],
-    mean_per_bar: float | None = None,
 ) -> Attribution:
     """Split the net profit of a simulation into its parts.
 
@@ -79,8 +78,6 @@ def attribute(
         Gives a new strategy for each replay.
     simulation
         From the first origin to the session after the last.
-    mean_per_bar
-        The constant mean log return per bar of head 0; each asset's own past mean if None.
 
     Raises
     ------
@@ -104,9 +101,7 @@ def attribute(
             settings=without_costs(settings), first_row=rows.start - 1, last_row=rows.stop - 1,
         )  # fmt: skip
 
-    constant = None
-    if forecast is not None:
-        constant = unconditional_forecast(prices, forecast, folds, mean_per_bar)
+    constant = None if forecast is None else unconditional_forecast(prices, forecast, folds)
     heads, notes = _heads(replay, simulation.name, forecast, constant)
     if heads is None:
         heads = dict.fromkeys(HEADS, np.full(len(net), np.nan))

@@ -1,17 +1,21 @@
-"""From what a strategy returned to target weights that can be carried out, or a clear refusal."""
+"""From what a strategy returned to weights that can be carried out: checks, refusals, limits."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import FloatArray
+from fingru.arrays import BoolArray, FloatArray
+from fingru.backtest.settings import SimulationSettings
 from fingru.errors import StrategyError
 from fingru.market.sessions import session_name
 from fingru.strategy import Strategy, View
+
+_SLACK = 1.0 + 1e-9
+"""Rounding errors of a sum of weights are no breach of a limit."""
 
 
 def decide(strategy: Strategy, view: View, name: str, max_leverage: float) -> FloatArray | None:
@@ -46,7 +50,7 @@ def decide(strategy: Strategy, view: View, name: str, max_leverage: float) -> Fl
     weights = _as_array(returned, view, name)
     # One NaN makes the sum NaN, which no comparison accepts: one pass checks both laws.
     gross = np.abs(weights).sum()
-    if not gross <= max_leverage * (1.0 + 1e-9) or gross == np.inf:
+    if not gross <= max_leverage * _SLACK or gross == np.inf:
         _refuse(weights, view, name, max_leverage)
     return weights
 
@@ -60,7 +64,13 @@ def _as_array(returned: object, view: View, name: str) -> FloatArray:
             )
         returned = returned.to_dict()
     if isinstance(returned, Mapping):
-        returned = _from_mapping(returned, view, name)
+        if unknown := [asset for asset in returned if asset not in view.assets]:
+            raise StrategyError(
+                f"strategy {name} gave a weight to {unknown[0]!r} on {session_name(view.date)}, "
+                "which is not in the data",
+                f"assets are {', '.join(view.assets[:30])}",
+            )
+        returned = [returned.get(asset, 0.0) for asset in view.assets]
     try:
         weights = np.asarray(returned, dtype=np.float64)
     except (TypeError, ValueError):
@@ -72,22 +82,10 @@ def _as_array(returned: object, view: View, name: str) -> FloatArray:
     if weights.shape != (len(view.assets),):
         raise StrategyError(
             f"strategy {name} returned weights of shape {weights.shape} on "
-            f"{session_name(view.date)}, "
-            f"not ({len(view.assets)},)",
+            f"{session_name(view.date)}, not ({len(view.assets)},)",
             "return one weight per asset in the order of view.assets",
         )
     return weights
-
-
-def _from_mapping(weights: Mapping[object, object], view: View, name: str) -> list[object]:
-    unknown = [asset for asset in weights if asset not in view.assets]
-    if unknown:
-        raise StrategyError(
-            f"strategy {name} gave a weight to {unknown[0]!r} on {session_name(view.date)}, "
-            "which is not in the data",
-            f"assets are {', '.join(view.assets[:30])}",
-        )
-    return [weights.get(asset, 0.0) for asset in view.assets]
 
 
 def _refuse(weights: FloatArray, view: View, name: str, max_leverage: float) -> None:
@@ -103,3 +101,64 @@ def _refuse(weights: FloatArray, view: View, name: str, max_leverage: float) -> 
         f"{session_name(view.date)}, over the {max_leverage:g} allowed",
         "scale them down, raise simulation.max_leverage, or set simulation.over_leverage to scale",
     )
+
+
+def within_limits(weights: FloatArray, settings: SimulationSettings) -> FloatArray:
+    """Cut target weights to what the settings allow; what fits stays bitwise as it is.
+
+    In this order: negative weights to 0 (``long_only``), each to ``[-max_weight, max_weight]``,
+    and all by the factor ``max_leverage / sum(|weights|)`` if they exceed it and
+    ``over_leverage`` is ``scale``.
+
+    Parameters
+    ----------
+    weights
+        (..., A); rows of NaN stay NaN.
+
+    Examples
+    --------
+    >>> careful = SimulationSettings(long_only=True, max_weight=0.5)
+    >>> within_limits(np.array([0.8, -0.3, 0.2]), careful)
+    array([0.5, 0. , 0.2])
+    """
+    if settings.long_only:
+        weights = np.where(weights < 0.0, 0.0, weights)
+    if settings.max_weight is not None:
+        weights = np.clip(weights, -settings.max_weight, settings.max_weight)
+    if settings.over_leverage == "scale":
+        gross = np.abs(weights).sum(axis=-1, keepdims=True)
+        over = gross > settings.max_leverage * _SLACK
+        if over.any():
+            shrunk = np.divide(settings.max_leverage, gross, out=np.ones_like(gross), where=over)
+            weights = np.where(over, weights * shrunk, weights)
+    return weights
+
+
+def accepted_leverage(settings: SimulationSettings) -> float:
+    """Sum of absolute weights a strategy may ask for: any where they are scaled down anyway."""
+    return settings.max_leverage if settings.over_leverage == "refuse" else np.inf
+
+
+def is_over(gross: FloatArray, max_leverage: float) -> BoolArray:
+    """Whether sums of absolute weights exceed the limit by more than rounding."""
+    return np.asarray(gross > max_leverage * _SLACK)
+
+
+def limit_notes(name: str, asked: FloatArray, settings: SimulationSettings) -> Iterator[str]:
+    """Say in how many sessions each limit changed what was asked for, (N, A)."""
+    weights = asked
+    sentences = {
+        "long_only": "negative weights of {} were cut to 0",
+        "max_weight": "weights of {} were cut to max_weight",
+        "over_leverage": "weights of {} were scaled down to max_leverage",
+    }
+    neutral = SimulationSettings()
+    for field, sentence in sentences.items():
+        if getattr(settings, field) == getattr(neutral, field):
+            continue
+        values = {field: getattr(settings, field), "max_leverage": settings.max_leverage}
+        allowed = within_limits(weights, neutral.model_copy(update=values))
+        changed = int(np.count_nonzero(((allowed != weights) & ~np.isnan(weights)).any(axis=1)))
+        if changed:
+            yield f"{sentence.format(name)} in {changed} session{'s' if changed > 1 else ''}"
+        weights = allowed

@@ -45,8 +45,7 @@ def make_folds(
 
     Returns
     -------
-    list of Fold
-        In order; test ranges follow each other without gap or overlap.
+    In order; test ranges follow each other without gap or overlap.
 
     Raises
     ------
@@ -74,14 +73,12 @@ def make_folds(
         )
     first = _first_boundary(index, settings, needed)
     origin = _row_before(index, first)
-    _check_first_origin(index, settings, first, (origin, needed))
+    _check_first_origin(index, settings, first, origin=origin, needed=needed)
     if isinstance(settings.refit, int):
         origins = list(range(origin, last_origin + 1, settings.refit))
     else:
-        starts = pd.date_range(
-            first + pd.Timedelta(days=1), index[-1], freq=_PERIOD_START[settings.refit],
-            normalize=True,
-        )  # fmt: skip
+        second, freq = first + pd.Timedelta(days=1), _PERIOD_START[settings.refit]
+        starts = pd.date_range(second, index[-1], freq=freq, normalize=True)
         rows = [origin, *(_row_before(index, start) for start in starts)]
         origins = sorted({row for row in rows if row <= last_origin})
     return folds_between(origins, last_origin, settings)
@@ -155,10 +152,11 @@ def _check_first_origin(
     index: pd.DatetimeIndex,
     settings: WalkForwardSettings,
     first: pd.Timestamp,
-    rows: tuple[int, int],
+    *,
+    origin: int,
+    needed: int,
 ) -> None:
-    origin, needed = rows
-    earliest = _earliest_boundary(index, needed)
+    earliest = index[needed].normalize() + pd.Timedelta(days=1)
     if origin < needed:
         raise ConfigError(
             f"first refit before enough data: {origin + 1} sessions before {first.date()} are "
@@ -171,10 +169,6 @@ def _check_first_origin(
             f"the last session is {session_name(index[-1])}",
             f"set first_refit between {earliest.date()} and {session_name(index[-1])}",
         )
-
-
-def _earliest_boundary(index: pd.DatetimeIndex, needed: int) -> pd.Timestamp:
-    return index[needed].normalize() + pd.Timedelta(days=1)
 
 
 def _at_midnight(index: pd.DatetimeIndex, day: date) -> pd.Timestamp:

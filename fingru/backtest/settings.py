@@ -17,29 +17,26 @@ class WalkForwardSettings(Settings):
     """When models are refitted and on how much history."""
 
     refit: RefitEvery = Field(
-        default="year",
-        description="Refit at the start of every year, quarter or month, or every N bars.",
+        "year", description="Refit at the start of every year, quarter or month, or every N bars."
     )
     first_refit: date | None = Field(
-        default=None,
-        description=(
-            "First date to be forecast out of sample; the first fit uses the sessions before it. "
-            "Unset: after 30 % of the sessions or three years, whichever is later (three years "
-            "count only up to 60 % of the sessions), at the next start of a refit period."
-        ),
+        None,
+        description="First date to be forecast out of sample; the first fit uses the sessions "
+        "before it. Unset: after 30 % of the sessions or three years, whichever is later (three "
+        "years count only up to 60 % of the sessions), at the next start of a refit period.",
     )
     window: Literal["expanding", "rolling"] = Field(
-        default="expanding",
+        "expanding",
         description="Train on all sessions so far, or on the latest `rolling_bars`.",
     )
     rolling_bars: int = Field(
-        default=2520,
+        2520,
         ge=2,
         le=MOST_BARS,
         description="Sessions of a rolling training window (2,520: ten daily years).",
     )
     min_train_bars: int = Field(
-        default=500,
+        500,
         ge=2,
         le=MOST_BARS,
         description="Fewest sessions with a known label that a first fit may have.",
@@ -56,196 +53,143 @@ class WalkForwardSettings(Settings):
 
 
 Bps = Annotated[float, Field(ge=0.0, le=10_000.0)]
+YearlyBps = Annotated[float, Field(ge=0.0, le=100_000.0)]
+Money = Annotated[float, Field(ge=0.0, le=MOST_MONEY)]
+PositiveMoney = Annotated[float, Field(ge=1e-6, le=MOST_MONEY)]
+Weight = Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
 class AssetCosts(Settings):
     """Costs of one asset, where they differ from those of all the others."""
 
-    cost_bps: float | None = Field(
-        default=None, ge=0.0, le=10_000.0, description="As simulation.cost_bps; unset: that."
+    cost_bps: Bps | None = Field(None, description="As simulation.cost_bps; unset: that.")
+    half_spread_bps: Bps | None = Field(None, description="As simulation.half_spread_bps.")
+    slippage_bps: Bps | None = Field(None, description="As simulation.slippage_bps.")
+    commission_per_trade: Money | None = Field(
+        None, description="As simulation.commission_per_trade."
     )
-    half_spread_bps: float | None = Field(
-        default=None, ge=0.0, le=10_000.0, description="As simulation.half_spread_bps."
-    )
-    slippage_bps: float | None = Field(
-        default=None, ge=0.0, le=10_000.0, description="As simulation.slippage_bps."
-    )
-    commission_per_trade: float | None = Field(
-        default=None, ge=0.0, le=MOST_MONEY, description="As simulation.commission_per_trade."
-    )
-    borrow_bps: float | None = Field(
-        default=None, ge=0.0, le=100_000.0, description="As simulation.borrow_bps."
-    )
+    borrow_bps: YearlyBps | None = Field(None, description="As simulation.borrow_bps.")
 
 
 class SimulationSettings(Settings):
     """Costs, fills and limits of the simulated broker; all costs are positive when paid."""
 
-    cost_bps: float = Field(
-        default=5.0,
-        ge=0.0,
-        le=10_000.0,
-        description=(
-            "Cost of a trade in basis points of its value: the commission, or everything "
-            "together where the other costs are left at 0."
-        ),
+    cost_bps: Bps = Field(
+        5.0,
+        description="Cost of a trade in basis points of its value: the commission, or everything "
+        "together where the other costs are left at 0.",
     )
-    commission_per_trade: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=MOST_MONEY,
-        description="Fixed fee of every trade of one asset in money, see capital.",
+    commission_per_trade: Money = Field(
+        0.0, description="Fixed fee of every trade of one asset in money, see capital."
     )
-    half_spread_bps: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=10_000.0,
-        description="Half of the bid-ask spread, in basis points of the traded value.",
+    half_spread_bps: Bps = Field(
+        0.0, description="Half of the bid-ask spread, in basis points of the traded value."
     )
-    slippage_bps: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=10_000.0,
+    slippage_bps: Bps = Field(
+        0.0,
         description="Further loss between decision and fill, in basis points of the traded value.",
     )
     impact_coefficient: float = Field(
-        default=0.0,
+        0.0,
         ge=0.0,
         le=100.0,
-        description=(
-            "Quotes impact: a trade costs this x volatility per bar x root of (its money / "
-            "average money traded in the asset per bar) of its value; 0: none. Needs volume."
-        ),
+        description="Market impact: a trade costs this x volatility per bar x root of (its money "
+        "/ average money traded in the asset per bar) of its value; 0: none. Needs volume.",
     )
     impact_bars: int = Field(
-        default=21,
+        21,
         ge=2,
         le=MOST_BARS,
-        description=(
-            "Sessions up to the decision whose bars give volatility and volume for market impact."
-        ),
+        description="Sessions up to the decision from whose bars volatility and volume for market "
+        "impact are estimated.",
     )
-    borrow_bps: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=100_000.0,
-        description="Fee per year on the value of short holdings, in basis points.",
+    borrow_bps: YearlyBps = Field(
+        0.0, description="Fee per year on the value of short holdings, in basis points."
     )
     asset_costs: dict[str, Bps | AssetCosts] | Path | None = Field(
-        default=None,
-        description=(
-            "Costs by asset: a table of asset to cost_bps or to several costs, or a CSV file with "
-            "the columns asset and any of cost_bps, half_spread_bps, slippage_bps, "
-            "commission_per_trade, borrow_bps; what is missing there is as for all."
-        ),
+        None,
+        description="Costs by asset: a table of asset to cost_bps or to several costs, or a CSV "
+        "file with the columns asset and any of cost_bps, half_spread_bps, slippage_bps, "
+        "commission_per_trade, borrow_bps; what is missing there is as for all.",
     )
-    capital: float = Field(
-        default=1_000_000.0,
-        ge=1e-6,
-        le=MOST_MONEY,
-        description=(
-            "Money of the account at the start, in the currency of the prices; gives "
-            "commission_per_trade, minimum_trade and market impact their size."
-        ),
+    capital: PositiveMoney = Field(
+        1_000_000.0,
+        description="Money of the account at the start, in the currency of the prices; gives "
+        "commission_per_trade, minimum_trade and market impact their size.",
     )
     fill: Literal["next_bar", "next_close", "same_close"] = Field(
-        default="next_bar",
-        description=(
-            "next_bar fills at the next session's open (its close where there are no opens); "
-            "next_close fills at the next session's close; "
-            "same_close fills at the close that was just decided on, which nobody can do."
-        ),
+        "next_bar",
+        description="next_bar fills at the next session's open (its close where there are no "
+        "opens); next_close fills at the next session's close; same_close fills at the close "
+        "that was just decided on, which is not achievable in practice.",
     )
     cash_rate: float = Field(
-        default=0.0,
+        0.0,
         gt=-1.0,
         le=1.0,
-        description=(
-            "Interest per year on cash, also paid on borrowed cash unless debit_rate is set."
-        ),
+        description="Interest per year on cash, also paid on borrowed cash unless debit_rate is "
+        "set.",
     )
     debit_rate: float | None = Field(
-        default=None,
+        None,
         gt=-1.0,
         le=10.0,
-        description=(
-            "Interest per year paid on borrowed cash; unset: cash_rate. Target weights are of the "
-            "equity before costs: fully invested, the costs of the trades are borrowed."
-        ),
+        description="Interest per year paid on borrowed cash; unset: cash_rate. Target weights "
+        "are of the equity before costs: fully invested, the costs of the trades are borrowed.",
     )
-    max_leverage: float = Field(
-        default=3.0,
-        gt=0.0,
-        le=1000.0,
-        description="Largest sum of absolute target weights that is accepted.",
+    max_leverage: Weight = Field(
+        3.0, description="Largest sum of absolute target weights that is accepted."
     )
     over_leverage: Literal["refuse", "scale"] = Field(
-        default="refuse",
+        "refuse",
         description="Stop at target weights over max_leverage, or scale them down to it.",
     )
-    max_weight: float | None = Field(
-        default=None,
-        gt=0.0,
-        le=1000.0,
-        description="Target weights of one asset are cut to this size, long and short.",
+    max_weight: Weight | None = Field(
+        None, description="Target weights of one asset are cut to this size, long and short."
     )
     long_only: bool = Field(
-        default=False, description="Negative target weights are cut to 0: no short positions."
+        False, description="Negative target weights are cut to 0: no short positions."
     )
     max_drawdown: float | None = Field(
-        default=None,
+        None,
         gt=0.0,
         lt=1.0,
-        description=(
-            "Fall of equity from its peak, as a fraction, after which all positions are closed at "
-            "the next fill."
-        ),
+        description="Fall of equity from its peak, as a fraction, after which all positions are "
+        "closed at the next fill.",
     )
     drawdown_pause: int | None = Field(
-        default=None,
+        None,
         ge=1,
         le=MOST_BARS,
-        description=(
-            "Sessions in cash after max_drawdown was passed; then the peak starts anew. "
-            "Unset: to the end."
-        ),
+        description="Sessions in cash after max_drawdown was passed; then the peak starts anew. "
+        "Unset: to the end.",
     )
-    initial_equity: float = Field(
-        default=1.0, ge=1e-6, le=MOST_MONEY, description="Equity before the first period."
-    )
+    initial_equity: PositiveMoney = Field(1.0, description="Equity before the first period.")
     no_trade_band: float = Field(
-        default=0.0,
+        0.0,
         ge=0.0,
         lt=1.0,
-        description=(
-            "Trades of an asset below this fraction of equity are not made; full exits always are."
-        ),
+        description="Trades of an asset below this fraction of equity are not made; full exits "
+        "always are.",
     )
-    minimum_trade: float = Field(
-        default=0.0,
-        ge=0.0,
-        le=MOST_MONEY,
-        description=(
-            "Trades of an asset below this much money are not made, see capital; "
-            "full exits always are."
-        ),
+    minimum_trade: Money = Field(
+        0.0,
+        description="Trades of an asset below this much money are not made, see capital; full "
+        "exits always are.",
     )
     delisted_after_days: int = Field(
-        default=30,
+        30,
         ge=1,
         le=100_000,
-        description=(
-            "A holding without a bar for more than this many calendar days counts as delisted "
-            "and turns into cash at its last price."
-        ),
+        description="A holding without a bar for more than this many calendar days counts as "
+        "delisted and turns into cash at its last price.",
     )
     delisting_loss: float = Field(
-        default=0.0,
+        0.0,
         ge=0.0,
         le=1.0,
-        description=(
-            "Fraction of the last price that is lost at a delisting; a short position gains it."
-        ),
+        description="Fraction of the last price that is lost at a delisting; a short position "
+        "gains it.",
     )
 
     @model_validator(mode="after")

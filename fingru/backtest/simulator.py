@@ -15,8 +15,13 @@ from threadpoolctl import threadpool_limits
 from fingru.arrays import FloatArray
 from fingru.backtest.accounting import open_account, settle_session, settle_sessions
 from fingru.backtest.broker_terms import broker_terms_of, quotes_of
-from fingru.backtest.decisions import decide
-from fingru.backtest.limits import accepted_leverage, is_over, limit_notes, within_limits
+from fingru.backtest.decisions import (
+    accepted_leverage,
+    decide,
+    is_over,
+    limit_notes,
+    within_limits,
+)
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulation import Simulation
 from fingru.errors import ConfigError, StrategyError

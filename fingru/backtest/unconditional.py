@@ -14,9 +14,7 @@ from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
 
 
-def unconditional_forecast(
-    prices: Prices, forecast: Forecast, folds: Sequence[Fold], mean_per_bar: float | None = None
-) -> Forecast:
+def unconditional_forecast(prices: Prices, forecast: Forecast, folds: Sequence[Fold]) -> Forecast:
     """Replace both heads by each asset's long-run moments, constant within a fold.
 
     ``mean = h m`` and ``variance = h s2`` with m and s2 (ddof 1) of the asset's one-bar log
@@ -31,8 +29,6 @@ def unconditional_forecast(
         Says where there is a forecast; elsewhere the result is NaN too.
     folds
         Their origins, in order.
-    mean_per_bar
-        Mean of the log return per bar of all assets, instead of m.
 
     Known at: rows of a fold at its origin.
     """
@@ -40,8 +36,6 @@ def unconditional_forecast(
     mean, variance = np.full_like(forecast.mean, np.nan), np.full_like(forecast.mean, np.nan)
     for fold in folds:
         m, s2 = _moments(prices.log_returns[fold.train_first : fold.origin + 1])
-        if mean_per_bar is not None:
-            m = np.full_like(m, mean_per_bar)
         rows = slice(fold.test_first, fold.test_last + 1)
         mean[rows] = m[:, None] * horizons
         variance[rows] = s2[:, None] * horizons

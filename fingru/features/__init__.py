@@ -7,8 +7,9 @@ volatilities are log ratios, RSI, MACD and Bollinger bands (from ``ta``) are cen
 one model serves all assets, price levels and markets.
 
 A feature is one function of ``Bars`` under ``@feature``, which may also read ``Bars.market``, the
-whole panel as one market in step with the asset's bars; ``registry`` finds it by name,
-``build`` runs it. In the flow: prices -> *features* -> sequences.
+whole panel as one market; ``registry`` finds it by name, ``build`` runs it.
+
+In the flow: prices -> *features* -> models.
 """
 
 from __future__ import annotations

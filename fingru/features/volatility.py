@@ -32,24 +32,9 @@ def start_bars(scale: int) -> int:
 def ewma_mean_square(
     squares: FloatArray, decay: float, start: int, floor_share: float = FLOOR_SHARE
 ) -> FloatArray:
-    """EWMA of squared returns with a causal floor.
+    """EWMA of squared returns with a causal floor, (..., N); all else as in ``ewma``.
 
     ``max(ewma(x), floor_share * mean(x[: i + 1]), TINY_VARIANCE)``.
-
-    Parameters
-    ----------
-    squares
-        (..., N) squared returns or sums of them; NaN entries are left out and get NaN.
-    decay
-        Weight of the past, in (0, 1).
-    start
-        Values averaged for the start.
-    floor_share
-        Share of the mean of all values so far below which the result never falls.
-
-    Returns
-    -------
-    (..., N) variance; NaN before the start.
 
     Known at: the bar itself.
     """
@@ -66,26 +51,10 @@ def ewma_variance(
     start: int = START_BARS,
     floor_share: float = FLOOR_SHARE,
 ) -> FloatArray:
-    """EWMA variance of log returns, as RiskMetrics defines it.
+    """EWMA variance of log returns (..., N): ``ewma_mean_square`` of their squares.
 
-    ``v[i] = decay * v[i - 1] + (1 - decay) * r[i]**2``, started from the mean of the first
-    ``start`` squared returns and floored at ``floor_share`` of the mean of all squared
-    returns so far, so that a run of unchanged prices does not end at 0.
-
-    Parameters
-    ----------
-    log_returns
-        (..., N) one-bar log returns; NaN (no bar, or no bar before) is left out and gets NaN.
-    decay
-        Weight of the past, in (0, 1).
-    start
-        Squared returns averaged for the start.
-    floor_share
-        See above; 0 leaves only ``TINY_VARIANCE``.
-
-    Returns
-    -------
-    (..., N) variance per bar, positive; NaN up to the ``start``-th return.
+    ``v[i] = decay * v[i - 1] + (1 - decay) * r[i]**2`` from the mean of the first ``start``
+    squares on; the floor keeps a run of unchanged prices from ending at 0.
 
     Known at: the bar itself; it is the forecast of the variance of the *next* return.
 
@@ -108,10 +77,7 @@ def reference_variance(prices: Prices, decay: float = 0.94) -> FloatArray:
 
     Known at: the close of the row.
     """
-    log_returns = prices.log_returns
-    return np.stack(
-        [ewma_variance(log_returns[:, a], decay) for a in range(prices.n_assets)]
-    ).reshape(prices.n_assets, prices.n_sessions)
+    return ewma_variance(np.ascontiguousarray(prices.log_returns.T), decay)
 
 
 def volatility_log_ratio(variance: FloatArray, relative_to: FloatArray) -> FloatArray:

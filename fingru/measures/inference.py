@@ -3,6 +3,17 @@
 Ratios are per bar unless a name or description says "annual": the formulas of Bailey and Lopez de
 Prado hold for the frequency of the returns. Kurtosis is 3 for a normal distribution. What trying
 many strategies does to the best of them is in ``multiple_testing``.
+
+References
+----------
+Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected 2009),
+"Automatic block-length selection for the dependent bootstrap".
+Lo (2002), "The statistics of Sharpe ratios".
+Andrews and Monahan (1992), "An improved heteroskedasticity and autocorrelation consistent
+covariance matrix estimator" (prewhitening).
+Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio".
+Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier".
+Lopez de Prado (2018), "Advances in Financial Machine Learning".
 """
 
 from __future__ import annotations
@@ -33,24 +44,10 @@ _SAME = 1e-9
 def sharpe_ci95(
     excess_returns: FloatArray, bars_per_year: float, seed: int
 ) -> tuple[float, float]:
-    """95 % interval of the annualised Sharpe ratio by the stationary block bootstrap.
+    """95 % interval of the annualised Sharpe ratio by the stationary bootstrap (Politis, Romano).
 
-    Percentiles 2.5 and 97.5 of the ratios of 1,000 resamples; mean block length after Politis and
-    White. (NaN, NaN) with fewer than 20 rows, without volatility or after ruin.
-
-    Parameters
-    ----------
-    excess_returns
-        (n,) simple returns over cash, without NaN.
-    bars_per_year
-        For annualisation.
-    seed
-        Decides the resamples.
-
-    References
-    ----------
-    Politis and Romano (1994), "The stationary bootstrap"; Politis and White (2004, corrected
-    2009), "Automatic block-length selection for the dependent bootstrap".
+    Percentiles 2.5 and 97.5 of the ratios of 1,000 resamples, which ``seed`` decides, of (n,)
+    returns over cash. (NaN, NaN) with fewer than 20 rows, without volatility or after ruin.
     """
     if not has_sharpe(excess_returns):
         return np.nan, np.nan
@@ -78,21 +75,11 @@ def paired_draws(
     seed: int,
     repetitions: int = REPETITIONS,
 ) -> PairedDraws:
-    """Differences of annualised Sharpe ratio and mean return over stationary block resamples.
+    """Differences of annualised Sharpe ratio and mean return over R stationary block resamples.
 
-    Both series are resampled with the same blocks; the mean block length is the longer of the two
-    series' (Politis and White). Empty with fewer than 20 rows or without volatility.
-
-    Parameters
-    ----------
-    ours, theirs
-        (n,) returns over cash of the same bars, without NaN.
-    seed, repetitions
-        Decides the resamples, and their number R.
-
-    References
-    ----------
-    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio".
+    Both series, (n,) returns over cash of the same bars without NaN, are resampled with the same
+    blocks (Ledoit and Wolf, 2008); the mean block length is the longer of the two series'. Empty
+    with fewer than 20 rows or without volatility.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} differ")
@@ -116,13 +103,9 @@ def paired_draws(
 
 
 def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:
-    """Standard error of the annualised Sharpe ratio of independent returns.
+    """Standard error of the annualised Sharpe ratio of independent returns (Lo, equation 9).
 
     ``sqrt((1 + sharpe**2 / 2) / n)`` per bar, times the square root of the bars in a year.
-
-    References
-    ----------
-    Lo (2002), "The statistics of Sharpe ratios", equation 9.
     """
     if excess_returns.size < 2 or is_flat(excess_returns):
         return np.nan
@@ -133,16 +116,11 @@ def sharpe_error_iid(excess_returns: FloatArray, bars_per_year: float) -> float:
 def sharpe_error_hac(excess_returns: FloatArray, bars_per_year: float) -> float:
     """Standard error of the annualised Sharpe ratio of dependent returns with any tails.
 
-    The delta method on mean and variance: with ``u = (r - m) / s - sharpe / 2 ((r - m)**2 / s**2
-    - 1)``, ``sqrt(V / n)`` with V the long-run variance of u, annualised. V is prewhitened:
-    ``V = L / (1 - a)**2``, a the first autocorrelation of u (within .97), L the long-run variance
-    of ``u[t] - a u[t-1]`` with Bartlett weights and ``newey_west_lags``.
-
-    References
-    ----------
-    Lo (2002), "The statistics of Sharpe ratios", appendix; Newey and West (1987, 1994); Andrews
-    and Monahan (1992), "An improved heteroskedasticity and autocorrelation consistent covariance
-    matrix estimator" (prewhitening, without which V is too small under autocorrelation).
+    Lo (2002), appendix: the delta method on mean and variance. With ``u = (r - m) / s - sharpe /
+    2 ((r - m)**2 / s**2 - 1)``, ``sqrt(V / n)`` with V the long-run variance of u, annualised. V
+    is prewhitened: ``V = L / (1 - a)**2``, a the first autocorrelation of u (within .97), L the
+    long-run variance of ``u[t] - a u[t-1]`` with Bartlett weights and ``newey_west_lags``. Without
+    prewhitening V is too small under autocorrelation (Andrews and Monahan, 1992).
     """
     if not has_sharpe(excess_returns):
         return np.nan
@@ -156,10 +134,6 @@ def effective_returns(excess_returns: FloatArray) -> float:
     ``n var(u) / V`` with u and V as in ``sharpe_error_hac``: below n where returns go on in their
     direction. The formulas for independent returns hold for dependent ones with it in place of n.
     n itself with fewer than 20 rows or without volatility.
-
-    References
-    ----------
-    Lo (2002), "The statistics of Sharpe ratios", section on non-iid returns.
     """
     n = float(excess_returns.size)
     if not has_sharpe(excess_returns):
@@ -169,49 +143,25 @@ def effective_returns(excess_returns: FloatArray) -> float:
     return n * float(np.var(influence)) / variance if variance > 0.0 else n
 
 
-def sharpe_difference_error(ours: FloatArray, theirs: FloatArray, bars_per_year: float) -> float:
-    """Standard error of the difference of two annualised Sharpe ratios over the same bars.
+def probability_of_higher_sharpe(
+    ours: FloatArray, theirs: FloatArray, bars_per_year: float
+) -> float:
+    """Probability that the true Sharpe ratio is above that of a benchmark over the same bars.
 
-    ``sharpe_error_hac`` of the difference of the two influences: what both share drops out. NaN
-    where either ratio has no error, or where the two are one strategy at different sizes.
-
-    Parameters
-    ----------
-    ours, theirs
-        (n,) returns over cash of the same bars.
-
-    References
-    ----------
-    Ledoit and Wolf (2008), "Robust performance hypothesis testing with the Sharpe ratio",
-    section 3.1.
+    ``Phi((sharpe - sharpe of the benchmark) / error)``: the probabilistic Sharpe ratio with the
+    benchmark's as threshold, whose own error and company with ours are counted. The error is
+    ``sharpe_error_hac`` of the difference of the two influences, in which what both share drops
+    out (Ledoit and Wolf, 2008, section 3.1). NaN where either ratio has no error, or where the
+    two are one strategy at different sizes.
     """
     if not (has_sharpe(ours) and has_sharpe(theirs)):
         return np.nan
     difference = _sharpe_influence(ours) - _sharpe_influence(theirs)
     if float(np.std(difference)) < _SAME:
         return np.nan
-    return float(np.sqrt(_long_run_variance(difference) / ours.size * bars_per_year))
-
-
-def probability_of_higher_sharpe(
-    ours: FloatArray, theirs: FloatArray, bars_per_year: float
-) -> float:
-    """Probability that the true Sharpe ratio is above that of a benchmark over the same bars.
-
-    ``Phi((sharpe - sharpe of the benchmark) / error)`` with the ``sharpe_difference_error``: the
-    probabilistic Sharpe ratio with the benchmark's as threshold, whose own error and company with
-    ours are counted. NaN where that error is undefined.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier"; Ledoit and Wolf
-    (2008), "Robust performance hypothesis testing with the Sharpe ratio".
-    """
-    error = sharpe_difference_error(ours, theirs, bars_per_year)
-    if not error > 0.0:
-        return np.nan
+    error = np.sqrt(_long_run_variance(difference) / ours.size * bars_per_year)
     gap = sharpe_ratio(ours, bars_per_year) - sharpe_ratio(theirs, bars_per_year)
-    return float(ndtr(gap / error))
+    return float(ndtr(gap / error)) if error > 0.0 else np.nan
 
 
 def skewness_and_kurtosis(returns: FloatArray) -> tuple[float, float]:
@@ -229,22 +179,18 @@ def probabilistic_sharpe_ratio(
     kurtosis: float = 3.0,
     threshold: float = 0.0,
 ) -> float:
-    """Probability that the true Sharpe ratio is above ``threshold``.
+    """Probability that the true Sharpe ratio is above ``threshold`` (Bailey, 2012, equation 11).
 
     ``Phi((sharpe - threshold) sqrt(n - 1) / sqrt(1 - skewness sharpe + (kurtosis - 1) / 4
     sharpe**2))``, ratios per bar. The formula takes returns for independent; give the
     ``effective_returns`` as n where they are not.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", equation 11.
 
     Examples
     --------
     >>> round(probabilistic_sharpe_ratio(1.585 / 12**0.5, 24, -2.448, 10.164), 6)
     0.913234
     """
-    spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    spread = _spread(sharpe, skewness, kurtosis)
     if n_returns < 2 or not spread > 0.0:
         return np.nan
     return float(ndtr((sharpe - threshold) * np.sqrt(n_returns - 1) / np.sqrt(spread)))
@@ -253,15 +199,8 @@ def probabilistic_sharpe_ratio(
 def probability_above(net: FloatArray, cash: float, threshold: float) -> float:
     """Probability that the true Sharpe ratio per bar is above ``threshold``; NaN after ruin.
 
-    ``probabilistic_sharpe_ratio`` of the returns over cash, which count as the
-    ``effective_returns`` that they are worth.
-
-    Parameters
-    ----------
-    net
-        (n,) net returns.
-    cash
-        Return of cash per bar.
+    ``probabilistic_sharpe_ratio`` of the net returns (n,) over ``cash`` per bar, which count as
+    the ``effective_returns`` that they are worth.
     """
     skewness, kurtosis = skewness_and_kurtosis(net)
     return probabilistic_sharpe_ratio(
@@ -280,46 +219,38 @@ def minimum_track_record_length(
     kurtosis: float = 3.0,
     confidence: float = 0.95,
 ) -> float:
-    """Bars needed before ``sharpe`` is above ``threshold`` with ``confidence``.
+    """Bars needed before ``sharpe`` is above ``threshold`` with ``confidence`` (equation 13).
 
     ``1 + (1 - skewness sharpe + (kurtosis - 1) / 4 sharpe**2) (z / (sharpe - threshold))**2``,
     ratios per bar; infinite if ``sharpe`` is not above ``threshold``.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2012), "The Sharpe ratio efficient frontier", equation 13.
     """
     if sharpe <= threshold:
         return np.inf
-    spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    spread = _spread(sharpe, skewness, kurtosis)
     return float(1.0 + spread * (ndtri(confidence) / (sharpe - threshold)) ** 2)
 
 
 def sharpe_paths(excess_returns: FloatArray, bars_per_year: float, purge: int = 1) -> FloatArray:
-    """Annualised Sharpe ratio of every choice of half of the test range's parts.
+    """Annualised Sharpe ratio of every choice of half of the test range's parts (CPCV).
 
-    The returns are cut into ``PATH_PARTS`` parts in the order of time; every half of them that can
-    be chosen is one path. The first ``purge`` returns of a part that follows a left-out one are
-    dropped. All returns are out of sample already: the paths say how much the result hangs on
-    single stretches, not how another training would have done.
-
-    Parameters
-    ----------
-    excess_returns
-        (n,) returns over cash.
-
-    References
-    ----------
-    Lopez de Prado (2018), "Advances in Financial Machine Learning", section 12.4.
+    The returns over cash, (n,), are cut into ``PATH_PARTS`` parts in the order of time; every half
+    of them that can be chosen is one path. The first ``purge`` returns of a part that follows a
+    left-out one are dropped (Lopez de Prado, 2018, section 12.4). All returns are out of sample
+    already: the paths say how much the result hangs on single stretches, not how another training
+    would have done.
     """
     if excess_returns.size < _FEWEST_PATH_ROWS:
         return np.array([])
     parts = np.array_split(excess_returns, PATH_PARTS)
-    found = []
+    ratios = []
     for kept in combinations(range(PATH_PARTS), PATH_PARTS // 2):
         joined = [parts[i] if i == 0 or i - 1 in kept else parts[i][purge:] for i in kept]
-        found.append(sharpe_ratio(np.concatenate(joined), bars_per_year))
-    return np.array(found)
+        ratios.append(sharpe_ratio(np.concatenate(joined), bars_per_year))
+    return np.array(ratios)
+
+
+def _spread(sharpe: float, skewness: float, kurtosis: float) -> float:
+    return 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
 
 
 def _sharpe_influence(excess_returns: FloatArray) -> FloatArray:

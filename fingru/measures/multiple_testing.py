@@ -1,6 +1,15 @@
 """What trying many strategies does to the best of them, and tests of several at once.
 
 Ratios are per bar unless a name or description says "annual".
+
+References
+----------
+Hansen (2005), "A test for superior predictive ability", section 2.4.
+Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
+Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio".
+Bailey, Borwein, Lopez de Prado and Zhu (2014), "Pseudo-mathematics and financial charlatanism".
+Bailey, Borwein, Lopez de Prado and Zhu (2017), "The probability of backtest overfitting".
+Li and Ji (2005), Galwey (2009): effective numbers of tests by eigenvalues, which are not used.
 """
 
 from __future__ import annotations
@@ -29,18 +38,14 @@ _GRID = np.linspace(-9.0, 9.0, 2001)
 
 
 def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> float:
-    """p-value of "the mean return is not above the benchmark's", by Hansen's test.
+    """p-value of "the mean return is not above the benchmark's", by Hansen's test (2005).
 
-    It rises to 1 as the strategy falls behind: of a single strategy this is the upper p-value,
-    recentred at 0. The consistent one leaves a clearly worse strategy out of the null hypothesis,
-    which is meant for the company of others; alone it is compared with itself and told to be .5.
+    It rises to 1 as the strategy falls behind: of a single strategy this is the upper p-value
+    (White's reality check, studentised), recentred at 0. The consistent one leaves a clearly worse
+    strategy out of the null hypothesis, which is meant for the company of others; alone it would
+    be compared with itself and get .5.
 
     NaN with fewer than 20 rows, where the two never differ, or where one lost all its equity.
-
-    References
-    ----------
-    Hansen (2005), "A test for superior predictive ability", section 2.4 (upper bound: White's
-    reality check, studentised).
     """
     difference = ours - benchmark
     if not is_usable(ours) or not is_usable(benchmark) or is_flat(difference):
@@ -58,16 +63,8 @@ def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: i
 
     Every strategy is first scaled to the benchmark's volatility, so that holding less does not
     count as earning less; that the scale is estimated is left out. The stepwise test keeps the
-    probability that any name is wrong at 5 %, however many strategies are compared.
-
-    Parameters
-    ----------
-    returns
-        (n,) returns over cash of each strategy, of the same bars, without NaN.
-
-    References
-    ----------
-    Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping".
+    probability that any name is wrong at 5 %, however many strategies are compared (Romano and
+    Wolf, 2005). ``returns`` are those over cash of the same bars, (n,) each, without NaN.
     """
     theirs = returns[benchmark]
     if not has_sharpe(theirs):
@@ -102,12 +99,8 @@ def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0)
     """Sharpe ratio that the best of N trials without skill is expected to show.
 
     ``sqrt(V) ((1 - g) z(1 - 1/N) + g z(1 - 1/(N e)))`` with z the normal quantile, g the
-    Euler-Mascheroni constant, V the variance of the trials' ratios; 0 for a single trial, and
-    where the approximation falls below 0 (N below 1.3).
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 1.
+    Euler-Mascheroni constant, V the variance of the trials' ratios (Bailey and Lopez de Prado,
+    2014, equation 1); 0 for a single trial, and where that falls below 0 (N below 1.3).
 
     Examples
     --------
@@ -132,12 +125,7 @@ def deflated_sharpe_ratio(
 ) -> float:
     """Probability that the true Sharpe ratio is above what the best of N lucky trials shows.
 
-    ``probabilistic_sharpe_ratio`` with the ``expected_maximum_sharpe`` as threshold; ratios and
-    their variance per bar.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", equation 2.
+    ``probabilistic_sharpe_ratio`` with the ``expected_maximum_sharpe`` as threshold (equation 2).
     """
     threshold = expected_maximum_sharpe(n_trials, trial_sharpe_variance)
     return probabilistic_sharpe_ratio(sharpe, n_returns, skewness, kurtosis, threshold)
@@ -146,12 +134,7 @@ def deflated_sharpe_ratio(
 def minimum_backtest_length(n_trials: float, annual_sharpe: float = 1.0) -> float:
     """Years of data below which N trials without skill are expected to reach ``annual_sharpe``.
 
-    ``(expected_maximum_sharpe(N) / annual_sharpe)**2``.
-
-    References
-    ----------
-    Bailey, Borwein, Lopez de Prado and Zhu (2014), "Pseudo-mathematics and financial
-    charlatanism", theorem 2.
+    ``(expected_maximum_sharpe(N) / annual_sharpe)**2`` (Bailey and others, 2014, theorem 2).
     """
     return (expected_maximum_sharpe(n_trials) / annual_sharpe) ** 2
 
@@ -161,7 +144,8 @@ def probability_of_backtest_overfitting(returns: FloatArray, n_blocks: int = 8) 
 
     Combinatorially symmetric cross-validation: the rows are cut into ``n_blocks`` blocks; for
     every half of them, the trial with the best Sharpe ratio in that half is ranked among all
-    trials in the other half; the share of splits with ``rank / (N + 1) <= 1/2``.
+    trials in the other half; the share of splits with ``rank / (N + 1) <= 1/2`` (Bailey and
+    others, 2017).
 
     Parameters
     ----------
@@ -170,10 +154,6 @@ def probability_of_backtest_overfitting(returns: FloatArray, n_blocks: int = 8) 
         ``n % n_blocks`` rows are not used.
     n_blocks
         Even number of blocks.
-
-    References
-    ----------
-    Bailey, Borwein, Lopez de Prado and Zhu (2017), "The probability of backtest overfitting".
     """
     rows, trials = returns.shape
     if n_blocks % 2 or n_blocks < 2 or rows < 2 * n_blocks or trials < 2:
@@ -239,23 +219,12 @@ def expected_maximum(correlation: FloatArray) -> float:
 def effective_trials(trials: int, maximum: float) -> float:
     """Number of independent trials whose best is expected to be as lucky, between 1 and N.
 
-    K with ``E[max of K independent standard normal draws] = maximum``: 1 for copies, the number
-    of groups where trials of a group are alike, N for trials that have nothing in common. Two
-    trials correlated by .99 are worth 1.06, by .999999 1.0006. Numbers made of eigenvalues alone
-    count such a pair as 2 (Li and Ji, 2005), or lose what differs among many copies (Galwey,
-    2009: 51 copies and 2 others are worth 1.6).
-
-    Parameters
-    ----------
-    trials
-        N, the number of them.
-    maximum
-        Their ``expected_maximum``.
-
-    References
-    ----------
-    Bailey and Lopez de Prado (2014), "The deflated Sharpe ratio", appendix A.3: the number of
-    independent trials stands for the expected maximum of the correlated ones.
+    K with ``E[max of K independent standard normal draws] = maximum``, the ``expected_maximum`` of
+    the N trials (Bailey and Lopez de Prado, 2014, appendix A.3): 1 for copies, the number of
+    groups where trials of a group are alike, N for trials that have nothing in common. Two trials
+    correlated by .99 are worth 1.06, by .999999 1.0006. Numbers made of eigenvalues alone count
+    such a pair as 2 (Li and Ji), or lose what differs among many copies (Galwey: 51 copies and 2
+    others are worth 1.6).
     """
     if trials < 2 or maximum >= _maximum_of_independent(trials):
         return float(trials)

@@ -3,12 +3,25 @@
 ``returns`` are simple returns per bar, (n,); ``bars_per_year`` annualises. NaN propagates, and
 what is undefined (no rows, no volatility, no drawdown) is NaN, never a huge number. So is every
 ratio of a strategy that lost all its equity: the zeros after ruin are no quiet days, and one loss
-of 100 % among large gains would leave the mean positive.
+of 100 % among large gains would leave the mean positive. The last functions cut returns indexed by
+the dates at which the bars end into months, years and drawdowns.
+
+References
+----------
+Sharpe (1994), "The Sharpe ratio", equations 3 to 6.
+Sortino and Price (1994), "Performance measurement in a downside risk framework".
+Young (1991), "Calmar ratio: a smoother tool", Futures 20.
+Martin and McCann (1989), "The investor's guide to Fidelity funds", appendix B (ulcer index).
+Keating and Shadwick (2002), "A universal performance measure", Journal of Performance Measurement
+6(3) (omega).
+Schwager (1984), "A complete guide to the futures markets", chapter 21 (profit factor).
+Quantopian's pyfolio and empyrical, ``tail_ratio``.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from fingru.arrays import FloatArray
 
@@ -41,14 +54,10 @@ def excess_returns(net: FloatArray, cash: float) -> FloatArray:
 
 
 def sharpe_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: float = 0.0) -> float:
-    """Annualised Sharpe ratio.
+    """Annualised Sharpe ratio (Sharpe, 1994).
 
     ``mean(returns - r) / std(returns, ddof=1) * sqrt(bars_per_year)`` with r the
     ``return_per_bar`` of cash; NaN without volatility, with fewer than two rows or after ruin.
-
-    References
-    ----------
-    Sharpe (1994), "The Sharpe ratio", equations 3 to 6.
 
     Examples
     --------
@@ -64,14 +73,10 @@ def sharpe_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: floa
 
 
 def sortino_ratio(returns: FloatArray, bars_per_year: float, return_per_bar: float = 0.0) -> float:
-    """Annualised Sortino ratio.
+    """Annualised Sortino ratio (Sortino and Price, 1994).
 
     ``mean(x) / sqrt(mean(min(x, 0)**2)) * sqrt(bars_per_year)`` with ``x = returns - r``; the
     downside mean is over all rows. NaN without a loss or after ruin.
-
-    References
-    ----------
-    Sortino and Price (1994), "Performance measurement in a downside risk framework".
     """
     if returns.size == 0 or lost_everything(returns):
         return np.nan
@@ -116,12 +121,7 @@ def max_drawdown(returns: FloatArray) -> float:
 
 
 def calmar_ratio(returns: FloatArray, bars_per_year: float) -> float:
-    """``annual_return / -max_drawdown``; NaN without a drawdown or after ruin.
-
-    References
-    ----------
-    Young (1991), "Calmar ratio: a smoother tool", Futures 20.
-    """
+    """``annual_return / -max_drawdown`` (Young, 1991); NaN without a drawdown or after ruin."""
     deepest = max_drawdown(returns)
     if not deepest < 0.0 or lost_everything(returns):
         return np.nan
@@ -129,11 +129,7 @@ def calmar_ratio(returns: FloatArray, bars_per_year: float) -> float:
 
 
 def ulcer_index(returns: FloatArray) -> float:
-    """Root mean square of ``drawdowns``, ``sqrt(mean(d**2))``, >= 0: depth and length in one.
-
-    References
-    ----------
-    Martin and McCann (1989), "The investor's guide to Fidelity funds", appendix B.
+    """Root mean square of ``drawdowns``, >= 0: depth and length in one (Martin and McCann, 1989).
 
     Examples
     --------
@@ -144,15 +140,10 @@ def ulcer_index(returns: FloatArray) -> float:
 
 
 def omega_ratio(returns: FloatArray, return_per_bar: float = 0.0) -> float:
-    """Gains over losses around the return of cash.
+    """Gains over losses around the return of cash (Keating and Shadwick, 2002).
 
     ``sum(max(x, 0)) / sum(max(-x, 0))`` with ``x = returns - r``; 1 where the mean is that of
     cash. NaN without a loss or after ruin.
-
-    References
-    ----------
-    Keating and Shadwick (2002), "A universal performance measure", Journal of Performance
-    Measurement 6(3).
 
     Examples
     --------
@@ -167,26 +158,14 @@ def omega_ratio(returns: FloatArray, return_per_bar: float = 0.0) -> float:
 
 
 def profit_factor(returns: FloatArray) -> float:
-    """``sum of positive returns / -sum of negative returns``; NaN without a loss or after ruin.
-
-    ``omega_ratio`` around 0 instead of cash.
-
-    References
-    ----------
-    Schwager (1984), "A complete guide to the futures markets", chapter 21.
-    """
+    """``omega_ratio`` around 0 instead of cash (Schwager, 1984): gains over losses."""
     return omega_ratio(returns)
 
 
 def tail_ratio(returns: FloatArray) -> float:
     """Size of a good bar over that of a bad one, ``abs(q95) / abs(q5)``.
 
-    With q95 and q5 the 95 % and 5 % quantiles, linearly interpolated. NaN where q5 is 0 or after
-    ruin.
-
-    References
-    ----------
-    Quantopian's pyfolio and empyrical, ``tail_ratio``.
+    Of the 95 % and 5 % quantiles, linearly interpolated. NaN where q5 is 0 or after ruin.
     """
     if returns.size == 0 or lost_everything(returns):
         return np.nan
@@ -225,6 +204,71 @@ def break_even_cost_bps(
     if turnover.size == 0 or not (traded := float(np.mean(turnover))) > 0.0:
         return np.nan
     return float(np.mean(gross_returns - return_per_bar)) / traded * 1e4
+
+
+def yearly_returns(returns: pd.Series) -> pd.Series:
+    """Compound returns by calendar year, ``prod(1 + returns) - 1``; index: year.
+
+    The first and last year hold only the bars there are.
+    """
+    dates = pd.DatetimeIndex(returns.index)
+    growth = pd.Series(1.0 + returns.to_numpy()).groupby(dates.year.to_numpy())
+    return growth.prod().sub(1.0).rename("return").rename_axis("year")
+
+
+def monthly_returns(returns: pd.Series) -> pd.DataFrame:
+    """Compound returns by calendar month, ``prod(1 + returns) - 1``.
+
+    Returns
+    -------
+    DataFrame
+        Rows: years; columns: months 1 to 12; NaN for months without a bar.
+    """
+    dates = pd.DatetimeIndex(returns.index)
+    growth = pd.DataFrame(
+        {"year": dates.year, "month": dates.month, "growth": 1.0 + returns.to_numpy()}
+    )
+    table = growth.pivot_table(index="year", columns="month", values="growth", aggfunc="prod")
+    return table.sub(1.0).reindex(columns=pd.RangeIndex(1, 13, name="month"))
+
+
+def drawdown_table(returns: pd.Series, largest: int = 10) -> pd.DataFrame:
+    """List the deepest drawdowns, deepest first.
+
+    A drawdown lasts from the last bar at a high (the first bar's date if it starts there) to the
+    first bar back at it.
+
+    Returns
+    -------
+    DataFrame
+        peak, trough, recovery (dates; recovery NaT while not recovered), depth (< 0), bars
+        (from the peak to the recovery, or to the end), days (calendar days of the same), and
+        bars_to_trough. At most ``largest`` rows.
+    """
+    below = drawdowns(returns.to_numpy(dtype=np.float64))
+    dates = pd.DatetimeIndex(returns.index)
+    edges = np.diff(np.concatenate([[0], (below < 0.0).astype(np.int8), [0]]))
+    starts, ends = np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+    rows: list[dict[str, object]] = []
+    for start, end in zip(starts, ends, strict=True):
+        trough = start + int(np.argmin(below[start:end]))
+        recovered = end < len(dates)
+        last = end if recovered else len(dates) - 1
+        peak = max(start - 1, 0)
+        rows.append(
+            {
+                "peak": dates[peak],
+                "trough": dates[trough],
+                "recovery": dates[end] if recovered else pd.NaT,
+                "depth": below[trough],
+                "bars": last - start + 1,
+                "days": (dates[last] - dates[peak]).days,
+                "bars_to_trough": trough - start + 1,
+            }
+        )
+    columns = ["peak", "trough", "recovery", "depth", "bars", "days", "bars_to_trough"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values("depth", kind="stable", ignore_index=True).head(largest)
 
 
 def _sample_deviation(returns: FloatArray) -> float:

@@ -20,8 +20,7 @@ import pandas as pd
 from fingru import __version__
 from fingru.arrays import FloatArray
 from fingru.atomic import TEMPORARY_SUFFIX
-from fingru.backtest.decisions import decide
-from fingru.backtest.limits import accepted_leverage, within_limits
+from fingru.backtest.decisions import accepted_leverage, decide, within_limits
 from fingru.backtest.schedule import make_folds
 from fingru.config import Config, make_config
 from fingru.errors import ConfigError, FingruError, ModelError, StoreError

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fingru.backtest.result import BacktestResult
-from fingru.measures.periods import monthly_returns, yearly_returns
+from fingru.measures.returns import monthly_returns, yearly_returns
 from fingru.report import selection, theme
 from fingru.report.labels import format_value, is_missing, label_of
 

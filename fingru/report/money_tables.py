@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fingru.backtest.result import BacktestResult
-from fingru.measures.periods import drawdown_table, yearly_returns
+from fingru.measures.returns import drawdown_table, yearly_returns
 from fingru.report import selection
 from fingru.report.labels import STRATEGY_FIELDS, format_value, is_missing, label_of
 from fingru.report.provenance import configuration, trial_count

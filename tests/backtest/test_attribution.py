@@ -71,12 +71,12 @@ def make_forecast(prices, seed=0):
     )  # fmt: skip
 
 
-def run(prices, forecast, make=LongShort, terms=COSTLY, folds=FOLDS, **more):
+def run(prices, forecast, make=LongShort, terms=COSTLY, folds=FOLDS):
     simulation = simulate(
         prices, make(), name="s", forecast=forecast, settings=terms,
         first_row=folds[0].test_first, last_row=folds[-1].test_last + 1,
     )  # fmt: skip
-    found = attribute(prices, make, forecast, simulation, settings=terms, folds=folds, **more)
+    found = attribute(prices, make, forecast, simulation, settings=terms, folds=folds)
     return simulation, found
 
 
@@ -122,13 +122,6 @@ def test_mean_head_of_long_run_means_earns_exactly_nothing(prices_small):
     parts = run(prices_small, dull)[1].parts
     assert (parts[["mean_alpha", "interaction"]] == 0.0).all(axis=None)
     assert (parts["variance_timing"] != 0.0).any()
-
-
-def test_mean_head_of_any_constant_earns_exactly_nothing_beside_that_constant(prices_small):
-    forecast = make_forecast(prices_small)
-    dull = changed(forecast, mean=np.full_like(forecast.mean, 2e-4), epistemic_variance=None)
-    parts = run(prices_small, dull, mean_per_bar=2e-4)[1].parts
-    assert (parts[["mean_alpha", "interaction"]] == 0.0).all(axis=None)
 
 
 def test_variance_head_of_long_run_variances_earns_exactly_nothing(prices_small):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fingru.backtest.costs import cost_by_asset, impact_factors, trailing_liquidity
+from fingru.backtest.broker_terms import cost_by_asset, impact_factors, trailing_liquidity
 from fingru.backtest.settings import AssetCosts, SimulationSettings
 from fingru.backtest.simulator import simulate, simulate_weights
 from fingru.config import make_config, to_toml, with_values

@@ -151,5 +151,6 @@ def test_a_strategy_that_misuses_a_score_is_named_with_its_session(toy):
         def target_weights(self, _view):
             return Normal(0.0, -1.0).log_prob(0.0)
 
-    with pytest.raises(StrategyError, match="strategy s failed on 2024-01-01 with DataError"):
+    answer = "strategy s failed on 2024-01-01 with DistributionError"
+    with pytest.raises(StrategyError, match=answer):
         simulate(toy([100, 100]), Wrong(), name="s")

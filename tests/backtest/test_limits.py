@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingru.backtest.limits import within_limits
+from fingru.backtest.decisions import within_limits
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate, simulate_weights
 from fingru.errors import StrategyError

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingru.measures.periods import drawdown_table, monthly_returns, yearly_returns
-from fingru.measures.returns import drawdowns, max_drawdown
+from fingru.measures.returns import (
+    drawdown_table,
+    drawdowns,
+    max_drawdown,
+    monthly_returns,
+    yearly_returns,
+)
 
 
 @pytest.fixture
