@@ -12,28 +12,24 @@ variants of the stocks run with the first seed. Writes docs/results/ablations.js
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ablation_tricks as tricks
 import numpy as np
 import pandas as pd
+from results import keep, told
 
 from fingru import load_prices
 from fingru.config import Config, with_values
 from fingru.distributions import from_columns
 from fingru.features.settings import FeatureSettings
 from fingru.market.prices import Prices
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
-RESULT = Path(__file__).parent.parent / "docs" / "results" / "ablations.json"
 FIRST_REFIT = {"sample:us_stocks": "1994-01-01", "sample:indices": "2001-01-01"}
 MARKET_WIDE = (
     "market_return", "idiosyncratic_return", "average_volatility_1", "average_volatility_3",
@@ -168,9 +164,10 @@ def study(
     """
     defaults = [default(seed) for seed in seeds]
     base = _joined(defaults[: len(each)])
-    rows = [told(summary("default", base, base))]
+    rows = [summary("default", base, base)]
     for name, run in variants.items():
-        rows.append(told(summary(name, _joined([run(seed) for seed in each]), base)))
+        rows.append(summary(name, _joined([run(seed) for seed in each]), base))
+        told(f"{name}: {rows[-1]['gain']:+.5f} +- {rows[-1]['gain_error']:.5f}")
     means = [float(np.mean(list(d["by_asset"].values()))) for d in defaults]
     return {"default_by_seed": means, "rows": rows}
 
@@ -196,15 +193,6 @@ def tricked(prices: Prices, trick: Callable[[], AbstractContextManager[object]])
     return run
 
 
-def told(row: dict[str, Any]) -> dict[str, Any]:
-    print(
-        f"{row['change']:52}{row['log_score']:10.5f}{row['gain']:+10.5f}"
-        f" +- {row['gain_error']:.5f}{row['better']:4d}{row['cpu_s']:8.1f} s",
-        file=sys.stderr, flush=True,
-    )  # fmt: skip
-    return row
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -222,7 +210,7 @@ def main() -> None:
         "us_stocks": study(partial(measure, stocks, {}), on_stocks, seeds, seeds[:1]),
         "indices": study(partial(measure, indices, {}), on_indices, seeds, seeds),
     }
-    write_bytes_atomic(RESULT, to_json_bytes(stored))
+    keep("ablations", stored)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ docs/results/forecast_quality_NAME.json, from which docs/forecast-quality.md is 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import same_features
+from results import keep, told
 
 from fingru import load_prices
 from fingru.config import Config, load_config
@@ -27,20 +26,13 @@ from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import SCORES, common_rows, compare_models, score_forecasts
 from fingru.models.classical import forecast_baselines
 from fingru.models.recalibration import without_recalibration
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
 PROTOCOLS = {
     "us_stocks": {"data.source": "sample:us_stocks", "walk_forward.first_refit": "2000-01-01"},
     "indices": {"data.source": "sample:indices", "walk_forward.first_refit": "2005-01-01"},
 }
 BASELINES = ["constant", "ewma", "har", "garch", "gjr_garch_t", "gjr_garch_t_rolling"]
-
-
-def told(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def baselines(job: WalkForward) -> list[pd.DataFrame]:
@@ -126,31 +118,6 @@ def _ic_by_year(rows: pd.DataFrame) -> dict[str, float]:
     return {"mean": float(ic.mean()), "error": float(ic.std(ddof=1) / np.sqrt(ic.size))}
 
 
-def show(found: dict[str, Any]) -> None:
-    """Print what was measured."""
-    first = found["seeds"][0]
-    pooled = sorted(first["pooled"].items(), key=lambda item: item[1]["log_score"])
-    print(f"{found['source']}, {first['assets']} assets; first seed")
-    print(f"{'model':22}{'log score':>11}{'NLL':>9}{'CRPS':>10}{'QLIKE':>9}{'90 %':>7}{'95 %':>7}")
-    for name, s in pooled:
-        print(
-            f"{name:22}{s['log_score']:11.4f}{s['gaussian_nll']:9.4f}{s['crps']:10.6f}"
-            f"{s['qlike']:9.4f}{100 * s['coverage90']:7.1f}{100 * s['coverage95']:7.1f}"
-        )
-    for seed, s in zip(found["seed_numbers"], found["seeds"], strict=True):
-        said = (
-            f"than {name} on {a['better']}/{s['assets']} (p < 0.01 on {a['better_p01']}, "
-            f"median {a['median_gain']:.4f})"
-            for name, a in (
-                ("the best classical", s["against_classical"]),
-                ("the best of all", s["against_all"]),
-            )
-        )
-        ic = s["ic_by_year"]
-        print(f"seed {seed}: better {', '.join(said)}; IC {ic['mean']:.3f} +- {ic['error']:.3f}")
-    print(f"spread of the pooled log score over seeds: {found['seed_spread']:.5f}")
-
-
 def run(name: str, seeds: list[int], overrides: list[str]) -> dict[str, Any]:
     """Everything of one protocol."""
     config: Config = load_config(
@@ -183,10 +150,7 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print only, store nothing")
     given = parser.parse_args()
     found = run(given.protocol, given.seeds, given.overrides)
-    show(found)
-    if not given.dry:
-        path = RESULTS / f"forecast_quality_{given.protocol}.json"
-        write_bytes_atomic(path, to_json_bytes(found))
+    keep(f"forecast_quality_{given.protocol}", found, dry=given.dry)
 
 
 if __name__ == "__main__":

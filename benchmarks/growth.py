@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rounds import Figures, child, peak_mib, told
+from results import told
+from rounds import Figures, child, peak_mib
 
 from fingru.config import Config, make_config
 from fingru.features import build_features

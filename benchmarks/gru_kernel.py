@@ -8,7 +8,7 @@ from ready input projections, "layer" rows include them.
 "sgemm peak" is the rate of a large float32 matrix product divided by the 18 K^2 operations of the
 recurrent part of a bar-step (forward, to the state, to the weights: each 2 * 3 K * K).
 
-    python benchmarks/gru_kernel.py [--rounds 7] [--json]
+    python benchmarks/gru_kernel.py [--rounds 7]      prints one JSON document
 """
 
 from __future__ import annotations
@@ -108,34 +108,16 @@ def measure(units: int, rounds: int, threads: int) -> dict[str, float]:
     return rates
 
 
-def table(results: dict[int, dict[str, float]]) -> str:
-    lines = []
-    for units, rates in results.items():
-        slow, peak = rates["layer: torch.nn.GRU, model by model"], rates["sgemm peak"]
-        lines.append(f"K = {units}{'':34}  M steps/s  x nn.GRU  of peak")
-        for name, rate in rates.items():
-            lines.append(f"{name:40} {rate:9.2f} {rate / slow:9.1f} {rate / peak:8.2f}")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Throughput of the stacked GRU kernels.")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--units", type=int, nargs="+", default=[24, 32])
-    parser.add_argument("--json", action="store_true", help="print one JSON document only")
     options = parser.parse_args()
     torch.set_num_threads(1)
     results = {units: measure(units, options.rounds, options.threads) for units in options.units}
-    if options.json:
-        size = {"models": MODELS, "sequences": SEQUENCES, "bars": BARS, "features": FEATURES}
-        document = size | {"threads": options.threads, "million_bar_steps_per_s": results}
-        print(json.dumps(document))
-    else:
-        print(
-            f"M = {MODELS}, N = {SEQUENCES}, L = {BARS}, F = {FEATURES}, {options.threads} threads"
-        )
-        print(table(results))
+    size = {"models": MODELS, "sequences": SEQUENCES, "bars": BARS, "features": FEATURES}
+    print(json.dumps(size | {"threads": options.threads, "million_bar_steps_per_s": results}))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from forecast_quality import BASELINES, PROTOCOLS, RESULTS, gains, told
+from forecast_quality import BASELINES, PROTOCOLS, gains
+from results import keep, told
 
 from fingru import load_prices
 from fingru.config import load_config
 from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import common_rows, compare_models, score_forecasts
 from fingru.models.classical import forecast_baselines
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import make_gru, prepare, walk_gru
 
 HORIZONS = [1, 5, 21]
@@ -55,16 +54,10 @@ def main() -> None:
     table = pd.concat([f.to_frame(job.problem.labels) for f in forecasts], ignore_index=True)
     rows = []
     for horizon in HORIZONS:
-        row = judge(common_rows(table[table["horizon"] == horizon]), horizon)
-        told(
-            f"{horizon:3d} bars: better on {row['better']}/{row['assets']} (p < 0.01 on "
-            f"{row['better_p01']}), median {row['median_gain']:.4f}; IC {row['ic']:.4f} +- "
-            f"{row['ic_error']:.4f}, signal turnover {row['signal_turnover']:.3f}; coverage "
-            f"{row['coverage_90']:.1%} {row['coverage_95']:.1%}"
-        )
-        rows.append(row)
+        rows.append(judge(common_rows(table[table["horizon"] == horizon]), horizon))
+        told(f"{horizon} bars: better on {rows[-1]['better']} of {rows[-1]['assets']}")
     stored = {"source": config.data.source, "seed": config.seed, "rows": rows}
-    write_bytes_atomic(RESULTS / "horizons.json", to_json_bytes(stored))
+    keep("horizons", stored)
 
 
 if __name__ == "__main__":

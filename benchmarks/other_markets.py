@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from results import keep, told
 
 from fingru import load_prices
 from fingru.config import Config, with_values
@@ -34,11 +35,8 @@ from fingru.market.prices import Prices
 from fingru.measures.calibration import calibration_table
 from fingru.measures.evaluation import common_rows, compare_models
 from fingru.models.classical import forecast_baselines
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
-RESULT = Path(__file__).parent.parent / "docs" / "results" / "other_markets.json"
 BASELINES = ["ewma", "garch", "gjr_garch_t"]
 SINGLE_ASSET_YEARS = 4
 
@@ -77,10 +75,6 @@ MARKETS = (
         "backtesting", "0.6.6", "backtesting/test/EURUSD.csv",
     ),
 )  # fmt: skip
-
-
-def told(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def wheel(market: Market, cache: Path) -> Path:
@@ -174,18 +168,6 @@ def measure(market: Market, cache: Path) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any]) -> None:
-    """Print one market."""
-    for asset, s in found["assets"].items():
-        best = s["best_baseline"]
-        print(
-            f"{found['name']:14}{asset:14}{found['bars']:6}{s['days']:6} {found['first_test']} "
-            f"{s['log_score']['gru']:9.4f} {best:12}{s['log_score'][best]:9.4f}"
-            f"{s['gain']:+9.4f}{s['dm_p']:8.3f}"
-            f"{100 * s['coverage_90']:7.1f}{100 * s['coverage_95']:7.1f}"
-        )
-
-
 def summary(markets: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts over the assets of all markets."""
     assets = [s for market in markets for s in market["assets"].values()]
@@ -213,9 +195,7 @@ def main() -> None:
         if given.only is None or market.name in given.only:
             told(f"{market.name}: {market.package} {market.version}")
             found.append(measure(market, given.cache))
-            show(found[-1])
-    if given.only is None:
-        write_bytes_atomic(RESULT, to_json_bytes(summary(found)))
+    keep("other_markets", summary(found), dry=given.only is not None)
 
 
 if __name__ == "__main__":

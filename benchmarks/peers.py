@@ -15,7 +15,8 @@ import venv
 from contextlib import ExitStack
 from pathlib import Path
 
-from rounds import ROOT, Figures, told
+from results import ROOT, told
+from rounds import Figures
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".peers"

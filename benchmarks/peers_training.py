@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 import peers
-from rounds import Figures, Work, compare, interleaved, missing, seconds, told
+from results import told
+from rounds import Figures, Work, compare, interleaved, missing, seconds
 from window_loop import BATCH, BATCHES, WindowLoop
 
 from fingru import load_prices

@@ -20,12 +20,7 @@ Figures = dict[str, Any]
 Work = Callable[[], Figures]
 """One round of one contender; its answer holds at least ``seconds``."""
 
-ROOT = Path(__file__).parent.parent
 KIB_PER_MIB = 1024
-
-
-def told(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def timed(work: Callable[[], object]) -> Work:

@@ -17,25 +17,22 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from results import keep, told
 
 from fingru.config import Config, with_values
 from fingru.distributions import StudentT
 from fingru.forecast.forecast import Forecast
-from fingru.market.simulated import SimulatedMarket, SimulationSettings, simulate_market
+from fingru.market.simulated import SimulatedMarket, SimulatedMarketSettings, simulate_market
 from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import common_rows, row_scores
 from fingru.measures.information import correlation, correlation_error
 from fingru.models.classical import forecast_baselines
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
 
-RESULT = Path(__file__).parent.parent / "docs" / "results" / "simulated_density.json"
 BASELINES = ["ewma", "gjr_garch_t"]
 TARGET_NATS = 0.005
 
@@ -113,32 +110,13 @@ def parts(rows: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
 
 def measure(seed: int, signal: float, size: dict[str, int]) -> dict[str, Any]:
     """One simulated market."""
-    market = simulate_market(SimulationSettings(signal=signal, **size), seed)
+    market = simulate_market(SimulatedMarketSettings(signal=signal, **size), seed)
     config = with_values(Config(), {"baselines.names": BASELINES})
     job = prepare(market.prices, config)
     started = time.perf_counter()
     found = judge(forecasts(market, job))
     seconds = time.perf_counter() - started
     return {"seed": seed, "signal": signal, "folds": len(job.folds), "seconds": seconds, **found}
-
-
-def show(found: dict[str, Any]) -> None:
-    """Print one market."""
-    models, gru = found["models"], found["gru"]
-    distances = "".join(
-        f"  {name} {m['above_truth']:+.4f} +- {m['above_truth_error']:.4f}"
-        for name, m in models.items() if name != "truth"
-    )  # fmt: skip
-    own, best = models["gru"], models["truth"]
-    print(
-        f"seed {found['seed']} signal {found['signal']:g} ({found['seconds']:.0f} s):{distances}"
-        f"  IC {own['ic']:+.4f} +- {own['error']:.4f}  true {best.get('ic', 0.0):+.4f}"
-        f"  true mean {gru['with_true_mean']:+.4f} variance {gru['with_true_variance']:+.4f}"
-        f" df {gru['with_true_df']:+.4f}; log variance {gru['log_variance_bias']:+.3f}"
-        f" +- {gru['log_variance_spread']:.3f}, df {gru['median_df']:.1f},"
-        f" mean {gru['mean_size']:.3f} of sd",
-        flush=True,
-    )
 
 
 def averages(markets: list[dict[str, Any]]) -> dict[str, Any]:
@@ -176,14 +154,12 @@ def main() -> None:
     for signal in given.signals:
         for seed in given.seeds:
             found.append(measure(seed, signal, size))
-            show(found[-1])
+            own = found[-1]["models"]["gru"]
+            told(f"seed {seed}, signal {signal:g}: {own['above_truth']:+.4f} above the truth")
     groups = [averages([m for m in found if m["signal"] == s]) for s in given.signals]
-    for group in groups:
-        print(group)
-    if not size:
-        made = SimulationSettings().model_dump(mode="json", exclude={"signal"})
-        stored = {"target": TARGET_NATS, "market": made, "signals": groups, "markets": found}
-        write_bytes_atomic(RESULT, to_json_bytes(stored))
+    made = SimulatedMarketSettings().model_dump(mode="json", exclude={"signal"}) | size
+    stored = {"target": TARGET_NATS, "market": made, "signals": groups, "markets": found}
+    keep("simulated_density", stored, dry=bool(size))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ docs/sizing.md.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from results import keep, told
 
 from fingru import load_prices
 from fingru.backtest.simulator import simulate_weights
@@ -27,12 +26,9 @@ from fingru.forecast.forecast import Forecast
 from fingru.measures import returns as metrics
 from fingru.measures.inference import paired_draws
 from fingru.models.classical import make_baseline
-from fingru.store.files import write_bytes_atomic
-from fingru.store.strict_json import to_json_bytes
 from fingru.strategy import find_strategy
 from fingru.walkforward.walk import WalkForward, make_gru, prepare, simulate_strategy, walk_gru
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "sizing.json"
 MARKETS = {
     "stocks, before the test": ("sample:us_stocks", "1994-01-01", "1999-12-31"),
     "indices, before the test": ("sample:indices", "2002-01-01", "2004-12-31"),
@@ -129,7 +125,7 @@ def run(title: str) -> dict[str, Any]:
     job = prepare(load_prices(source, end=config.data.end), config)
     rows = judged(returns_of(job), job.prices.bars_per_year)
     index = job.prices.index
-    print(title, file=sys.stderr, flush=True)
+    told(title)
     return {
         "market": title,
         "source": source,
@@ -145,16 +141,7 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print only, store nothing")
     given = parser.parse_args()
     found = {"volatility": VOLATILITY, "markets": [run(title) for title in MARKETS]}
-    for market in found["markets"]:
-        print(f"\n{market['market']}: {market['first']} to {market['last']}")
-        for row in market["rows"]:
-            low, high = row["difference_ci95"] or (np.nan, np.nan)
-            print(
-                f"{row['name']:52} {row['sharpe']:6.3f} {row['max_drawdown']:7.1%} "
-                f"{row['turnover_per_year']:6.1f}  {low:+.2f} to {high:+.2f}"
-            )
-    if not given.dry:
-        write_bytes_atomic(RESULTS, to_json_bytes(found))
+    keep("sizing", found, dry=given.dry)
 
 
 if __name__ == "__main__":

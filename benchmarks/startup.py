@@ -7,7 +7,8 @@ import subprocess
 import sys
 from functools import partial
 
-from rounds import ROOT, Figures, compare, interleaved, seconds, timed
+from results import ROOT
+from rounds import Figures, compare, interleaved, seconds, timed
 
 COMMANDS = {
     "python -c pass": ["-c", "pass"],

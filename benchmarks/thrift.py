@@ -45,7 +45,7 @@ MODELS, STEPS, WARM_UP = 17, 20, 3
 
 def slice_run(job: WalkForward, sequences: int) -> StackTrainer:
     """One slice of the last folds' models, about to train."""
-    training = job.config.training.model_copy(update={"sequences": sequences})
+    training = job.config.training.model_copy(update={"batch_size": sequences})
     plan = make_plan(job.problem, (job.config.model, training), 0, torch.device("cpu"))
     members = range(job.config.model.members)
     tasks = [ModelTask(fold, m) for fold in job.folds[-6:] for m in members][:MODELS]
