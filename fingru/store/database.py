@@ -217,7 +217,7 @@ def _prepare(database: Database) -> None:
 
 def _revision(database: Database) -> str | None:
     """Revision that a database says it has; None of a new one, or one from before revisions."""
-    table = schema.alembic_version
+    table = schema.revision
     with reading(database) as connection:
         if not inspect(connection).has_table(table.name):
             return None
@@ -233,7 +233,7 @@ def _make_or_upgrade(connection: Connection) -> None:
         upgrade(connection)
         return
     schema.metadata.create_all(connection)
-    connection.execute(insert(schema.alembic_version).values(version_num=schema.REVISION))
+    connection.execute(insert(schema.revision).values(version_num=schema.REVISION))
 
 
 _REBUILD = (

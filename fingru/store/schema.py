@@ -28,8 +28,8 @@ REVISION = "0001"
 
 metadata = MetaData()
 
-alembic_version = Table(
-    "alembic_version",
+revision = Table(
+    "fingru_revision",  # not Alembic's own name: a shared PostgreSQL may hold other applications'
     metadata,
     Column("version_num", String(32), primary_key=True),
 )

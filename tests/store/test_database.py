@@ -41,7 +41,7 @@ def test_a_failed_change_is_undone_as_a_whole(database):
 
 def test_another_schema_version_is_refused_with_both_numbers(root, database):
     with writing(database) as connection:
-        connection.execute(update(schema.alembic_version).values(version_num="9999"))
+        connection.execute(update(schema.revision).values(version_num="9999"))
     with pytest.raises(StoreError, match=f"version 9999, this fingru knows {schema.REVISION}"):
         open_database(root)
 
@@ -111,7 +111,7 @@ def test_an_upgraded_database_has_the_later_tables_and_triggers_of_a_new_one(old
     upgraded = open_database(old)
     assert expected.items() <= statements(upgraded).items()
     with reading(upgraded) as connection:
-        query = select(schema.alembic_version.c.version_num)
+        query = select(schema.revision.c.version_num)
         assert connection.execute(query).scalars().all() == [schema.REVISION]
 
 
@@ -155,7 +155,7 @@ def test_a_database_locked_by_another_writer_is_reported(root, database):
 def test_a_read_only_database_is_reported(root, database):
     url = f"sqlite:///file:{root / FILE_NAME}?mode=ro&uri=true"
     read_only = open_database(root, url)
-    change = update(schema.alembic_version).values(version_num="9999")
+    change = update(schema.revision).values(version_num="9999")
     with pytest.raises(StoreError, match="make it writable"), writing(read_only) as connection:
         connection.execute(change)
 

@@ -157,6 +157,19 @@ def test_postgres_holds_the_same_and_counts_from_then_on(server, root, filled, f
     for table in ("trials", "promotions"):
         with pytest.raises(StoreError, match="append-only"), writing(target) as connection:
             connection.exec_driver_sql(f"DELETE FROM {table}")
+    check_upgrade(root, server)
+
+
+def check_upgrade(root, url):
+    """A database without the later tables, as an earlier fingru made it, gets them."""
+    with writing(open_database(root, url)) as connection:
+        for table in ("fingru_revision", "trial_returns", "data_assets"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+    upgraded = open_database(root, url)
+    assert [entry.returns for entry in ledger_entries(upgraded, with_returns=True)] == [None] * 4
+    for table in ("trial_returns", "data_assets"):
+        with pytest.raises(StoreError, match="append-only"), writing(upgraded) as connection:
+            connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from fingru.store import schema
+
 
 def scripts() -> ScriptDirectory:
     """The revisions of this folder."""
@@ -26,7 +28,7 @@ def is_known(revision: str) -> bool:
 
 def upgrade(connection: Connection) -> None:
     """Bring a database to the latest revision, inside the transaction of a connection."""
-    context = MigrationContext.configure(connection)
+    context = MigrationContext.configure(connection, opts={"version_table": schema.revision.name})
     directory = scripts()
     missing = directory.iterate_revisions("head", context.get_current_revision() or "base")
     with Operations.context(context):
