@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fingru.arrays import FloatArray
 from fingru.errors import DataError
@@ -19,12 +19,12 @@ from fingru.market.sessions import session_name
 ALLOWABLE = ("spikes", "future_dates")
 """What ``data.allow`` may name."""
 
-_AWAY = np.log(8.0)
-_UP, _DOWN = np.log(100.0), np.log(1000.0)
+_AWAY = float(np.log(8.0))
+_UP, _DOWN = float(np.log(100.0)), float(np.log(1000.0))
 _DEVIATIONS = 20.0
 _NEARBY_BARS, _FEWEST_BARS = 20, 5
 _LONGEST_SPELL = 3
-_MEND = "correct it, or leave the cell empty; to use it as it is: "
+_ALLOW = """to use it as it is: --set 'data.allow=["{0}"]', or allow=["{0}"] in Python"""
 
 
 def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = None) -> Prices:
@@ -55,11 +55,15 @@ def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = N
         raise DataError(f"data.allow names {unknown[0]!r}", f"choose from {', '.join(ALLOWABLE)}")
     raise_if_refused(check_closes(prices.close, prices.assets, prices.source))
     allowed = tuple(name for name in ALLOWABLE if name in {*prices.allow, *allow})
-    found = implausible(prices, now)
-    raise_if_refused([finding for finding in found if finding.kind not in allowed])
-    if not found and allowed == prices.allow:
+    issues = implausible(prices, now)
+    raise_if_refused(issue for issue in issues if issue.kind not in allowed)
+    if not issues and allowed == prices.allow:
         return prices
-    late = [_as_warning(f) for f in found if f.kind == "future_dates"]  # the bars do not show it
+    late = [  # the bars do not show it
+        replace(issue, severity=Severity.WARNING, mend="allowed by data.allow")
+        for issue in issues
+        if issue.kind == "future_dates"
+    ]
     findings = tuple(dict.fromkeys((*prices.findings, *late)))
     return prices.unchecked(allow=allowed, findings=findings)
 
@@ -81,14 +85,13 @@ def _spikes(prices: Prices) -> Iterator[DataIssue]:
     for a in range(prices.n_assets):
         rows = prices.bars_of(a)
         closes = np.log(prices.close[rows, a])
-        places += [(int(rows[k]), a, "close", x) for k, x in _far(closes)]
+        places += [(int(rows[k]), a, "close", x) for k, x in _far_closes(closes)]
         if prices.open is not None:
             opens = np.log(prices.open[rows, a])
             places += [(int(rows[k]), a, "open", x) for k, x in _far_opens(opens, closes)]
     if not places:
         return
     row, a, field, distance = min(places, key=lambda place: place[:2])
-    names = tuple(prices.assets[k] for k in sorted({place[1] for place in places}))
     value, times = getattr(prices, field)[row, a], np.exp(min(abs(distance), 700.0))
     more = f" ({len(places) - 1} more such prices)" if len(places) > 1 else ""
     yield DataIssue(
@@ -96,21 +99,20 @@ def _spikes(prices: Prices) -> Iterator[DataIssue]:
         Severity.REFUSED,
         f"{prices.source}: the {field} of {prices.assets[a]} on "
         f"{session_name(prices.index[row])} is {value:g}, "
-        f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it"
-        f"{more}",
-        _MEND + _setting("spikes"),
+        f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it{more}",
+        "correct it, or leave the cell empty; " + _ALLOW.format("spikes"),
         len(places),
-        names,
+        tuple(prices.assets[k] for k in sorted({place[1] for place in places})),
     )
 
 
-def _far(closes: FloatArray) -> Iterator[tuple[int, float]]:
+def _far_closes(closes: FloatArray) -> Iterator[tuple[int, float]]:
     """Positions of spikes in (N,) log closes, with the log distance to the nearer neighbour."""
     steps = np.diff(closes)
     seen: set[int] = set()
     for k in map(int, np.flatnonzero(np.abs(steps) > _AWAY)):
         spell, distance = _spell(closes, steps, k)
-        alone = not spell and abs(steps[k]) > _needed(steps, k, k + 1)
+        alone = not spell and abs(steps[k]) > _required(steps, k, k + 1)
         if alone and (steps[k] > _UP or steps[k] < -_DOWN):
             spell, distance = range(k + 1, k + 2), float(steps[k])
         yield from ((position, distance) for position in spell if position not in seen)
@@ -124,7 +126,7 @@ def _spell(closes: FloatArray, steps: FloatArray, before: int) -> tuple[range, f
         inside, sides = closes[before + 1 : after], closes[[before, after]]
         above, below = float(inside.min() - sides.max()), float(inside.max() - sides.min())
         distance = max(above, 0.0) or min(below, 0.0)
-        if abs(distance) > _needed(steps, before, after):
+        if abs(distance) > _required(steps, before, after):
             return range(before + 1, after), distance
     return range(0), 0.0
 
@@ -137,17 +139,17 @@ def _far_opens(opens: FloatArray, closes: FloatArray) -> Iterator[tuple[int, flo
     distance = np.where(np.sign(own) == np.sign(before), nearer, 0.0)
     steps = np.diff(closes)
     for k in map(int, np.flatnonzero(distance > _AWAY)):
-        if distance[k] > _needed(steps, k - 1, k):
+        if distance[k] > _required(steps, k - 1, k):
             yield k, float(np.sign(own[k]) * distance[k])
 
 
-def _needed(steps: FloatArray, first: int, after: int) -> float:
+def _required(steps: FloatArray, first: int, after: int) -> float:
     """Log distance from which the bars within the steps ``first`` to ``after`` are a spike."""
     before = steps[max(0, first - _NEARBY_BARS) : max(0, first)]
     others = np.concatenate([before, steps[after + 1 : after + 1 + _NEARBY_BARS]])
     if others.size < _FEWEST_BARS:  # nothing says how quiet these prices are
-        return float(_DOWN)
-    return max(float(_AWAY), _DEVIATIONS * float(np.quantile(np.abs(others), 0.8)))
+        return _DOWN
+    return max(_AWAY, _DEVIATIONS * float(np.quantile(np.abs(others), 0.8)))
 
 
 def future_dates(prices: Prices, now: datetime | None) -> Iterator[DataIssue]:
@@ -155,32 +157,17 @@ def future_dates(prices: Prices, now: datetime | None) -> Iterator[DataIssue]:
     moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
     tomorrow = moment + pd.Timedelta(days=1)
     limit = tomorrow.tz_localize(None) if prices.index.tz is None else tomorrow
-    late: NDArray[np.intp] = np.flatnonzero(prices.index > limit)
+    late = np.flatnonzero(prices.index > limit)
     if not late.size:
         return
-    row = int(late[0])
-    assets = np.flatnonzero(prices.has_bar[late].any(axis=0))
-    names = tuple(prices.assets[a] for a in assets)
-    a = int(np.argmax(prices.has_bar[row]))
+    row, a = late[0], int(np.argmax(prices.has_bar[late[0]]))
     yield DataIssue(
         "future_dates",
         Severity.REFUSED,
         f"{prices.source}: {late.size} session(s) in the future, first "
         f"{session_name(prices.index[row])} ({prices.assets[a]} at {prices.close[row, a]:g}); "
         f"today is {moment.date()}",
-        f"correct the date; to use it as it is: {_setting('future_dates')}",
+        "correct the date; " + _ALLOW.format("future_dates"),
         int(late.size),
-        names,
+        tuple(prices.assets[k] for k in np.flatnonzero(prices.has_bar[late].any(axis=0))),
     )
-
-
-def _setting(name: str) -> str:
-    """How something is allowed, for messages."""
-    return f"""--set 'data.allow=["{name}"]', or allow=["{name}"] in Python"""
-
-
-def _as_warning(finding: DataIssue) -> DataIssue:
-    return DataIssue(
-        finding.kind, Severity.WARNING, finding.problem, "allowed by data.allow",
-        finding.count, finding.assets,
-    )  # fmt: skip

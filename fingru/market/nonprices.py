@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.arrays import FloatArray, IntArray
+from fingru.arrays import FloatArray
 
 _ENOUGH = 8
 _ENOUGH_FOR_COUNT = 20
@@ -22,7 +22,7 @@ _EXACT = 1e-9
 
 
 def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool) -> str | None:
-    """Say what a column of numbers is if it is no price.
+    """Say what a column of numbers is if it is no price, or None if it may be one.
 
     It is none if its values are a straight line in the row number or in time, or whole numbers
     that rise (or fall) on each of twenty rows or more; if each is the year, month, day, weekday,
@@ -31,17 +31,11 @@ def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool)
 
     Parameters
     ----------
-    values
-        (N,), NaN where empty.
-    dates
-        (N,) of the rows, in the order of the file.
+    values, dates
+        (N,) in the order of the file, NaN where empty.
     expected
         Whether the name says so already, so that three rows are enough instead of eight (thirty
         for a volume).
-
-    Returns
-    -------
-    What the values do, or None if they may be prices.
 
     Examples
     --------
@@ -55,22 +49,22 @@ def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool)
     if rows.size < (3 if expected else _ENOUGH):
         return None
     known, days = values[rows], dates[rows]
+    in_order = known[np.argsort(days.asi8, kind="stable")]
+    since = np.asarray((days - days[0]) / pd.Timedelta(days=1), dtype=float)
+    steps = np.diff(in_order)
+    whole = rows.size >= _ENOUGH_FOR_COUNT and bool((known == np.rint(known)).all())
+    why = None
     if part := _part_of_date(known, days):
-        return f"its values are the {part} of each row's date"
-    if rows.size >= _ENOUGH_FOR_VOLUME and _comes_straight_back(known, days):
-        return "its values jump and come straight back, as volumes do"
-    return _why_count(known, rows, days)
-
-
-def _why_count(known: FloatArray, rows: IntArray, days: pd.DatetimeIndex) -> str | None:
-    if _is_line(known, rows.astype(float)):
-        return "its values count the rows"
-    since = (days - days[0]) / pd.Timedelta(days=1)
-    if _is_line(known, np.asarray(since, dtype=float)):
-        return "its values count the time"
-    if rows.size >= _ENOUGH_FOR_COUNT and _only_rises(known, days):
-        return "its values are whole numbers that only ever rise, as counts do"
-    return None
+        why = f"its values are the {part} of each row's date"
+    elif rows.size >= _ENOUGH_FOR_VOLUME and _comes_straight_back(in_order):
+        why = "its values jump and come straight back, as volumes do"
+    elif _is_line(known, rows.astype(float)):
+        why = "its values count the rows"
+    elif _is_line(known, since):
+        why = "its values count the time"
+    elif whole and ((steps > 0).all() or (steps < 0).all()):
+        why = "its values are whole numbers that only ever rise, as counts do"
+    return why
 
 
 def _is_line(values: FloatArray, x: FloatArray) -> bool:
@@ -81,11 +75,6 @@ def _is_line(values: FloatArray, x: FloatArray) -> bool:
     line = values[0] + (values[-1] - values[0]) * ((x - x[0]) / span)
     scale = max(float(np.abs(values).max()), 1.0)
     return bool(np.max(np.abs(line - values)) <= _EXACT * scale)
-
-
-def _only_rises(values: FloatArray, days: pd.DatetimeIndex) -> bool:
-    steps = np.diff(values[np.argsort(days.asi8, kind="stable")])
-    return bool((values == np.rint(values)).all() and ((steps > 0).all() or (steps < 0).all()))
 
 
 def _part_of_date(values: FloatArray, days: pd.DatetimeIndex) -> str | None:
@@ -109,13 +98,10 @@ def _part_of_date(values: FloatArray, days: pd.DatetimeIndex) -> str | None:
     return None
 
 
-def _comes_straight_back(values: FloatArray, days: pd.DatetimeIndex) -> bool:
-    if (values < 0).any():
-        return False
-    ordered = values[np.argsort(days.asi8, kind="stable")]
-    steps = np.diff(np.log(ordered[ordered > 0]))
-    if steps.size < _ENOUGH_FOR_VOLUME - 1 or np.median(np.abs(steps)) < _VOLUME_STEP:
+def _comes_straight_back(values: FloatArray) -> bool:
+    steps = np.diff(np.log(values[values > 0]))
+    few = steps.size < _ENOUGH_FOR_VOLUME - 1
+    if (values < 0).any() or few or np.median(np.abs(steps)) < _VOLUME_STEP:
         return False
     spread = steps - steps.mean()
-    lagged = float(np.sum(spread[1:] * spread[:-1]) / np.sum(spread**2))
-    return lagged < _VOLUME_REVERSAL
+    return float(np.sum(spread[1:] * spread[:-1]) / np.sum(spread**2)) < _VOLUME_REVERSAL

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,28 +27,30 @@ _YEAR_FIRST = re.compile(
 )
 _YEAR_LAST = re.compile(r"(?P<a>\d{1,2})([/.\-])(?P<b>\d{1,2})\2(?P<y>\d{4})" + _TIME)
 _EPOCH = re.compile(r"-?(?P<whole>\d{9,19})(?:\.(?P<part>\d*))?")
-_YEAR = 366 * 86_400 * 10**6  # microseconds
 _SHORT_EPOCH = re.compile(r"-?\d{1,19}(?:\.\d*)?")
 _UNITS = {"seconds": (9, 10, 10**6), "milliseconds": (12, 13, 10**3), "microseconds": (15, 16, 1),
           "nanoseconds": (18, 19, 10**-3)}  # fmt: skip
+_YEAR = 366 * 86_400 * 10**6  # microseconds
 _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])[0-3]\d")
-_SERIAL = re.compile(r"\d{5}(\.\d*)?")
-_SHORT_YEAR = re.compile(r"\d{1,2}([/.\-])\d{1,2}\1\d{2}(\s.*)?")
-_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
 _WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d-%b-%y", "%d %b %y",
            "%b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y-%b-%d", "%d/%b/%Y")  # fmt: skip
-_MEND = "write dates as 2020-01-31"
-_EPOCH_NOTE = "stamps read as time since 1970-01-01 UTC"
-_SPREADSHEET = "a spreadsheet may have turned round day and month; export the dates as 2020-01-31"
+_USE = "write dates as 2020-01-31"
+_WRONG = (
+    (re.compile(""), "stands where a date should", "fill it in or delete the row"),
+    (_YEAR_LAST, "leaves open which is the day and which the month", _USE),
+    (re.compile(r"\d{1,2}([/.\-])\d{1,2}\1\d{2}(\s.*)?"), "has a year of two digits", _USE),
+    (re.compile(r"\d{5}(\.\d*)?"), "is a spreadsheet's number of a day, not a date", _USE),
+    (
+        re.compile(r"\d(\.\d+)?[eE]\+?\d+"),
+        "is a time that a spreadsheet has rounded",
+        "export the whole number, or dates",
+    ),
+    (re.compile(".*", re.DOTALL), "is not a date", _USE),
+)
+"""What is wrong with a text that is no date of any style; the first that fits."""
 
-
-@dataclass(frozen=True)
-class _Read:
-    """Distinct texts that were read: ISO text ('' where none), zones and notes."""
-
-    iso: list[str]
-    zones: list[str | None]
-    notes: tuple[str, ...] = ()
+Fail = Callable[..., DataError]
+Matches = Sequence[re.Match[str] | None]
 
 
 def looks_like_date(text: str) -> bool:
@@ -59,8 +60,8 @@ def looks_like_date(text: str) -> bool:
     (True, True, False)
     """
     text = text.strip()
-    found = _YEAR_FIRST.fullmatch(text) if not text.isdecimal() else None
-    return bool(found or _YEAR_LAST.fullmatch(text))
+    year_first = not text.isdecimal() and _YEAR_FIRST.fullmatch(text)
+    return bool(year_first or _YEAR_LAST.fullmatch(text))
 
 
 def is_compact_date(text: str) -> bool:
@@ -73,10 +74,8 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
 
     Parameters
     ----------
-    values
-        The distinct texts.
-    codes
-        (N,) position in ``values`` of every row.
+    values, codes
+        The distinct texts, and the (N,) position among them of every row.
     origin, row_name
         Name of the file and of a row, for messages.
 
@@ -87,40 +86,37 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
         1680 to 2200 or whose day and month cannot be told apart, or where styles, or stamps with
         and without time zone, are mixed.
     """
-    used = np.unique(codes)
+    used, of_row = np.unique(codes, return_inverse=True)
     texts = [values[i].strip() for i in used]
-    first_row = np.full(len(values), -1)
-    first_row[codes[::-1]] = np.arange(len(codes))[::-1]
-    rows = first_row[used]
+    rows = np.zeros(len(used), dtype=np.intp)
+    rows[of_row[::-1]] = np.arange(len(codes))[::-1]  # the first row of each text
 
-    def fail(places: Sequence[int], why: str | None = None, mend: str = _MEND) -> DataError:
-        place = min(places, key=lambda k: int(rows[k]))
-        said, better = _why(texts[place]) if why is None else (why, mend)
-        return DataError(f"{origin} {row_name(int(rows[place]))}: {texts[place]!r} {said}", better)
+    def fail(places: Sequence[int] | IntArray, why: str = "", fix: str = _USE) -> DataError:
+        place = min(map(int, places), key=lambda k: int(rows[k]))
+        if not why:
+            why, fix = next(w[1:] for w in _WRONG if w[0].fullmatch(texts[place]))
+        where = f"{origin} {row_name(int(rows[place]))}"
+        return DataError(f"{where}: {texts[place]!r} {why}", fix)
 
-    if (unit_of := _epoch_units(texts)) is not None:
-        moments = [_microseconds(t, u) for t, u in zip(texts, unit_of, strict=True)]
-        low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (FIRST_YEAR, LAST_YEAR + 1))
-        if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
-            raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
-        if apart := _units_far_apart(unit_of, moments):
-            raise fail(apart, "counts time in another unit than other rows, years from them")
-        local = pd.DatetimeIndex(np.array(moments, dtype=np.int64).view("M8[us]"))
+    if (units := _epoch_units(texts)) is not None:
+        moments, note = _read_epochs(texts, units, rows, row_name, fail)
         zero = pd.to_timedelta(np.zeros(len(codes)), unit="s")
-        notes = _unit_notes(unit_of, rows, row_name)
-        return Stamps(_spread(local, used, codes), zero, notes)
-    read = _read_dates(texts, fail)
-    parsed = pd.to_datetime(read.iso, format="ISO8601", errors="coerce")
+        return Stamps(pd.DatetimeIndex(moments[of_row]), zero, (note,))
+    iso, zones, notes = _read_dates(texts, fail)
+    parsed = pd.to_datetime(iso, format="ISO8601", errors="coerce")
     if parsed.hasnans:
-        raise fail([int(k) for k in np.flatnonzero(parsed.isna())])
-    _refuse_mixed_zones(read.zones, fail)
-    refuse_implausible(parsed[np.searchsorted(used, codes)], origin, row_name)
-    aware = any(z is not None for z in read.zones)
-    offset = pd.to_timedelta([_minutes(z) for z in read.zones], unit="min") if aware else None
+        raise fail(np.flatnonzero(parsed.isna()))
+    aware = np.array([zone is not None for zone in zones])
+    if aware.any() and not aware.all():
+        most = aware.mean() >= 0.5
+        why = f"{'has no' if most else 'has a'} time zone, unlike other rows (mixed time zones)"
+        raise fail(np.flatnonzero(aware != most), why, "give all rows the same zone")
+    local = pd.DatetimeIndex(parsed[of_row])
+    refuse_implausible(local, origin, row_name)
+    if not aware.any():
+        return Stamps(local, None, notes)
     return Stamps(
-        _spread(parsed, used, codes),
-        None if offset is None else offset[np.searchsorted(used, codes)],
-        read.notes,
+        local, pd.to_timedelta([_minutes(z or "") for z in zones], unit="min")[of_row], notes
     )
 
 
@@ -132,8 +128,7 @@ def refuse_implausible(local: pd.DatetimeIndex, origin: str, row_name: RowName) 
     DataError
         Naming the first of them.
     """
-    years = local.year
-    bad = np.flatnonzero((years < FIRST_YEAR) | (years > LAST_YEAR))
+    bad = np.flatnonzero((local.year < FIRST_YEAR) | (local.year > LAST_YEAR))
     if bad.size:
         row = int(bad[0])
         raise DataError(
@@ -141,21 +136,6 @@ def refuse_implausible(local: pd.DatetimeIndex, origin: str, row_name: RowName) 
             f"{FIRST_YEAR} to {LAST_YEAR}",
             "correct it, or delete the row",
         )
-
-
-def _why(text: str) -> tuple[str, str]:
-    """Say what is wrong with a text that is no date of any style."""
-    if not text:
-        return "stands where a date should", "fill it in or delete the row"
-    if _YEAR_LAST.fullmatch(text):
-        return "leaves open which is the day and which the month", _MEND
-    if _SHORT_YEAR.fullmatch(text):
-        return "has a year of two digits", _MEND
-    if _SERIAL.fullmatch(text):
-        return "is a spreadsheet's number of a day, not a date", _MEND
-    if _ROUNDED.fullmatch(text):
-        return "is a time that a spreadsheet has rounded", "export the whole number, or dates"
-    return "is not a date", _MEND
 
 
 def _epoch_units(texts: Sequence[str]) -> list[str] | None:
@@ -167,20 +147,43 @@ def _epoch_units(texts: Sequence[str]) -> list[str] | None:
     matches = [_EPOCH.fullmatch(t) for t in texts]
     if not any(matches) or not all(_SHORT_EPOCH.fullmatch(t) for t in texts):
         return None
-    if 2 * sum(bool(_COMPACT.fullmatch(t)) for t in texts) >= len(texts):
+    if 2 * sum(map(is_compact_date, texts)) >= len(texts):
         return None  # 20200131 with some number among them that is no date
-    units: list[str | None] = []
-    for found in matches:
-        digits = len(found.group("whole")) if found else 0
-        units.append(next((u for u, (a, b, _) in _UNITS.items() if a <= digits <= b), None))
+    digits = [len(m["whole"]) if m else 0 for m in matches]
+    units = [next((u for u, (a, b, _) in _UNITS.items() if a <= n <= b), None) for n in digits]
     known = {u for u in units if u is not None}
     if not known or (None in units and len(known) > 1):
         return None
     return [u or min(known) for u in units]
 
 
+def _read_epochs(
+    texts: Sequence[str], units: Sequence[str], rows: IntArray, row_name: RowName, fail: Fail
+) -> tuple[pd.DatetimeIndex, str]:
+    """Read epoch numbers exactly, to microseconds, and say how they were read.
+
+    Vendors change the unit from one bar to the next; a number with a digit too many is far away.
+    """
+    moments = [_microseconds(t, u) for t, u in zip(texts, units, strict=True)]
+    low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (FIRST_YEAR, LAST_YEAR + 1))
+    if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
+        raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
+    rare = min(set(units), key=units.count)
+    places = [k for k, unit in enumerate(units) if unit == rare]
+    here = [moments[k] for k in places]
+    others = [us for us, unit in zip(moments, units, strict=True) if unit != rare]
+    if others and max(min(others) - max(here), min(here) - max(others)) > _YEAR:
+        raise fail(places, "counts time in another unit than other rows, years from them")
+    index = pd.DatetimeIndex(np.array(moments, dtype=np.int64).view("M8[us]"))
+    said = "stamps read as time since 1970-01-01 UTC"
+    if not others:
+        return index, said
+    first = {u: min(int(rows[k]) for k, v in enumerate(units) if v == u) for u in set(units)}
+    parts = [f"{u} from {row_name(first[u])}" for u in sorted(first, key=first.__getitem__)]
+    return index, f"{said}, in {' and in '.join(parts)}"
+
+
 def _microseconds(text: str, unit: str) -> int:
-    """Read an epoch number exactly, to microseconds."""
     whole, _, part = text.partition(".")
     if unit == "nanoseconds":
         return int(whole) // 1000
@@ -189,99 +192,59 @@ def _microseconds(text: str, unit: str) -> int:
     return int(whole) * int(factor) + (-fraction if text.startswith("-") else fraction)
 
 
-def _units_far_apart(units: Sequence[str], moments: Sequence[int]) -> list[int]:
-    """Places of the rarer unit if more than a year lies between its times and the others'.
-
-    Vendors change the unit from one bar to the next; a number with a digit too many is far away.
-    """
-    rare = min(set(units), key=units.count)
-    places = [k for k, unit in enumerate(units) if unit == rare]
-    here = [moments[k] for k in places]
-    others = [us for us, unit in zip(moments, units, strict=True) if unit != rare]
-    if not others:
-        return []
-    gap = max(min(others) - max(here), min(here) - max(others))
-    return places if gap > _YEAR else []
-
-
-def _unit_notes(units: Sequence[str], rows: IntArray, row_name: RowName) -> tuple[str, ...]:
-    first = {
-        unit: int(min(rows[k] for k, u in enumerate(units) if u == unit)) for unit in set(units)
-    }
-    if len(first) == 1:
-        return (_EPOCH_NOTE,)
-    parts = [
-        f"{unit} from {row_name(row)}" for unit, row in sorted(first.items(), key=lambda f: f[1])
-    ]
-    return (f"{_EPOCH_NOTE}, in {' and in '.join(parts)}",)
-
-
-Fail = Callable[..., DataError]
-
-
-def _read_dates(texts: Sequence[str], fail: Fail) -> _Read:
-    """Read dates of one style; '' where a text does not fit the style."""
-    year_first = [_YEAR_FIRST.fullmatch(t) for t in texts]
-    if any(year_first):
-        odd = [k for k, m in enumerate(year_first) if m is None and _YEAR_LAST.fullmatch(texts[k])]
+def _read_dates(
+    texts: Sequence[str], fail: Fail
+) -> tuple[list[str], list[str | None], tuple[str, ...]]:
+    """Read dates of one style as ISO text ('' where a text does not fit it), zones and notes."""
+    matches = [_YEAR_FIRST.fullmatch(t) for t in texts]
+    if any(matches):
+        odd = [k for k, m in enumerate(matches) if m is None and _YEAR_LAST.fullmatch(texts[k])]
         if odd:
-            like = next(t for t, m in zip(texts, year_first, strict=True) if m)
-            raise fail(odd, f"is written another way round than {like!r}", _SPREADSHEET)
-        iso = [
-            _iso(m, m["y"], m["m"] or m["m1"], m["d"] or m["d1"]) if m else "" for m in year_first
-        ]
-        return _Read(iso, [m["zone"] if m else None for m in year_first])
-    year_last = [_YEAR_LAST.fullmatch(t) for t in texts]
-    if any(year_last):
-        return _read_year_last(year_last)
+            like = next(t for t, m in zip(texts, matches, strict=True) if m)
+            raise fail(
+                odd,
+                f"is written another way round than {like!r}",
+                "a spreadsheet may have swapped day and month; export the dates as 2020-01-31",
+            )
+        iso = [_iso(m, m["m"] or m["m1"], m["d"] or m["d1"]) if m else "" for m in matches]
+        return iso, _zones(matches), ()
+    matches = [_YEAR_LAST.fullmatch(t) for t in texts]
+    if any(matches):
+        # 31/01/2020 or 01/31/2020, whichever some row proves; neither if none or both do.
+        day_first = any(m and int(m["a"]) > 12 for m in matches)
+        month_first = any(m and int(m["b"]) > 12 for m in matches)
+        if day_first == month_first:
+            return [""] * len(texts), _zones(matches), ()
+        month, day = ("b", "a") if day_first else ("a", "b")
+        style = "day/month/year" if day_first else "month/day/year"
+        iso = [_iso(m, m[month], m[day]) if m else "" for m in matches]
+        return iso, _zones(matches), (f"dates read as {style}",)
     tries = [pd.to_datetime(list(texts), format=s, errors="coerce") for s in _WORDED]
     best = min(tries, key=lambda parsed: int(np.count_nonzero(parsed.isna())))
-    return _Read(["" if pd.isna(d) else d.isoformat() for d in best], [None] * len(texts))
+    return ["" if pd.isna(d) else d.isoformat() for d in best], [None] * len(texts), ()
 
 
-def _read_year_last(matches: Sequence[re.Match[str] | None]) -> _Read:
-    """Read 31/01/2020 or 01/31/2020, whichever some row proves; '' if none or both do."""
-    day_first = any(m and int(m["a"]) > 12 for m in matches)
-    month_first = any(m and int(m["b"]) > 12 for m in matches)
-    zones = [m["zone"] if m else None for m in matches]
-    if day_first == month_first:
-        return _Read([""] * len(matches), zones)
-    month, day = ("b", "a") if day_first else ("a", "b")
-    style = "day/month/year" if day_first else "month/day/year"
-    iso = [_iso(m, m["y"], m[month], m[day]) if m else "" for m in matches]
-    return _Read(iso, zones, (f"dates read as {style}",))
+def _zones(matches: Matches) -> list[str | None]:
+    return [m["zone"] if m else None for m in matches]
 
 
-def _iso(match: re.Match[str], year: str, month: str, day: str) -> str:
+def _iso(match: re.Match[str], month: str, day: str) -> str:
     """Write a date and its time of day in ISO form; a time that is none gives ''."""
+    date = f"{match['y']}-{month:0>2}-{day:0>2}"
     if match["hour"] is None:
-        return f"{year}-{month:0>2}-{day:0>2}"
+        return date
     hour = int(match["hour"])
     if half := match["half"]:
         if not 1 <= hour <= 12:
             return ""
         hour = hour % 12 + (12 if half[0] in "Pp" else 0)
     part = f".{match['part'][:6]}" if match["part"] else ""
-    clock = f"{hour:02}:{match['minute']}:{match['second'] or '00'}{part}"
-    return f"{year}-{month:0>2}-{day:0>2}T{clock}"
+    return f"{date}T{hour:02}:{match['minute']}:{match['second'] or '00'}{part}"
 
 
-def _refuse_mixed_zones(zones: Sequence[str | None], fail: Fail) -> None:
-    aware = np.array([z is not None for z in zones])
-    if aware.any() and not aware.all():
-        most = aware.mean() >= 0.5
-        odd = np.flatnonzero(aware != most)
-        why = f"{'has no' if most else 'has a'} time zone, unlike other rows (mixed time zones)"
-        raise fail([int(k) for k in odd], why, "give all rows the same zone")
-
-
-def _spread(distinct: pd.DatetimeIndex, used: IntArray, codes: IntArray) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(distinct[np.searchsorted(used, codes)])
-
-
-def _minutes(zone: str | None) -> int:
+def _minutes(zone: str) -> int:
     """Minutes east of UTC of a suffix such as +05:30 or GMT-0500."""
-    signed = (zone or "").removeprefix("UTC").removeprefix("GMT").removeprefix("Z")
+    signed = zone.removeprefix("UTC").removeprefix("GMT").removeprefix("Z")
     if not signed:
         return 0
     digits = signed[1:].replace(":", "")

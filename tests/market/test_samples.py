@@ -100,7 +100,7 @@ def test_simulated_options_are_taken():
         ("sample:us_stocks?seed=1", "no sample"),
         ("sample:simulated?colour=red", "no option 'colour': choose from seed, assets"),
         ("sample:simulated?assets=many", "assets: Input should be a valid integer"),
-        ("sample:simulated?seed=x", "seed 'x' is no whole number"),
+        ("sample:simulated?seed=x", "seed 'x' is not a whole number"),
         ("sample:simulated?beta=0.99&alpha=0.1", "alpha \\+ gamma / 2 \\+ beta must be below 1"),
         ("", "no data source was given"),
     ],

@@ -1,4 +1,4 @@
-"""Reads a CSV file fast, and finds the cell to blame only when that fails."""
+"""Reads a CSV file fast, and finds the row to blame only when that fails."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> Ra
 
     Parameters
     ----------
-    path
-        The file.
-    symbol
-        Its symbol if it holds one asset.
+    path, symbol
+        The file, and its symbol if it holds one asset.
     assets
         Read only these columns of a wide file; others are left unread.
 
@@ -61,9 +59,8 @@ def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> Ra
     try:
         text = _open(path, symbol)
     except csv.Error as error:
-        raise DataError(
-            f"{path.name} is not a valid CSV file ({error})", "check the file"
-        ) from error
+        problem = f"{path.name} is not a valid CSV file ({error})"
+        raise DataError(problem, "check the file") from error
     layout = text.layout
     words = [*layout.dates, *([] if layout.symbol is None else [layout.symbol])]
     table = _parse(text, words, [c.position for c in layout.chosen(assets)])
@@ -86,53 +83,6 @@ def _open(path: Path, symbol: str) -> _CsvText:
     return _CsvText(content, path.name, delimiter, layout, head[used - 1][0], len(rows[0]))
 
 
-def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout, int]:
-    """Find the layout and the number of lines that are its header."""
-    names = rows[0]
-    if _STAMP.match(names[0].strip()):
-        raise DataError(
-            f"{origin} has no header: its first line is {','.join(names)[:60]!r}",
-            "begin the file with the column names, such as Date,Close",
-        )
-    if len(rows) > 1 and _is_second_header(rows):
-        above = [names[0], *filled(names[1:])]
-        layout = find_layout_of_pairs(
-            list(zip(above[1:], filled(rows[1][1:]), strict=True)), origin
-        )
-        return layout, 3 if len(rows) > 2 and not any(rows[2][1:]) else 2
-    return find_layout(names, origin, symbol, rows[1] if len(rows) > 1 else ()), 1
-
-
-def _is_second_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the second line holds names too: one line of fields and one of symbols.
-
-    Symbols may be whole numbers (0700) where fields repeat, or where an empty third line follows.
-    """
-    names, row = rows[0], rows[1]
-    corner = row[0].strip() if row else "x"
-    if len(row) != len(names) or len(names) < 2 or not _is_corner(corner):
-        return False
-    fields = [_all_fields(line[1:]) for line in (names, row)]
-    if fields[0] == fields[1]:
-        return False
-    symbols = [n.strip() for n in (row if fields[0] else names)[1:] if n.strip()]
-    numbers = [n for n in symbols if to_number(n, grouped=True, volume=True) is not None]
-    repeats = len({n.strip().lower() for n in names[1:]}) < len(names) - 1
-    empty = len(rows) > 2 and not any(rows[2][1:])
-    sure = all(n.isdecimal() for n in numbers) and (repeats or empty)
-    return bool(symbols) and (len(numbers) < len(symbols) or sure)
-
-
-def _is_corner(cell: str) -> bool:
-    """Whether a cell can begin a line of names: nothing, or the name of dates, symbols, fields."""
-    return cell.lower() in _CORNERS or date_rank(cell) is not None
-
-
-def _all_fields(names: Sequence[str]) -> bool:
-    kinds = [meaning_of(n).kind for n in names if n.strip()]
-    return bool(kinds) and set(kinds) <= {"field", "other"}
-
-
 def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
@@ -140,12 +90,9 @@ def _read_bytes(path: Path) -> bytes:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} is a damaged gzip file", "fetch it again") from error
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror})", "check its permissions"
-        ) from error
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return content
+        problem = f"{path} cannot be read ({error.strerror})"
+        raise DataError(problem, "check its permissions") from error
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
 
 
 def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
@@ -170,6 +117,47 @@ def _is_remark(line: str) -> bool:
     return bool(remark) and all(date_rank(n) is None for n in re.split(r"[,;\t|]", line))
 
 
+def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout, int]:
+    """Find the layout and the number of lines that are its header."""
+    names = rows[0]
+    if _STAMP.match(names[0].strip()):
+        raise DataError(
+            f"{origin} has no header: its first line is {','.join(names)[:60]!r}",
+            "begin the file with the column names, such as Date,Close",
+        )
+    if len(rows) > 1 and _is_second_header(rows):
+        pairs = zip(filled(names[1:]), filled(rows[1][1:]), strict=True)
+        layout = find_layout_of_pairs(list(pairs), origin)
+        return layout, 3 if len(rows) > 2 and not any(rows[2][1:]) else 2
+    return find_layout(names, origin, symbol, rows[1] if len(rows) > 1 else ()), 1
+
+
+def _is_second_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the second line holds names too: one line of fields and one of symbols.
+
+    Symbols may be whole numbers (0700) where fields repeat, or where an empty third line follows.
+    """
+    names, row = rows[0], rows[1]
+    corner = row[0].strip() if row else "x"
+    may_begin_names = corner.lower() in _CORNERS or date_rank(corner) is not None
+    if len(row) != len(names) or len(names) < 2 or not may_begin_names:
+        return False
+    fields = [_all_fields(line[1:]) for line in (names, row)]
+    if fields[0] == fields[1]:
+        return False
+    symbols = [n.strip() for n in (row if fields[0] else names)[1:] if n.strip()]
+    numbers = [n for n in symbols if to_number(n, grouped=True, volume=True) is not None]
+    repeats = len({n.strip().lower() for n in names[1:]}) < len(names) - 1
+    empty = len(rows) > 2 and not any(rows[2][1:])
+    sure = all(n.isdecimal() for n in numbers) and (repeats or empty)
+    return bool(symbols) and (len(numbers) < len(symbols) or sure)
+
+
+def _all_fields(names: Sequence[str]) -> bool:
+    kinds = {meaning_of(n).kind for n in names if n.strip()}
+    return bool(kinds) and kinds <= {"field", "other"}
+
+
 def _parse(text: _CsvText, words: Sequence[int], numbers: Sequence[int]) -> pa.Table:
     """Read the columns, those of numbers as numbers if all cells are plain, else as text."""
     word = pa.dictionary(pa.int32(), pa.string())
@@ -189,18 +177,13 @@ def _parse(text: _CsvText, words: Sequence[int], numbers: Sequence[int]) -> pa.T
             )
         except pa.ArrowInvalid as error:
             reason = error
-    _blame_row(text)
-    raise DataError(f"{text.origin} cannot be read ({reason})", "check the file") from reason
-
-
-def _blame_row(text: _CsvText) -> None:
-    """Raise at the first row with more or fewer columns than the header."""
     for line, row in _rows(text):
         if len(row) != text.width:
             raise DataError(
                 f"{text.origin} line {line} has {len(row)} columns, the header has {text.width}",
                 "a cell with a comma inside needs quotes, and a decimal comma must be a point",
             )
+    raise DataError(f"{text.origin} cannot be read ({reason})", "check the file") from reason
 
 
 def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:

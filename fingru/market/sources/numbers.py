@@ -9,15 +9,14 @@ import numpy as np
 
 from fingru.arrays import FloatArray
 
-MISSING = frozenset(
-    {
-        *("", "-", "--", "---", "\u2013", "\u2014", ".", "..", "?"),
-        *("NA", "N/A", "n/a", "n.a.", "N.A.", "NaN", "nan", "NAN", "-nan", "<NA>", "NaT"),
-        *("null", "NULL", "Null", "None", "none", "NONE", "nil", "missing", "Missing"),
-        *("#N/A", "#N/A N/A", "#NA", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "#NULL!"),
-        *("No data", "no data", "No Data"),
-    }
+_ENGLISH = (
+    "NA N/A n/a n.a. N.A. NaN nan NAN -nan <NA> NaT null NULL Null None none NONE nil missing "
+    "Missing #N/A #NA #VALUE! #REF! #DIV/0! #NUM! #NAME? #NULL!"
 )
+MISSING = frozenset(
+    ("", "-", "--", "---", "\u2013", "\u2014", ".", "..", "?", *_ENGLISH.split(), "#N/A N/A",
+     "No data", "no data", "No Data")
+)  # fmt: skip
 """Cells that mean 'not known'."""
 
 _MISSING_WORDS = frozenset(word.lower() for word in MISSING)
@@ -41,7 +40,7 @@ def proves_decimal_point(texts: Iterable[str]) -> bool:
 
 
 def to_number(text: str, *, grouped: bool, volume: bool = False) -> float | None:
-    """Read a number; NaN where the cell says that it is not known, None if it is no number.
+    """Read a number; NaN where the cell says that it is not known, None if it is not a number.
 
     Parameters
     ----------
@@ -69,22 +68,20 @@ def to_number(text: str, *, grouped: bool, volume: bool = False) -> float | None
         number = to_number(scaled.group(1), grouped=grouped)
         # Through the decimal digits: 1.69 * 1e6 is not 1690000.
         return None if number is None else round(number * _TIMES[scaled.group(2).lower()], 6)
-    if grouped and _GROUPED.fullmatch(text):
-        return float(text.replace(",", ""))
-    if _SPACED.fullmatch(text):
-        return float(re.sub(r"['\u2019 \u00a0\u202f]", "", text))
+    if (grouped and _GROUPED.fullmatch(text)) or _SPACED.fullmatch(text):
+        return float(re.sub(r"[,'\u2019 \u00a0\u202f]", "", text))
     return None
 
 
 def to_numbers(texts: list[str], *, grouped: bool, volume: bool) -> tuple[FloatArray, int | None]:
-    """Read distinct texts; also give the position of the first that is no number."""
+    """Read distinct texts; also give the position of the first that is not a number."""
     numbers = [to_number(t, grouped=grouped, volume=volume) for t in texts]
     bad = next((i for i, n in enumerate(numbers) if n is None), None)
     return np.array([np.nan if n is None else n for n in numbers], dtype=np.float64), bad
 
 
 def why_no_number(text: str) -> str:
-    """Say what to do about a cell that is no number."""
+    """Say what to do about a cell that is not a number."""
     text = _CURRENCY.sub("", text.strip(), count=1).strip()
     if _GROUPED.fullmatch(text):
         return "write numbers without thousands separators (1234.5) and with a decimal point"

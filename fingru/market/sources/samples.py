@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from fingru.bundled import bundled_path
 from fingru.errors import DataError
-from fingru.market.issues import DataIssue, Severity
+from fingru.market.issues import warning
+from fingru.market.prices import FIELDS
 from fingru.market.simulated import SimulatedMarketSettings, simulate_market
 from fingru.market.table import RawTable, Reading, Stamps
 
 SAMPLES = ("us_stocks", "indices", "simulated")
-SURVIVORS = DataIssue(
+SURVIVORS = warning(
     "survivor_bias",
-    Severity.WARNING,
     "these 20 stocks were chosen because they were still large in 2022: returns are better than "
     "an investor of 1990 could have expected (survivor bias)",
     "compare strategies with each other and with buy and hold, not with what others earned",
@@ -35,7 +35,7 @@ def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
         ``us_stocks``, ``indices``, or ``simulated`` with options such as
         ``simulated?assets=6&sessions=2500&signal=0.1&seed=3``.
     assets
-        The symbols that are wanted.
+        The symbols to keep.
 
     Raises
     ------
@@ -47,7 +47,14 @@ def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
         return _simulated(options)
     if options or base not in SAMPLES:
         raise DataError(f"there is no sample {name!r}", f"choose from {', '.join(SAMPLES)}")
-    return _indices() if base == "indices" else _us_stocks(assets)
+    from fingru.market.sources.csv_file import read_csv
+
+    files = sample_files(base)
+    if base == "us_stocks":
+        return Reading((read_csv(files[0], "us_stocks", assets),), (SURVIVORS,))
+    if not files:
+        raise DataError("sample:indices comes with the package arch", "pip install arch")
+    return Reading(tuple(map(read_csv, files, ("SP500", "NASDAQ"))))
 
 
 def sample_files(name: str) -> tuple[Path, ...]:
@@ -61,49 +68,23 @@ def sample_files(name: str) -> tuple[Path, ...]:
     return folder / "sp500" / "sp500.csv.gz", folder / "nasdaq" / "nasdaq.csv.gz"
 
 
-def _us_stocks(assets: Sequence[str] | None) -> Reading:
-    from fingru.market.sources.csv_file import read_csv
-
-    (file,) = sample_files("us_stocks")
-    table = read_csv(file, "us_stocks", assets)
-    return Reading((table,), (SURVIVORS,))
-
-
-def _indices() -> Reading:
-    """Read the two files inside the arch wheel."""
-    from fingru.market.sources.csv_file import read_csv
-
-    files = sample_files("indices")
-    if not files:
-        raise DataError("sample:indices comes with the package arch", "pip install arch")
-    return Reading(tuple(map(read_csv, files, ("SP500", "NASDAQ"))))
-
-
 def _simulated(options: str) -> Reading:
-    settings, seed = _simulation_options(options)
-    prices = simulate_market(settings, seed).prices
-    fields = {"open": prices.open, "high": prices.high, "low": prices.low, "close": prices.close}
-    fields["volume"] = prices.volume
-    known = {name: np.array(values) for name, values in fields.items() if values is not None}
-    table = RawTable("sample:simulated", Stamps.of(prices.index), prices.assets, known)
-    return Reading((table,), prices.findings, prices.bars_per_year, allow=prices.allow)
-
-
-def _simulation_options(options: str) -> tuple[SimulatedMarketSettings, int]:
     given = dict(parse_qsl(options, keep_blank_values=True))
     allowed = ["seed", *SimulatedMarketSettings.model_fields]
     if unknown := [k for k in given if k not in allowed]:
-        raise DataError(
-            f"sample:simulated has no option {unknown[0]!r}", f"choose from {', '.join(allowed)}"
-        )
+        problem = f"sample:simulated has no option {unknown[0]!r}"
+        raise DataError(problem, f"choose from {', '.join(allowed)}")
     seed = given.pop("seed", "0")
     if not seed.isdecimal():
-        raise DataError(f"sample:simulated: seed {seed!r} is no whole number", "use seed=0")
+        raise DataError(f"sample:simulated: seed {seed!r} is not a whole number", "use seed=0")
     try:
-        return SimulatedMarketSettings.model_validate(given), int(seed)
+        settings = SimulatedMarketSettings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the options together"
-        raise DataError(
-            f"sample:simulated: {name}: {first['msg']}", "change the option"
-        ) from error
+        problem = f"sample:simulated: {name}: {first['msg']}"
+        raise DataError(problem, "change the option") from error
+    prices = simulate_market(settings, int(seed)).prices
+    fields = {name: np.array(getattr(prices, name)) for name in FIELDS}
+    table = RawTable("sample:simulated", Stamps.of(prices.index), prices.assets, fields)
+    return Reading((table,), prices.findings, prices.bars_per_year, prices.allow)
