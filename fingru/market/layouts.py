@@ -40,8 +40,8 @@ _CLOSES = {"close", "adj_close"}
 class Cell:
     """A column of numbers: its position, field, symbol (None in a long file) and own name.
 
-    ``doubt`` says whether the values must look like prices: ``values`` where nothing but the place
-    makes the name a symbol, ``word`` if it is a word as well (DAY, ID).
+    ``doubt``: the values must look like prices, because nothing but the place makes the name a
+    symbol (``values``), or because it is a word as well (``word``: DAY, ID).
     """
 
     position: int
@@ -58,10 +58,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where dates, symbols and numbers stand.
-
-    ``dates`` holds one position, or two where date and time of day have a column each.
-    """
+    """Where dates (one position, or two with the time of day), symbols and numbers stand."""
 
     kind: Literal["one asset", "long", "wide"]
     dates: tuple[int, ...]
@@ -114,27 +111,22 @@ def find_layout(
     meanings = {i: meaning_of(n) for i, n in enumerate(spoken) if i not in dates}
     meanings |= _lone_value(spoken, meanings)
     bare = {i for i, m in meanings.items() if m.field in _CLOSES}
-    if not bare:  # in a file of closes side by side, what holds prices is an asset called STOCK
-        meanings |= {
-            i: Meaning("unknown")
-            for i, m in meanings.items()
-            if m.kind == "symbol" and _is_price("".join(sample[i : i + 1]))
-        }
-    layout = (
-        _bars(names, dates, meanings, origin, symbol)
-        if bare
-        else _wide(names, dates, meanings, origin)
-    )
+    if bare:
+        layout = _bars(names, dates, meanings, origin, symbol)
+    else:  # in a file of closes side by side, what holds prices is an asset called STOCK
+        stocks = [i for i, m in meanings.items() if m.kind == "symbol" and _is_price(sample[i:])]
+        meanings |= dict.fromkeys(stocks, Meaning("unknown"))
+        layout = _wide(names, dates, meanings, origin)
     used = {*dates, layout.symbol, *(c.position for c in layout.cells)}
     unused = [n.strip() or "(unnamed)" for i, n in enumerate(names) if i not in used]
     ignored = tuple(sorted(unused, key=lambda n: n == "(unnamed)"))
     return replace(layout, ignored=ignored, date_name=names[dates[0]].strip() or "(unnamed)")
 
 
-def _is_price(text: str) -> bool:
-    """Whether this is a number with decimals, which no code of an asset has."""
+def _is_price(cells: Sequence[str]) -> bool:
+    """Whether the first cell is a number with decimals, which no code of an asset has."""
     try:
-        return "." in text and float(text) > 0.0
+        return bool(cells) and "." in cells[0] and float(cells[0]) > 0.0
     except ValueError:
         return False
 
@@ -149,12 +141,7 @@ def _lone_value(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[i
 def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layout:
     """Recognise the layout of a file with two header lines, one of fields and one of symbols.
 
-    Parameters
-    ----------
-    pairs
-        Two names for every column after the dates, in either order.
-    origin
-        Name of the file, for messages.
+    ``pairs`` are the two names, in either order, of every column after the dates.
 
     Raises
     ------
@@ -253,15 +240,14 @@ def _wide(
     _refuse_without_prices(names, meanings, origin, taken={*plain, *split})
     owned = {names[i].strip() for i in plain}
     _refuse_half_known(names, around, owned | closes, origin)
-    volumes = {
-        i: m
-        for i, m in around.items()
-        if m.field in {"volume", "tick_volume"} and m.symbol in owned
-    }
+    counts = {i: m for i, m in around.items() if m.field in {"volume", "tick_volume"}}
+    volumes = {i: m for i, m in counts.items() if m.symbol in owned}
     cells = [Cell(i, m.field, m.symbol, names[i]) for i, m in {**split, **volumes}.items()]
     for i in plain:
-        doubt: Literal["values", "word"] = "values" if meanings[i].kind == "unknown" else "word"
-        cells.append(Cell(i, "close", names[i].strip(), names[i].strip(), doubt))
+        name = names[i].strip()
+        cells.append(
+            Cell(i, "close", name, name, "values" if meanings[i].kind == "unknown" else "word")
+        )
     cells.sort(key=lambda c: c.position)
     ranks = {i: m.rank for i, m in around.items()}
     return Layout("wide", dates, None, _fitting(cells, ranks, origin))
@@ -312,13 +298,10 @@ def _words_as_tickers(names: Sequence[str], meanings: Mapping[int, Meaning]) -> 
         for i, m in meanings.items()
         if m.kind != "unknown" and m.field not in {"high", "volume"} and may_be_ticker(names[i])
     ]
-    paired = {"bid", "ask"} <= {key_of(names[i]) for i in found}
+    if {"bid", "ask"} <= {key_of(names[i]) for i in found}:
+        found = [i for i in found if not is_quote(names[i])]
     bars = any(m.field == "high" for m in meanings.values())
-    return [
-        i
-        for i in found
-        if not (paired and is_quote(names[i])) and not (bars and meanings[i].field)
-    ]
+    return [i for i in found if not (bars and meanings[i].field)]
 
 
 def _refuse_without_prices(
@@ -364,9 +347,8 @@ def _fitting(cells: Sequence[Cell], ranks: Mapping[int, int], origin: str) -> tu
         if not _CLOSES & set(fields):
             continue
         if "close" not in fields:
-            names = [f for f in fields if f.startswith("adj_")]
-            raw = {} if "volume" not in fields else {"volume": fields["volume"]}
-            scaled = {f.removeprefix("adj_"): fields[f] for f in names}
+            raw = {f: same for f, same in fields.items() if f == "volume"}
+            scaled = {f[4:]: same for f, same in fields.items() if f.startswith("adj_")}
             fields = {**raw, **scaled}
         elif "adj_close" not in fields:
             fields.pop("adj_volume", None)
