@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingru.errors import StoreError
-from fingru.store.files import storage_error, write_bytes_atomic
+from fingru.store.files import explained, read_bytes_if_there, write_bytes_atomic
 from fingru.store.strict_json import to_json_bytes
 
 Arrays = dict[str, NDArray[Any]]
@@ -74,12 +74,9 @@ class Checkpoints:
         Raises ``StoreError`` if the file is there but the operating system refuses to read it.
         """
         path = self._path(name)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = read_bytes_if_there(path)
+        if content is None:
             return None
-        except OSError as error:
-            raise storage_error(error, "read", path) from error
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 named = {key: stored[key] for key in stored.files}
@@ -95,12 +92,9 @@ class Checkpoints:
 
     def drop(self) -> None:
         """Remove all of them; the run that needed them is complete."""
-        try:
-            shutil.rmtree(self.folder)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise storage_error(error, "delete", self.folder) from error
+        if self.folder.exists():
+            with explained("delete", self.folder):
+                shutil.rmtree(self.folder)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from fingru.errors import StoreError, masked
 from fingru.store import schema
-from fingru.store.files import storage_error
+from fingru.store.files import explained
 from fingru.store.home import (
     FILE_NAME,
     check_home,
@@ -84,10 +84,8 @@ def open_database(
     given = None if url is None else parse_url(url)
     check_home(root, url)
     if given is None:
-        try:
+        with explained("create", root):
             root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, "create", root) from error
     fresh = given is None and not (root / FILE_NAME).exists()
     database = open_url(_beside(root) if given is None else given, busy_timeout_s)
     remember_home(root, url)

@@ -56,40 +56,46 @@ def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs")
     return StoreError(f"cannot {action} {path}", mend.format(flag=flag, reason=reason))
 
 
+@contextmanager
+def explained(action: str, path: Path, flag: str = "--runs") -> Iterator[None]:
+    """Turn what the operating system refuses into a ``StoreError`` (``storage_error``)."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, action, path, flag) from error
+
+
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Replace a file in one step (see ``fingru.atomic``).
 
     Raises ``StoreError`` if the disk is full, the folder is read-only, or anything else stops the
     write.
     """
-    try:
+    with explained("write", path):
         atomic.write_bytes_atomic(path, content)
-    except OSError as error:
-        raise storage_error(error, "write", path) from error
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a whole file; ``StoreError`` if it is missing or cannot be read."""
+    content = read_bytes_if_there(path)
+    if content is None:
+        raise StoreError(f"{path} does not exist", "run `fingru runs list` to see what is stored")
+    return content
 
-    Raises ``StoreError`` if it is missing or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise StoreError(
-            f"{path} does not exist", "run `fingru runs list` to see what is stored"
-        ) from None
-    except OSError as error:
-        raise storage_error(error, "read", path) from error
+
+def read_bytes_if_there(path: Path) -> bytes | None:
+    """Read a whole file; None if it is missing."""
+    with explained("read", path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal, read in pieces."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise storage_error(error, "read", path) from error
+    with explained("read", path), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def set_aside(file: Path, label: str, now: datetime) -> Path:
@@ -98,13 +104,11 @@ def set_aside(file: Path, label: str, now: datetime) -> Path:
     Raises ``StoreError`` if one of them cannot be renamed.
     """
     kept = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
-    try:
+    with explained("rename", file):
         for ending in ("", "-wal", "-shm"):
             beside = Path(f"{file}{ending}")
             if beside.exists():
                 beside.rename(f"{kept}{ending}")
-    except OSError as error:
-        raise storage_error(error, "rename", file) from error
     return kept
 
 

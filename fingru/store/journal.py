@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fingru.store.files import exclusive, storage_error
+from fingru.store.files import exclusive, explained, read_bytes_if_there
 
 JOURNAL_FILE = "fingru.ledger.jsonl"
 _TRIAL = (
@@ -32,24 +32,20 @@ Entry = tuple[dict[str, Any], dict[str, Any] | None]
 def append_entries(journal: Path, entries: Iterable[Entry]) -> None:
     """Append entries, each as one line, flushed to the disk; ``StoreError`` if it refuses."""
     lines = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries)
-    try:
-        with exclusive(journal.parent), journal.open("a", encoding="ascii") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise storage_error(error, "write", journal) from error
+    with (
+        explained("write", journal),
+        exclusive(journal.parent),
+        journal.open("a", encoding="ascii") as file,
+    ):
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_entries(journal: Path) -> list[Entry]:
     """All entries, oldest first; a damaged line is left out with a warning."""
-    try:
-        lines = journal.read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise storage_error(error, "read", journal) from error
     entries = []
+    lines = (read_bytes_if_there(journal) or b"").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(_from_json(json.loads(line)))

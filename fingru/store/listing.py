@@ -19,7 +19,7 @@ from typing import Any
 
 from fingru.atomic import TEMPORARY_SUFFIX
 from fingru.errors import StoreError
-from fingru.store.files import sha256_of_file, storage_error
+from fingru.store.files import explained, sha256_of_file
 from fingru.store.manifest import MANIFEST, effective_status, is_sealed, read_manifest
 from fingru.store.runs import RunDirectory, run_ids
 from fingru.store.strict_json import read_json
@@ -74,11 +74,9 @@ def delete_run(root: Path, run_id: str) -> str:
     if _is_running(run):
         raise StoreError(f"run {run.run_id} is still running", "stop it first")
     doomed = root / f".{run.run_id}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
-    try:
+    with explained("delete", run.path):
         run.path.rename(doomed)
         shutil.rmtree(doomed)
-    except OSError as error:
-        raise storage_error(error, "delete", run.path) from error
     return run.run_id
 
 

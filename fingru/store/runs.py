@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ from fingru.errors import StoreError
 from fingru.store.checkpoints import Checkpoints
 from fingru.store.files import (
     exclusive,
+    explained,
     sha256_of_file,
     storage_error,
     write_bytes_atomic,
@@ -184,8 +186,7 @@ class RunDirectory:
         if path == self.path / MANIFEST:
             raise ValueError("the manifest is changed by update_manifest and finish")
         write_bytes_atomic(path, content)
-        with exclusive(self.path.parent):
-            manifest = self.manifest
+        with self._locked_manifest() as manifest:
             if "sha256" in manifest:
                 inside = path.relative_to(self.path).as_posix()
                 digest = hashlib.sha256(content).hexdigest()
@@ -220,8 +221,7 @@ class RunDirectory:
         """
         if kept := [key for key in changes if key in OWN_KEYS]:
             raise ValueError(f"{', '.join(kept)} cannot be set directly")
-        with exclusive(self.path.parent):
-            manifest = self.manifest
+        with self._locked_manifest() as manifest:
             self._save({**manifest, **changes}, intact=is_sealed(manifest))
 
     def finish(self, status: EndStatus, timing: Mapping[str, float | None]) -> None:
@@ -233,8 +233,7 @@ class RunDirectory:
         Raises ``StoreError`` if the run has ended already, or the manifest cannot be written.
         """
         hashes = self.hashes()
-        with exclusive(self.path.parent):
-            manifest = self.manifest
+        with self._locked_manifest() as manifest:
             if manifest.get("status") != "running":
                 raise StoreError(
                     f"run {self.run_id} has ended already, as {manifest.get('status')}",
@@ -249,8 +248,7 @@ class RunDirectory:
 
         Raises ``StoreError`` if the run is done, or another process works on it.
         """
-        with exclusive(self.path.parent):
-            manifest = self.manifest
+        with self._locked_manifest() as manifest:
             status = effective_status(manifest)
             if status == "done":
                 raise StoreError(f"run {self.run_id} is done", "start a new run instead")
@@ -290,6 +288,12 @@ class RunDirectory:
             raise ValueError(f"{name!r} is not a path inside a run")
         return self.path / inside
 
+    @contextmanager
+    def _locked_manifest(self) -> Iterator[dict[str, Any]]:
+        """The manifest, while no other process changes one of the same folder of runs."""
+        with exclusive(self.path.parent):
+            yield self.manifest
+
     def _save(self, manifest: dict[str, Any], *, intact: bool = True) -> None:
         """Write the manifest; one that had been changed from outside keeps its broken seal."""
         if "sha256" not in manifest:
@@ -313,14 +317,12 @@ def run_ids(root: Path) -> list[str]:
     """Ids of all runs of a folder, sorted; a folder without a manifest is not a run."""
     if not root.is_dir():
         return []
-    try:
+    with explained("read", root):
         return sorted(
             entry.name
             for entry in os.scandir(root)
             if _RUN_ID.fullmatch(entry.name) and (root / entry.name / MANIFEST).is_file()
         )
-    except OSError as error:
-        raise storage_error(error, "read", root) from error
 
 
 def _check_run_id(run_id: str) -> None:

@@ -16,7 +16,7 @@ from fingru.store.runs import RunDirectory
 SMALL_BYTES = 8 * 2**20
 """Files up to this size are hashed again when a run is shown; all of them by ``verify_run``."""
 
-FindingKind = Literal["missing", "extra", "changed", "unfinished"]
+MismatchKind = Literal["missing", "extra", "changed", "unfinished"]
 
 
 @dataclass(frozen=True)
@@ -24,33 +24,32 @@ class Mismatch:
     """One difference between a run and its manifest."""
 
     # ``missing``, ``extra`` or ``changed`` for a file; ``unfinished`` for a run without hashes
-    kind: FindingKind
+    kind: MismatchKind
     file: str  # relative name of the file, with forward slashes
     message: str  # the difference as a sentence
 
 
 def verify_run(root: Path, run_id: str) -> list[Mismatch]:
-    """Hash every file of a run again and compare; an empty list is a whole run.
+    """Hash every file of a run again and compare; an empty list is an intact run.
 
-    The manifest is covered too, by its own seal.
-
-    Parameters
-    ----------
-    root
-        Folder of all runs.
-    run_id
-        Id of the run, or a beginning of it.
-
-    Raises ``StoreError`` if the run is not there or cannot be read.
+    The manifest is covered too, by its own seal. ``run_id`` may be a prefix of the id.
     """
     run = RunDirectory.open(root, run_id)
     manifest = run.manifest
     recorded = manifest.get("sha256")
     if not isinstance(recorded, dict):
-        status = effective_status(manifest)
-        message = f"the run is {status}: it has no hashes to compare with"
+        message = f"the run is {effective_status(manifest)}: it has no hashes to compare with"
         return [Mismatch("unfinished", MANIFEST, message)]
-    return [*_seal(manifest), *_files(recorded, run.hashes())]
+    mismatches, hashes = _seal(manifest), run.hashes()
+    for name in sorted(recorded.keys() | hashes.keys()):
+        if name not in hashes:
+            mismatches.append(Mismatch("missing", name, f"{name} is gone"))
+        elif name not in recorded:
+            mismatches.append(Mismatch("extra", name, f"{name} was not there when the run ended"))
+        elif recorded[name] != hashes[name]:
+            message = f"{name} was changed: sha256 is {hashes[name]}, was {recorded[name]}"
+            mismatches.append(Mismatch("changed", name, message))
+    return mismatches
 
 
 def changes_since_end(run: RunDirectory) -> list[Mismatch]:
@@ -58,41 +57,37 @@ def changes_since_end(run: RunDirectory) -> list[Mismatch]:
 
     Of files above ``SMALL_BYTES`` only that they are there. A run that has not ended has nothing
     to compare with.
-
-    Raises ``StoreError`` if its manifest is damaged.
     """
     manifest = run.manifest
     if manifest["status"] != "done":
         return []
-    recorded = manifest.get("sha256") or {}
-    findings = _seal(manifest)
-    for name, expected in sorted(recorded.items()):
+    mismatches = _seal(manifest)
+    for name, expected in sorted((manifest.get("sha256") or {}).items()):
         path = run.path / name
         if not path.is_file():
-            findings.append(Mismatch("missing", name, f"{name} is gone"))
+            mismatches.append(Mismatch("missing", name, f"{name} is gone"))
         elif path.stat().st_size <= SMALL_BYTES and sha256_of_file(path) != expected:
-            findings.append(Mismatch("changed", name, f"{name} was changed after the run ended"))
-    return findings
+            message = f"{name} was changed after the run ended"
+            mismatches.append(Mismatch("changed", name, message))
+    return mismatches
 
 
 @contextmanager
 def explaining_changes(run: RunDirectory) -> Iterator[None]:
-    """Make an error about a run that was altered since its end say so.
+    """Make an error about a run that was altered since its end a ``StoreError`` that says so.
 
     What is read from an altered file may be anything. Files are hashed only after an error.
-
-    Raises ``StoreError`` if the run cannot be shown because of that.
     """
     try:
         yield
     except StoreError:
         raise
     except Exception as error:
-        findings = changes_since_end(run)
-        if not findings:
+        mismatches = changes_since_end(run)
+        if not mismatches:
             raise
         raise StoreError(
-            f"run {run.run_id} cannot be shown: {findings[0].message}",
+            f"run {run.run_id} cannot be shown: {mismatches[0].message}",
             f"restore the file, or run the backtest again; `fingru runs verify {run.run_id}` "
             "names every difference",
         ) from error
@@ -102,16 +97,3 @@ def _seal(manifest: dict[str, Any]) -> list[Mismatch]:
     if "sha256" in manifest and is_sealed(manifest):
         return []
     return [Mismatch("changed", MANIFEST, f"{MANIFEST} was changed after the run ended")]
-
-
-def _files(recorded: dict[str, Any], found: dict[str, str]) -> list[Mismatch]:
-    findings = []
-    for name in sorted(recorded.keys() | found.keys()):
-        if name not in found:
-            findings.append(Mismatch("missing", name, f"{name} is gone"))
-        elif name not in recorded:
-            findings.append(Mismatch("extra", name, f"{name} was not there when the run ended"))
-        elif recorded[name] != found[name]:
-            message = f"{name} was changed: sha256 is {found[name]}, was {recorded[name]}"
-            findings.append(Mismatch("changed", name, message))
-    return findings
