@@ -34,8 +34,6 @@ class DenseBars:
         Prices and volume of the bar.
     realized_variance
         Squared log return; NaN at the first.
-    slow_variance
-        Trailing mean of squared log returns; NaN in its warm-up.
     range_variance
         Variance estimated from the range.
     stamp
@@ -46,28 +44,16 @@ class DenseBars:
 
     close: FloatArray
     realized_variance: FloatArray
-    slow_variance: FloatArray
     open: FloatArray | None = None
     high: FloatArray | None = None
     low: FloatArray | None = None
     volume: FloatArray | None = None
     range_variance: FloatArray | None = None
     stamp: FloatArray | None = None
-    market: DenseMarket | None = None
+    market: MarketRows | None = None
 
 
-@dataclass(frozen=True)
-class DenseMarket:
-    """The market over one asset's bars: the equal-risk portfolio, and ``MarketRows``' sums."""
-
-    portfolio: DenseBars
-    average_variance: FloatArray
-    usual_variance: FloatArray
-
-
-def dense_bars(
-    raw: Mapping[str, FloatArray], longest: int, market: MarketRows | None = None
-) -> DenseBars:
+def dense_bars(raw: Mapping[str, FloatArray], market: MarketRows | None = None) -> DenseBars:
     """Fill missing fields of own bars from the past, and add the variances.
 
     A missing open is the close before, a missing high or low the larger or smaller of open and
@@ -78,8 +64,6 @@ def dense_bars(
     raw
         ``close`` (..., N), finite, those of ``FIELDS`` that the panel has, the same, NaN allowed,
         and ``stamp``, the end of each bar in days, if features read it. NaN after the last bar.
-    longest
-        Window of the slow variance, in bars.
     market
         The market at the same N bars, or None if no feature reads it.
 
@@ -104,14 +88,13 @@ def dense_bars(
     return DenseBars(
         close=close,
         realized_variance=squared,
-        slow_variance=rolling_mean(squared, longest),
         open=opened,
         high=high,
         low=low,
         volume=None if volume is None else _carried(volume),
         range_variance=ranges,
         stamp=raw.get("stamp"),
-        market=None if market is None else _dense_market(market, longest),
+        market=market,
     )
 
 
@@ -120,13 +103,6 @@ def _carried(values: FloatArray) -> FloatArray:
     known = np.where(np.isnan(values), 0, np.arange(values.shape[-1]))
     last = np.take_along_axis(values, np.maximum.accumulate(known, axis=-1), axis=-1)
     return np.where(np.isnan(last), 0.0, last)
-
-
-def _dense_market(market: MarketRows, longest: int) -> DenseMarket:
-    """Level and variances of the market at one asset's own bars; the level starts at 1."""
-    level = np.exp(np.cumsum(np.nan_to_num(market.log_return), axis=-1))
-    portfolio = DenseBars(level, market.variance, rolling_mean(market.variance, longest))
-    return DenseMarket(portfolio, market.average_variance, market.usual_variance)
 
 
 def garman_klass_variance(
@@ -200,7 +176,7 @@ def side_by_side(own: DenseBars, windows: Windows, decay: float) -> Bars:
     realized = _split(summed(own.realized_variance, s), s)
     log_return = np.full(close.shape, np.nan)
     log_return[..., 1:] = np.diff(np.log(close))
-    slow_variance = _split(s * own.slow_variance[..., s - 1 :], s)
+    slow_variance = rolling_mean(own.realized_variance, windows.longest)
     optional = {
         "open": None if own.open is None else own.open[..., :n],
         "high": None if own.high is None else extreme(own.high, s, np.maximum),
@@ -217,7 +193,7 @@ def side_by_side(own: DenseBars, windows: Windows, decay: float) -> Bars:
         "log_return": log_return,
         "realized_variance": realized,
         "volatility": _ewma_volatility(realized, windows, decay),
-        "slow_volatility": np.sqrt(slow_variance),
+        "slow_volatility": np.sqrt(_split(s * slow_variance[..., s - 1 :], s)),
     }
     market = None if own.market is None else _market_side_by_side(own.market, windows, decay)
     return Bars(windows=windows, panel=market, **_read_only(fields))
@@ -229,9 +205,11 @@ def in_order(values: NDArray[Any], n: int) -> NDArray[Any]:
     return values.swapaxes(-1, -2).reshape(shape)[..., :n]
 
 
-def _market_side_by_side(market: DenseMarket, windows: Windows, decay: float) -> Market:
-    """The market over the bars of every phase."""
+def _market_side_by_side(market: MarketRows, windows: Windows, decay: float) -> Market:
+    """The market over the bars of every phase; the level of its portfolio starts at 1."""
     s = windows.scale
+    level = np.exp(np.cumsum(np.nan_to_num(market.log_return), axis=-1))
+    portfolio = side_by_side(DenseBars(level, market.variance), windows, decay)
     average = _split(summed(market.average_variance, s), s)
     usual = _split(summed(market.usual_variance, s), s)
     fields = {
@@ -240,7 +218,7 @@ def _market_side_by_side(market: DenseMarket, windows: Windows, decay: float) ->
         "average_volatility": _ewma_volatility(average, windows, decay),
         "usual_volatility": _ewma_volatility(usual, windows, decay),
     }
-    return Market(side_by_side(market.portfolio, windows, decay), **_read_only(fields))
+    return Market(portfolio, **_read_only(fields))
 
 
 def _split(values: FloatArray, s: int) -> FloatArray:

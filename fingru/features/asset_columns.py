@@ -1,6 +1,19 @@
 """An asset's returns, volatility, ranges and volume, in units of its own trailing volatility.
 
 Every volatility ratio is ``volatility_log_ratio``: tame at 0 and free of price level and market.
+
+Known at: the close of the bar, every column.
+
+References
+----------
+L. Glosten, R. Jagannathan and D. Runkle, On the relation between the expected value and the
+volatility of the nominal excess return on stocks, Journal of Finance 48 (1993).
+K. R. French, Stock returns and the weekend effect, Journal of Financial Economics 8 (1980);
+K. R. French and R. Roll, Stock return variances, Journal of Financial Economics 17 (1986).
+F. Corsi, A simple approximate long-memory model of realized volatility, Journal of Financial
+Econometrics 7 (2009), equation 10.
+M. Parkinson, The extreme value method for estimating the variance of the rate of return, Journal
+of Business 53 (1980), equation 8.
 """
 
 from __future__ import annotations
@@ -18,51 +31,31 @@ GAP_BARS, DRAWDOWN_BARS, VOLUME_BARS = 63, 126, 21
 
 @feature()
 def log_return(bars: Bars) -> FloatArray:
-    """Log return in units of the volatility known one bar before: ``r[i] / vol[i-1]``.
-
-    Known at: the close of the bar.
-    """
+    """Log return in units of the volatility known one bar before: ``r[i] / vol[i-1]``."""
     return bars.standardized_return
 
 
 @feature()
 def simple_return(bars: Bars) -> FloatArray:
-    """Simple return in the same units: ``(exp(r[i]) - 1) / vol[i-1]``.
-
-    Known at: the close of the bar.
-    """
+    """Simple return in the same units: ``(exp(r[i]) - 1) / vol[i-1]``."""
     return np.expm1(bars.log_return) / bars.previous_volatility
 
 
 @feature()
 def shock_size(bars: Bars) -> FloatArray:
-    """Size of the standardised return: ``abs(r[i]) / vol[i-1]``.
-
-    Known at: the close of the bar.
-    """
+    """Size of the standardised return: ``abs(r[i]) / vol[i-1]``."""
     return np.abs(bars.standardized_return)
 
 
 @feature()
 def squared_shock(bars: Bars) -> FloatArray:
-    """Excess of the squared standardised return: ``(r[i] / vol[i-1])**2 - 1``.
-
-    Known at: the close of the bar.
-    """
+    """Excess of the squared standardised return: ``(r[i] / vol[i-1])**2 - 1``."""
     return bars.standardized_return**2 - 1.0
 
 
 @feature()
 def downside(bars: Bars) -> FloatArray:
-    """Negative part of the standardised return, which raises volatility more than a gain does.
-
-    ``min(r[i] / vol[i-1], 0)``. Known at: the close of the bar.
-
-    References
-    ----------
-    L. Glosten, R. Jagannathan and D. Runkle, On the relation between the expected value and the
-    volatility of the nominal excess return on stocks, Journal of Finance 48 (1993).
-    """
+    """Negative part of the standardised return: it raises volatility more than a gain does."""
     return np.minimum(bars.standardized_return, 0.0)
 
 
@@ -71,14 +64,8 @@ def days_since_bar(bars: Bars) -> FloatArray:
     """Log of the calendar days since the bar before, over their mean of the last 63 bars.
 
     ``log(d[i] / mean(d[i-n+1 : i+1]))``, n = 63 shortened: positive after week-ends and holidays,
-    0 on a calendar without gaps. Known at: the close of the bar. The time to the *next* bar is
-    not used; but a model that remembers how long ago the last gap was can expect the next one.
-
-    References
-    ----------
-    K. R. French, Stock returns and the weekend effect, Journal of Financial Economics 8 (1980);
-    K. R. French and R. Roll, Stock return variances: the arrival of information and the reaction
-    of traders, Journal of Financial Economics 17 (1986).
+    0 on a calendar without gaps. The time to the *next* bar is not used; but a model that
+    remembers how long ago the last gap was can expect the next one (French, 1980).
     """
     if bars.days is None:
         return np.zeros(bars.close.shape)
@@ -94,7 +81,7 @@ def drawdown(bars: Bars) -> FloatArray:
     """Log distance from the highest close of the last n bars, in volatility over n bars.
 
     ``log(close[i] / max(close[i-n+1 : i+1])) / (vol[i] sqrt(n))``, n = 126 shortened; never
-    positive. Known at: the close of the bar.
+    positive.
     """
     n = bars.windows.window(DRAWDOWN_BARS)
     out = np.full(bars.close.shape, np.nan)
@@ -109,21 +96,13 @@ def _over_slow(variance: FloatArray, bars: Bars) -> FloatArray:
 
 
 def _realized(n: int) -> Feature:
-    """Realised volatility of the last n bars (shortened) over the slow one: the terms of HAR.
-
-    Known at: the close of the bar.
-
-    References
-    ----------
-    F. Corsi, A simple approximate long-memory model of realized volatility, Journal of Financial
-    Econometrics 7 (2009), equation 10.
-    """
+    """Realised volatility of the last n bars (shortened) over the slow one (HAR; Corsi, 2009)."""
 
     def values(bars: Bars) -> FloatArray:
         variance = bars.realized_variance
-        return _over_slow(
-            rolling_mean(variance, bars.windows.window(n)) if n > 1 else variance, bars
-        )
+        if n > 1:
+            variance = rolling_mean(variance, bars.windows.window(n))
+        return _over_slow(variance, bars)
 
     span = f"the last {n} bars" if n > 1 else "this bar alone"
     values.__doc__ = f"Realised volatility of {span} over the slow one."
@@ -136,19 +115,13 @@ volatility_1, volatility_3, volatility_10 = map(_realized, (1, 3, 10))
 @feature()
 @cached
 def volatility_ewma(bars: Bars) -> FloatArray:
-    """EWMA volatility over the slow one.
-
-    Known at: the close of the bar.
-    """
+    """EWMA volatility over the slow one."""
     return _over_slow(bars.volatility**2, bars)
 
 
 @feature()
 def volatility_ratio(bars: Bars) -> FloatArray:
-    """Fast EWMA volatility (span 4) over the EWMA volatility: is risk rising just now.
-
-    Known at: the close of the bar.
-    """
+    """Fast EWMA volatility (span 4) over the EWMA volatility: is risk rising just now."""
     decay = 1 - 2 / (bars.windows.span(4) + 1)
     fast = ewma(bars.realized_variance, decay, start_bars(bars.scale))
     return volatility_log_ratio(fast, bars.volatility**2)
@@ -158,12 +131,7 @@ def volatility_ratio(bars: Bars) -> FloatArray:
 def parkinson(bars: Bars) -> FloatArray:
     """Volatility from the high-low range of the aggregated bar, over the slow one.
 
-    ``variance = log(high / low)**2 / (4 log 2)``. Known at: the close of the bar.
-
-    References
-    ----------
-    M. Parkinson, The extreme value method for estimating the variance of the rate of return,
-    Journal of Business 53 (1980), equation 8.
+    ``variance = log(high / low)**2 / (4 log 2)``.
     """
     return _over_slow(np.log(bars.field("high") / bars.field("low")) ** 2 / (4 * np.log(2)), bars)
 
@@ -173,7 +141,7 @@ def garman_klass(bars: Bars) -> FloatArray:
     """Volatility from the ranges of the one-bar bars inside, over the slow one.
 
     The variance is ``Bars.range_variance``: Garman-Klass of each own bar plus its squared
-    overnight return, summed. Known at: the close of the bar.
+    overnight return, summed.
     """
     return _over_slow(bars.field("range_variance"), bars)
 
@@ -182,7 +150,7 @@ def garman_klass(bars: Bars) -> FloatArray:
 def overnight_gap(bars: Bars) -> FloatArray:
     """Log return from the close before to the open, in units of the volatility known before.
 
-    ``log(open[i] / close[i-1]) / vol[i-1]``. Known at: the close of the bar.
+    ``log(open[i] / close[i-1]) / vol[i-1]``.
     """
     return np.log(bars.field("open") / lagged(bars.close)) / bars.previous_volatility
 
@@ -192,7 +160,6 @@ def close_location(bars: Bars) -> FloatArray:
     """Where the close lies in the range of the bar: -1 at the low, 1 at the high.
 
     The close location value, ``(2 close - high - low) / (high - low)``; 0 where high equals low.
-    Known at: the close of the bar.
     """
     high, low = bars.field("high"), bars.field("low")
     width = high - low
@@ -203,8 +170,7 @@ def close_location(bars: Bars) -> FloatArray:
 def volume_ratio(bars: Bars) -> FloatArray:
     """Log of volume over its mean of the last 21 bars (shortened, this one included).
 
-    ``log((v + m / 100) / (m + m / 100))``, 0 where the mean m is 0. Known at: the close of the
-    bar.
+    ``log((v + m / 100) / (m + m / 100))``, 0 where the mean m is 0.
     """
     volume = bars.field("volume")
     mean = rolling_mean(volume, bars.windows.window(VOLUME_BARS))

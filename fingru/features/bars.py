@@ -29,12 +29,7 @@ MARKET = "market"
 class Windows:
     """How long windows may be at one scale, in bars of that scale.
 
-    Parameters
-    ----------
-    scale
-        Own bars in one aggregated bar.
-    longest
-        Own bars that any window may span.
+    ``scale`` own bars make one aggregated bar; no window may span more than ``longest`` own bars.
     """
 
     scale: int
@@ -148,13 +143,7 @@ class Bars:
 
     @property
     def market(self) -> Market:
-        """The whole panel in step with these bars, for a feature that declared to need it.
-
-        Raises
-        ------
-        ConfigError
-            If the feature has not declared it.
-        """
+        """The whole panel in step with these bars; a ConfigError if it was not declared."""
         if self.panel is None:
             raise ConfigError(
                 "a feature reads the market without having declared it",
@@ -163,13 +152,7 @@ class Bars:
         return self.panel
 
     def field(self, name: str) -> FloatArray:
-        """One field that may be None, for a feature that declared to need it.
-
-        Raises
-        ------
-        ConfigError
-            If the panel has no such field.
-        """
+        """One field that may be None; a ConfigError where the panel does not have it."""
         values = getattr(self, name)
         if not isinstance(values, np.ndarray):
             raise ConfigError(

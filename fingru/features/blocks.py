@@ -117,7 +117,7 @@ def write_block(
 
     Known at: the close of each row.
     """
-    own, raw = _dense_block(prices, block, market, recipe.settings.longest_window)
+    own, raw = _dense_block(prices, block, market)
     warmup = recipe.warmup_bars
     first = [_first_known(raw, feature.needs) for feature in recipe.features]
     for s, windows in enumerate(recipe.windows):
@@ -134,18 +134,18 @@ def write_block(
             values[asset, rows[warmup:], s] = made[: rows.size - warmup]
 
 
-def one_asset(prices: Prices, asset: int, market: MarketRows | None, longest: int) -> DenseBars:
+def one_asset(prices: Prices, asset: int, market: MarketRows | None) -> DenseBars:
     """One asset's own bars, (N,), with the panel's market (T,) summed between them.
 
     Known at: each bar itself.
     """
     rows = prices.bars_of(asset)
     between = None if market is None else at_own_bars(market, rows)
-    return dense_bars(_raw_fields(prices, asset, rows), longest, between)
+    return dense_bars(_raw_fields(prices, asset, rows), between)
 
 
 def _dense_block(
-    prices: Prices, block: Block, market: MarketRows | None, longest: int
+    prices: Prices, block: Block, market: MarketRows | None
 ) -> tuple[DenseBars, dict[str, FloatArray]]:
     """Own bars of the assets of a block, and the fields they are made of; all (A, N).
 
@@ -160,7 +160,7 @@ def _dense_block(
         sums = [at_own_bars(market, rows) for rows in block.rows]
         names = [f.name for f in fields(MarketRows)]
         between = MarketRows(*(_padded([getattr(own, name) for own in sums]) for name in names))
-    return dense_bars(raw, longest, between), raw
+    return dense_bars(raw, between), raw
 
 
 def _raw_fields(prices: Prices, asset: int, rows: IntArray) -> dict[str, FloatArray]:

@@ -143,7 +143,7 @@ def _probe(
     if not probed or prices.n_assets == 0:
         return
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
-    own = one_asset(prices, asset, market, settings.longest_window)
+    own = one_asset(prices, asset, market)
     for scale in settings.scales:
         windows = Windows(scale, settings.longest_window)
         for _, bars in islice(phases(own, windows, settings.decay), 1):

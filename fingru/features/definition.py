@@ -19,18 +19,13 @@ class Feature:
 
     Parameters
     ----------
-    name
-        Column name.
+    name, warmup, needs
+        As given to ``feature``.
     function
         Turns N bars into (N,) values, NaN in the warm-up; row i uses bars up to i.
-    warmup
-        Bars of the phase series needed for the first value, that bar included, given the
-        windows of the scale.
-    needs
-        Fields beside the close: ``open``, ``high``, ``low``, ``volume``; and ``market``.
     version
-        Raise it whenever the values change; for a user's file the hash of its source. Stored
-        models refuse features of another version.
+        As given to ``feature``; for a user's file the hash of its source. Stored models refuse
+        features of another version.
     probed
         Whether the causality of the function is checked whenever features are built.
     side_by_side
@@ -69,11 +64,11 @@ def feature(
     name
         Column name; the function's own name by default.
     warmup
-        Bars before the first value, as a function of the windows of the scale; everything
-        ``longest_window`` allows by default.
+        Bars of the phase series needed for the first value, that bar included, as a function of
+        the windows of the scale; everything ``longest_window`` allows by default.
     needs
-        Fields beside the close that the function reads; ``market`` if it reads ``bars.market``,
-        the whole panel in step with the asset's bars (see ``Market``).
+        Fields beside the close that the function reads: ``open``, ``high``, ``low``, ``volume``;
+        ``market`` if it reads ``bars.market``, the whole panel in step with the asset's bars.
     version
         Raise it whenever the values change.
 

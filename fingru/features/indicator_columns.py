@@ -1,6 +1,14 @@
 """RSI, MACD and Bollinger bands from the ``ta`` package, centred and free of the price level.
 
 ``fillna`` stays False everywhere: filled indicators of ``ta`` read the future.
+
+Known at: the close of the bar, every column.
+
+References
+----------
+J. W. Wilder, New concepts in technical trading systems (1978), section VI.
+G. Appel, Technical analysis: power tools for active investors (2005), chapter 8.
+J. Bollinger, Bollinger on Bollinger bands (2001), chapter 8.
 """
 
 from __future__ import annotations
@@ -34,11 +42,7 @@ def rsi(bars: Bars) -> FloatArray:
     """Relative strength index, -1 to 1: ``(RSI - 50) / 50``, 0 while the price never moved.
 
     ``ta`` starts Wilder's smoothing at the first bar instead of a mean of 14; the difference
-    fades as ``(1 - 1/w)**n``: 2e-8 after 252 bars at scale 1. Known at: the close of the bar.
-
-    References
-    ----------
-    J. W. Wilder, New concepts in technical trading systems (1978), section VI.
+    fades as ``(1 - 1/w)**n``: 2e-8 after 252 bars at scale 1.
     """
     window = rsi_window(bars.windows)
     index = RSIIndicator(stacked(bars.close), window=window, fillna=False).rsi()
@@ -66,31 +70,20 @@ def _over_volatility(line: pd.Series[float], bars: Bars) -> FloatArray:
 def macd_line(bars: Bars) -> FloatArray:
     """Fast minus slow exponential mean of the close: ``MACD / (close * volatility)``.
 
-    Windows 12, 26, 9 at scale 1, shortened together at slow scales. Known at: the close of the
-    bar.
-
-    References
-    ----------
-    G. Appel, Technical analysis: power tools for active investors (2005), chapter 8.
+    Windows 12, 26, 9 at scale 1, shortened together at slow scales.
     """
     return _over_volatility(_macd(bars).macd(), bars)
 
 
 @feature()
 def macd_signal(bars: Bars) -> FloatArray:
-    """Smoothed MACD line: ``signal / (close * volatility)``.
-
-    Known at: the close of the bar.
-    """
+    """Smoothed MACD line: ``signal / (close * volatility)``."""
     return _over_volatility(_macd(bars).macd_signal(), bars)
 
 
 @feature()
 def macd_histogram(bars: Bars) -> FloatArray:
-    """MACD line minus its signal: ``histogram / (close * volatility)``.
-
-    Known at: the close of the bar.
-    """
+    """MACD line minus its signal: ``histogram / (close * volatility)``."""
     return _over_volatility(_macd(bars).macd_diff(), bars)
 
 
@@ -111,11 +104,7 @@ def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
 def bollinger_position(bars: Bars) -> FloatArray:
     """Place of the close between the bands: ``2 %b - 1``, so -1 and 1 at the bands.
 
-    0 where the bands have no width. Known at: the close of the bar.
-
-    References
-    ----------
-    J. Bollinger, Bollinger on Bollinger bands (2001), chapter 8.
+    0 where the bands have no width.
     """
     low, width, percent = _bands(bars)
     return np.where(percent < NARROWEST_BAND, 0.0, 2.0 * ((bars.close - low) / width) - 1.0)
@@ -127,7 +116,7 @@ def bollinger_width(bars: Bars) -> FloatArray:
 
     A random walk of n closes has a standard deviation of about ``vol * sqrt(n / 6)``, and the
     bands are 4 standard deviations wide, so the ratio of variances is
-    ``(width / 400)**2 / (slow_vol**2 * n / 6)``. Known at: the close of the bar.
+    ``(width / 400)**2 / (slow_vol**2 * n / 6)``.
     """
     *_, percent = _bands(bars)
     window = bars.windows.window(BOLLINGER_BARS)

@@ -7,6 +7,15 @@ A panel of one asset is its own market, and everything here stays finite. Where 
 is young, the assets' slow volatilities are means of fewer returns: right after the warm-up a
 column may differ by about 0.1 from what a longer history would give; ``average_volatility_1``
 does not.
+
+Known at: the close of the bar, every column.
+
+References
+----------
+T. Bollerslev, B. Hood, J. Huss and L. H. Pedersen, Risk everywhere: modeling and managing
+volatility, Review of Financial Studies 31 (2018).
+J. Driessen, P. Maenhout and G. Vilkov, The price of correlation risk: evidence from equity
+options, Journal of Finance 64 (2009): correlation from index and asset variances.
 """
 
 from __future__ import annotations
@@ -51,10 +60,7 @@ def of_market(column: Feature, name: str) -> Feature:
 
 
 def _over_usual(name: str, what: str, variance: Callable[[Market], FloatArray], n: int) -> Feature:
-    """Volatility log ratio of the last n bars (shortened) to what is usual for the assets.
-
-    Known at: the close of the bar.
-    """
+    """Volatility log ratio of the last n bars (shortened) to what is usual for the assets."""
 
     def values(bars: Bars) -> FloatArray:
         window = bars.windows.window(n, least=1)
@@ -70,11 +76,6 @@ def _average(n: int) -> Feature:
     """Volatility of the average asset: the common factor of volatilities.
 
     The mean over assets of squared returns, each relative to its asset's slow variance.
-
-    References
-    ----------
-    T. Bollerslev, B. Hood, J. Huss and L. H. Pedersen, Risk everywhere: modeling and managing
-    volatility, Review of Financial Studies 31 (2018).
     """
     what = "Volatility of the average asset"
     return _over_usual(f"average_volatility_{n}", what, lambda market: market.average_variance, n)
@@ -95,10 +96,7 @@ dispersion, dispersion_10 = _dispersion("dispersion", 1), _dispersion("dispersio
 
 @feature(needs=(MARKET,))
 def average_volatility_ewma(bars: Bars) -> FloatArray:
-    """EWMA volatility of the average asset, over the assets' own slow ones.
-
-    Known at: the close of the bar.
-    """
+    """EWMA volatility of the average asset, over the assets' own slow ones."""
     market = bars.market
     return volatility_log_ratio(market.average_volatility**2, market.usual_volatility**2)
 
@@ -108,7 +106,7 @@ def relative_volatility(bars: Bars) -> FloatArray:
     """The asset's EWMA volatility against that of the average asset, each over its slow level.
 
     ``volatility_ewma - average_volatility_ewma``: what should fade if volatilities share a
-    level. Known at: the close of the bar.
+    level.
     """
     return volatility_ewma(bars) - average_volatility_ewma(bars)
 
@@ -119,12 +117,7 @@ def average_correlation(bars: Bars) -> FloatArray:
 
     Portfolio variance over the mean variance of assets, which is near their average correlation
     where they are many: from the EWMAs, minus the same over the longest window. 0 with one
-    asset. Known at: the close of the bar.
-
-    References
-    ----------
-    J. Driessen, P. Maenhout and G. Vilkov, The price of correlation risk: evidence from equity
-    options, Journal of Finance 64 (2009): correlation from index and asset variances.
+    asset.
     """
     market, longest = bars.market, bars.windows.window(bars.windows.longest)
     slow = rolling_mean(market.average_variance, longest)
@@ -145,7 +138,7 @@ def idiosyncratic_return(bars: Bars) -> FloatArray:
 
     ``x[i] - b[i-1] m[i]`` with x the asset's and m the market's standardised return, and b the
     EWMA (span 63, shortened) of ``x m`` over that of ``m**2``: the beta of returns in volatility
-    units. 0 with one asset. Known at: the close of the bar.
+    units. 0 with one asset.
     """
     own, market = bars.standardized_return, bars.market.portfolio.standardized_return
     decay, start = 1 - 2 / (bars.windows.span(BETA_BARS) + 1), start_bars(bars.scale)

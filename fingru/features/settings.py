@@ -37,7 +37,7 @@ class FeatureSettings(Settings):
     """Which features to compute, at which scales, with which windows."""
 
     columns: tuple[str, ...] = Field(
-        default=DEFAULT_COLUMNS,
+        DEFAULT_COLUMNS,
         min_length=1,
         max_length=1000,
         description="Feature columns: built-in names, market:<column> for one of the equal-risk "
@@ -45,27 +45,27 @@ class FeatureSettings(Settings):
         "my_features.py:function or package.module:function.",
     )
     scales: tuple[Annotated[int, Field(ge=1, le=5000)], ...] = Field(
-        default=(1, 3, 10),
+        (1, 3, 10),
         min_length=1,
         max_length=32,
         description="Bars per aggregated bar, ascending; of daily bars, 1, 5, 21 is day, week, "
         "month.",
     )
     longest_window: int = Field(
-        default=252,
+        252,
         ge=20,
         le=5000,
         description="Longest history in bars that a window may span at any scale; windows of slow "
         "scales are shortened to it, and features are valid a little after so many bars.",
     )
     decay: float = Field(
-        default=0.94,
+        0.94,
         gt=0.0,
         lt=1.0,
         description="Decay per bar of the EWMA variance that returns are measured in.",
     )
     clip: float = Field(
-        default=8.0,
+        8.0,
         gt=0.0,
         le=100.0,
         description="Every feature is cut to plus or minus this bound.",

@@ -33,7 +33,7 @@ def bars_of():
     """One phase of one asset at one scale."""
 
     def make(prices, scale=1, longest=252, asset=0, phase=0):
-        own = one_asset(prices, asset, market_rows(prices, longest), longest)
+        own = one_asset(prices, asset, market_rows(prices, longest))
         return list(phases(own, Windows(scale, longest), 0.94))[phase][1]
 
     return make

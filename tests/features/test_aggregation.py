@@ -18,7 +18,7 @@ def raw_fields(prices, asset):
 @pytest.mark.parametrize("scale", [1, 2, 5, 21])
 def test_phases_equal_naive_loop_on_own_bars(prices_with_gaps, scale):
     raw = raw_fields(prices_with_gaps, 2)
-    own = dense_bars(raw, 252)
+    own = dense_bars(raw)
     r = np.diff(np.log(raw["close"]), prepend=np.nan)
     seen = []
     for positions, bars in phases(own, Windows(scale, 252), 0.94):
@@ -70,7 +70,7 @@ def test_missing_fields_are_taken_from_the_past_and_the_close(prices_ohlcv):
     holes = {n: v.copy() for n, v in raw.items()}
     for name in ("open", "high", "low", "volume"):
         holes[name][10] = np.nan
-    own = dense_bars(holes, 252)
+    own = dense_bars(holes)
     close = raw["close"]
     assert own.open[10] == close[9]
     assert own.high[10] == max(close[9], close[10])
@@ -80,7 +80,7 @@ def test_missing_fields_are_taken_from_the_past_and_the_close(prices_ohlcv):
 
 def test_fewer_bars_than_the_scale_give_no_phase(prices_small):
     raw = {"close": prices_small.close[:4, 0]}
-    assert list(phases(dense_bars(raw, 252), Windows(5, 252), 0.94)) == []
+    assert list(phases(dense_bars(raw), Windows(5, 252), 0.94)) == []
 
 
 def test_bars_are_closed_for_writing_and_cut_to_a_prefix(prices_ohlcv, bars_of):

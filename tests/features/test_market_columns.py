@@ -243,7 +243,7 @@ def test_market_is_computed_only_for_columns_that_need_it(prices_small, monkeypa
     build_features(prices_small, FeatureSettings(columns=("log_return",)))
     with pytest.raises(AssertionError, match="computed"):
         build_features(prices_small, FeatureSettings(columns=("market_return",)))
-    assert one_asset(prices_small, 0, None, 252).market is None
+    assert one_asset(prices_small, 0, None).market is None
 
 
 def test_days_since_bar_by_hand(panel, bars_of):

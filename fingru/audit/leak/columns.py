@@ -31,7 +31,7 @@ def lookahead_columns(
     reads_market = any(MARKET in feature.needs for feature in features)
     market = market_rows(prices, settings.longest_window) if reads_market else None
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
-    own = one_asset(prices, asset, market, settings.longest_window)
+    own = one_asset(prices, asset, market)
     rows = prices.bars_of(asset)
     for feature in (feature for feature in features if feature.probed):
         for scale in settings.scales:
