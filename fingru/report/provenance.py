@@ -147,7 +147,16 @@ def _sentence(text: str) -> str:
 
 
 def reproduce_command(result: BacktestResult) -> str:
-    """The command line that repeats the run with its complete configuration."""
+    """The command line that repeats the run with its complete configuration.
+
+    Of what only Python can repeat, where it was made, and the source of its strategy.
+    """
+    given = result.manifest.get("strategy_object")
+    if given is not None:
+        source = given.get("source") or "# Its source is not known."
+        return f"# The strategy was a Python object of class {given['class']}:\n\n{source}"
+    if result.manifest.get("made_by"):
+        return f"# Made in Python by {result.manifest['made_by']}."
     parts = ["fingru", "backtest"]
     for key, value in configuration(result).items():
         if value is None or key.startswith("store.") or value == {}:
@@ -172,6 +181,8 @@ def provenance_table(result: BacktestResult) -> Table:
         "Created (UTC)": manifest.get("created_at"),
         "Seed": manifest.get("seed"),
     }
+    if "strategy_object" in manifest:
+        values["Strategy class"] = manifest["strategy_object"]["class"]
     values |= {
         key.replace("_", " ").capitalize().replace("Fingru", "fingru"): value
         for key, value in flat(manifest).items()

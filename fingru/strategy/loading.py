@@ -7,7 +7,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -150,59 +150,50 @@ def _factory(
     return StrategyFactory(name, make, bool(getattr(found, "needs_forecast", False)), given)
 
 
-def _of_object(strategy: object, parameters: dict[str, Any]) -> StrategyFactory:
-    found = strategy if inspect.isclass(strategy) else type(strategy)
+def _of_object(strategy: Any, parameters: dict[str, Any]) -> StrategyFactory:  # noqa: ANN401
+    is_class = inspect.isclass(strategy)
+    found = strategy if is_class else type(strategy)
+    name = found.__name__
     if not callable(getattr(strategy, "target_weights", None)):
         raise StrategyError(
-            f"{found.__name__} is no strategy: it has no method target_weights(self, view)",
+            f"{name} is no strategy: it has no method target_weights(self, view)",
             "give a strategy's name, file, class or instance",
         )
-    taken = found.__name__ in available_strategies()
-    name = f"{found.__name__}_custom" if taken else found.__name__
-    make = _maker(found, parameters) if found is strategy else _copier(strategy, name, parameters)
-    kept = parameters if found is strategy else _attributes(strategy)
-    try:
-        source = inspect.getsource(found)
-    except (OSError, TypeError):
-        source = ""
-    given = StrategyObject(f"{found.__module__}:{found.__name__}", kept, source)
-    return _factory(name, found, make, given)
-
-
-def _maker(found: type, parameters: dict[str, Any]) -> Callable[[], Strategy]:
-    values = _arguments(found, found.__name__, parameters)
-    return lambda: _instance(found, found.__name__, values)
-
-
-def _copier(strategy: Any, name: str, parameters: dict[str, Any]) -> Callable[[], Strategy]:  # noqa: ANN401
-    if parameters:
+    if parameters and not is_class:
         raise StrategyError(
             f"strategy {name} is an instance, and parameters are given beside it",
             "set them on the instance, or give its class",
         )
+    try:
+        source = inspect.getsource(found)
+    except (OSError, TypeError):
+        source = ""
+    kept = parameters if is_class else _attributes(strategy)
+    given = StrategyObject(f"{found.__module__}:{name}", kept, source)
+    values = _arguments(found, name, parameters) if is_class else {}
+    untouched = None if is_class else _copied(strategy, name)
 
-    def copied(one: Any) -> Strategy:  # noqa: ANN401
-        try:
-            another: Strategy = copy.deepcopy(one)
-        except Exception as error:
-            raise StrategyError(
-                f"strategy {name} cannot be copied, {type(error).__name__}: {error}",
-                "give its class instead of an instance, so that each simulation makes its own",
-            ) from error
-        return another
+    def make() -> Strategy:
+        return _instance(found, name, values) if is_class else _copied(untouched, name)
 
-    untouched = copied(strategy)
-    return lambda: copied(untouched)
+    taken = name in available_strategies()
+    return _factory(f"{name}_custom" if taken else name, found, make, given)
 
 
-def _attributes(strategy: object) -> dict[str, Any]:
+def _copied(strategy: Any, name: str) -> Any:  # noqa: ANN401
+    try:
+        return copy.deepcopy(strategy)
+    except Exception as error:
+        raise StrategyError(
+            f"strategy {name} cannot be copied, {type(error).__name__}: {error}",
+            "give its class instead of an instance, so that each simulation makes its own",
+        ) from error
+
+
+def _attributes(strategy: Any) -> dict[str, Any]:  # noqa: ANN401
     """Public attributes, as a configuration can hold them."""
-    values = (
-        asdict(strategy)
-        if is_dataclass(strategy) and not isinstance(strategy, type)
-        else getattr(strategy, "__dict__", {})
-    )
-    return {k: _plain(v) for k, v in values.items() if not k.startswith("_")}
+    names = [f.name for f in fields(strategy)] if is_dataclass(strategy) else vars(strategy)
+    return {k: _plain(getattr(strategy, k)) for k in names if not k.startswith("_")}
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - a TOML value
@@ -214,19 +205,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - a TOML value
 
 @dataclass(frozen=True)
 class StrategyNote:
-    """One shipped strategy.
-
-    Parameters
-    ----------
-    name
-        As ``--strategy`` takes it.
-    meaning
-        One line.
-    needs_forecast
-        Whether it cannot decide without a model.
-    parameters
-        Defaults by name, as ``strategy.parameters`` takes them.
-    """
+    """A shipped strategy: what it does in one line, and the defaults of its parameters."""
 
     name: str
     meaning: str

@@ -183,12 +183,8 @@ class ViewFactory:
         first_row: int,
         delisted_after_days: int,
     ) -> None:
-        if forecast is not None and forecast.mean.shape[:2] != prices.close.shape:
-            raise DataError(
-                f"forecast {forecast.model!r} is on {forecast.mean.shape[:2]} sessions and "
-                f"assets, the prices on {prices.close.shape}",
-                "make the forecast from the same prices",
-            )
+        if forecast is not None:
+            check_same_panel(forecast, prices)
         self._prices = prices
         self._forecast = forecast
         self._seen = first_row
@@ -228,6 +224,15 @@ class ViewFactory:
             waiting=_read_only(np.full_like(weights, np.nan) if waiting is None else waiting),
             listed=_read_only(listed),
             asset_bars_per_year=own,
+        )
+
+
+def check_same_panel(forecast: Forecast, prices: Prices) -> None:
+    """Refuse a forecast of other sessions or assets than the prices."""
+    if forecast.assets != prices.assets or not forecast.index.equals(prices.index):
+        raise DataError(
+            f"the forecast of {forecast.model} is of other sessions or assets than the prices",
+            "forecast these prices, or give those that were forecast",
         )
 
 

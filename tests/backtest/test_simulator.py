@@ -208,7 +208,7 @@ def test_simulate_refuses_a_forecast_of_other_prices(toy, scripted):
     prices = toy(CLOSES)
     values = np.ones((6, 1, 1))
     forecast = Forecast("m", prices.index[:6], prices.assets, (1,), Normal(values, values))
-    with pytest.raises(DataError, match="same prices"):
+    with pytest.raises(DataError, match="other sessions or assets"):
         simulate(prices, scripted(), name="s", forecast=forecast)
 
 
