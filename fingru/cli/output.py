@@ -100,9 +100,9 @@ def print_pending_messages() -> None:
 def progress_bars(quiet: bool) -> Iterator[Progress]:
     """Show one bar per stage on a terminal, one line per finished stage elsewhere."""
     if quiet:
-        from fingru.forecast.problem import silent
+        from fingru.forecast.problem import no_progress
 
-        yield silent
+        yield no_progress
     elif sys.stderr.isatty():
         with _rich_bars() as report:
             yield report

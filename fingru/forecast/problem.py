@@ -58,7 +58,7 @@ class Progress(Protocol):
         """Report ``done`` of ``total`` units of ``stage``; ``note`` is for a person."""
 
 
-def silent(stage: str, done: float, total: float, note: str = "") -> None:
+def no_progress(stage: str, done: float, total: float, note: str = "") -> None:
     """Report nothing."""
 
 
@@ -70,7 +70,7 @@ class Forecaster(Protocol):
         """The identifier in ``forecasts.parquet``, such as ``gru`` or ``gjr_garch_t``."""
 
     def walk_forward(
-        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = silent
+        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = no_progress
     ) -> Forecast:
         """Fit at every fold's origin and forecast its test range.
 

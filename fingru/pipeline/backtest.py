@@ -23,7 +23,7 @@ from fingru.backtest.summary import REFERENCE, strategy_metrics
 from fingru.config import Config
 from fingru.errors import FingruError, LeakFoundError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Progress, silent
+from fingru.forecast.problem import Progress, no_progress
 from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
@@ -135,7 +135,7 @@ def run_backtest(
     config: Config | None = None,
     *,
     strategy: str | Strategy | type[Strategy] | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     resume: str | None = None,
     store: bool = True,
 ) -> Run:

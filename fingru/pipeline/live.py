@@ -25,7 +25,7 @@ from fingru.backtest.schedule import make_folds
 from fingru.config import Config, make_config
 from fingru.errors import ConfigError, FingruError, ModelError, StoreError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.calendars import BarSize, bar_size, own_bars_per_year, usual_size
 from fingru.market.implausible import accepted
 from fingru.market.issues import DataIssue
@@ -102,7 +102,7 @@ class Prediction:
 
 
 def train_model(
-    prices: Prices, config: Config, now: datetime, progress: Progress = silent
+    prices: Prices, config: Config, now: datetime, progress: Progress = no_progress
 ) -> TrainedModel:
     """Fit one fold on everything known at the last session and store it.
 
@@ -116,7 +116,7 @@ def train_model(
 
 
 def fit_at(
-    problem: ForecastProblem, config: Config, origin: int, progress: Progress = silent
+    problem: ForecastProblem, config: Config, origin: int, progress: Progress = no_progress
 ) -> FittedFold:
     """Fit one fold with the labels known at row ``origin``.
 

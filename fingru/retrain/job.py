@@ -15,7 +15,7 @@ import pandas as pd
 from fingru.config import Config
 from fingru.errors import ConfigError, StoreError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
@@ -61,7 +61,7 @@ class Retraining:
 
 
 def retrain_once(
-    prices: Prices, config: Config, now: datetime, progress: Progress = silent
+    prices: Prices, config: Config, now: datetime, progress: Progress = no_progress
 ) -> Retraining:
     """Train a challenger and let it replace the champion if it passes the gate.
 

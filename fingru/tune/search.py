@@ -12,7 +12,7 @@ from fingru.backtest.schedule import make_folds
 from fingru.config import Config, with_values
 from fingru.distributions import from_columns
 from fingru.errors import ConfigError, FingruError
-from fingru.forecast.problem import Fold, Progress, silent
+from fingru.forecast.problem import Fold, Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.measures.evaluation import common_rows
 from fingru.models.classical import make_baseline
@@ -85,7 +85,7 @@ class SearchResult:
 
 
 def search(
-    prices: Prices, config: Config, plan: SearchPlan, progress: Progress = silent
+    prices: Prices, config: Config, plan: SearchPlan, progress: Progress = no_progress
 ) -> SearchResult:
     """Search on the sessions before the first test origin and return the best settings.
 

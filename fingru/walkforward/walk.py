@@ -15,7 +15,7 @@ from fingru.features import build_features
 from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.models.classical import make_baseline
 from fingru.models.recalibration import recalibrate
@@ -66,7 +66,7 @@ class WalkForward:
 def prepare(
     prices: Prices,
     config: Config,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     strategy: StrategyFactory | None = None,
 ) -> WalkForward:
     """Build features, labels and folds, refusing what cannot work before anything is trained.
@@ -84,7 +84,9 @@ def prepare(
     return WalkForward(config, problem, folds, strategy)
 
 
-def make_problem(prices: Prices, config: Config, progress: Progress = silent) -> ForecastProblem:
+def make_problem(
+    prices: Prices, config: Config, progress: Progress = no_progress
+) -> ForecastProblem:
     """Build features and labels.
 
     Raises
@@ -126,7 +128,7 @@ def walk_gru(
     problem: ForecastProblem,
     folds: Sequence[Fold],
     config: Config,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Forecast:
     """Fit and forecast fold by fold, and follow each fold's misses with the width.
 
@@ -234,7 +236,7 @@ def chosen_forecast(config: Config, forecasts: Mapping[str, Forecast]) -> Foreca
 
 
 def simulate_all(
-    job: WalkForward, forecasts: Mapping[str, Forecast], progress: Progress = silent
+    job: WalkForward, forecasts: Mapping[str, Forecast], progress: Progress = no_progress
 ) -> dict[str, Simulation]:
     """Simulate the chosen strategy, first, and the benchmarks over all test ranges.
 

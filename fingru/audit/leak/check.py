@@ -41,7 +41,7 @@ from fingru.backtest.schedule import make_folds, single_range
 from fingru.config import Config, with_values
 from fingru.errors import DataError, LeakFoundError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Progress, silent
+from fingru.forecast.problem import Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.models.classical import forecast_baselines
 from fingru.strategy import Strategy, StrategyFactory, View
@@ -76,7 +76,7 @@ _OTHER_DECISIONS = "other decisions"
 def leak_check(
     prices: Prices,
     config: Config,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     seen: Watch | None = None,
     strategy: StrategyFactory | None = None,
 ) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from fingru.backtest.simulator import Simulation
 from fingru.config import Config, with_values
 from fingru.errors import ConfigError, DataError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.measures import returns as metrics
 from fingru.measures.information import correlation
@@ -36,7 +36,7 @@ _FIRST_ORIGIN = 0.55
 _FEWEST_BARS = 120
 
 
-def null_test(prices: Prices, config: Config, progress: Progress = silent) -> dict[str, Any]:
+def null_test(prices: Prices, config: Config, progress: Progress = no_progress) -> dict[str, Any]:
     """Run features, training and sizing on the real market and on surrogates of it.
 
     Real and surrogate markets go through exactly the same short job: small models, the same

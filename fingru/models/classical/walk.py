@@ -9,7 +9,7 @@ import numpy as np
 
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, Forecaster, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, Forecaster, ForecastProblem, Progress, no_progress
 from fingru.models.classical.own_bars import OwnForecast, own_bars
 from fingru.models.classical.pool import RunningTasks, Task
 from fingru.models.settings import BASELINE_NAMES, BaselineSettings
@@ -23,7 +23,7 @@ class Baseline:
     settings: BaselineSettings
 
     def walk_forward(
-        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = silent
+        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = no_progress
     ) -> Forecast:
         """Fit at every fold's origin and forecast its test range.
 
@@ -84,7 +84,7 @@ class BaselineWalk:
     def __exit__(self, *error: object) -> None:
         self._running.__exit__(*error)
 
-    def finish(self, progress: Progress = silent) -> list[Forecast]:
+    def finish(self, progress: Progress = no_progress) -> list[Forecast]:
         """Wait for all of them; the same bits wherever they ran."""
         assets = self._problem.prices.assets
         found: dict[tuple[str, int], OwnForecast] = {}
@@ -102,7 +102,7 @@ def forecast_baselines(
     problem: ForecastProblem,
     folds: Sequence[Fold],
     settings: BaselineSettings,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> list[Forecast]:
     """Walk all baselines of ``settings.names`` forward at once.
 

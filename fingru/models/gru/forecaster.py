@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, silent
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.kernels.threads import compute_threads
 from fingru.models.gru.checkpoint import FoldCheckpoints, from_state, to_state
 from fingru.models.gru.fitted import FittedFold, fold_identity, split_folds
@@ -78,7 +78,7 @@ class GRUForecaster:
         return "gru"
 
     def walk_forward(
-        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = silent
+        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = no_progress
     ) -> Forecast:
         """Fit at every fold's origin and forecast its test range.
 
