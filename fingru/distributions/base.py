@@ -34,9 +34,8 @@ class DistributionError(DataError):
         self.parameter, self.fault = parameter, fault
         self.position = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
         self.value = float(np.broadcast_to(values, bad.shape)[self.position])
-        super().__init__(
-            f"a {parameter} is {self.value:g}, which is {fault}", "leave such rows out, or mend it"
-        )
+        mend = "give values in its range, and NaN where there is no forecast"
+        super().__init__(f"a {parameter} is {self.value:g}, which is {fault}", mend)
 
 
 def refuse(parameter: str, values: FloatArray, bad: BoolArray, fault: str) -> None:

@@ -1,10 +1,8 @@
-"""Forecasts of the distribution of the next returns, and how good they were.
+"""Forecasts of the distribution of the next returns, and what they are made from.
 
-A ``Forecast`` is mean, variance and degrees of freedom per session, asset and horizon, free of
-torch; a ``Forecaster`` makes one by walking forward over folds. Here live the classical
-``baselines`` that every model has to beat, proper ``scores``, tests of equal accuracy and of
-coverage (``significance``), ``calibration`` tables, and the ``evaluation`` that puts models on
-the same rows.
+A ``Forecast`` holds one ``distributions.Distribution`` per session, asset and horizon, free of
+torch; a ``Forecaster`` makes one by walking forward over folds, from the prices, features and
+``Labels`` of a ``ForecastProblem``. How good it was is for ``measures`` to say.
 
 Flow: features -> sequences -> model -> **forecast** -> strategy -> backtest -> report.
 """

@@ -126,6 +126,8 @@ class Forecast:
         try:
             distribution = from_columns(present, signature)
         except DistributionError as error:
+            if len(error.position) != 3:
+                raise
             t, a, h = error.position
             raise DataError(
                 f"{error.parameter} of forecast {model!r} is {error.value:g} for {assets[a]} on "
