@@ -11,9 +11,9 @@ import streamlit as st
 from dashboard import stored
 from fingru.errors import StoreError
 from fingru.report.headlines import headlines
-from fingru.report.labels import FORMATS, format_value, is_missing
+from fingru.report.labels import FORMATS, format_value
 from fingru.report.provenance import header, warnings_of
-from fingru.report.table import Table
+from fingru.report.table import Table, is_blank
 from fingru.report.theme import describe
 
 SHOWN = ("done", "altered")
@@ -23,6 +23,7 @@ AXIS_TEXT = "#797979"
 """As readable on white as on the dark background; a chart does not notice a change of theme."""
 
 _REMOVED_BUTTONS = ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "pan2d"]
+SCALES = {"Auto": None, "Linear": False, "Log": True}
 WINDOWS = {"1Y": 1, "3Y": 3, "5Y": 5, "Max": None}
 
 
@@ -39,13 +40,30 @@ def show_figure(figure: go.Figure, key: str) -> None:
     st.caption(about.caption)
 
 
+def show_figures(run_id: str, *keys: str | tuple[str, ...], **options: object) -> None:
+    """Figures of a run below each other, those of a tuple side by side."""
+    for row in keys:
+        names = (row,) if isinstance(row, str) else row
+        for place, name in zip(st.columns(len(names)), names, strict=True):
+            with place:
+                show_figure(stored.draw(run_id, name, **options), name)
+
+
+def show_tables(run_id: str, *keys: str) -> None:
+    """Tables of a run, without those that it has not stored."""
+    for key in keys:
+        table = stored.table(run_id, key)
+        if table is not None:
+            show_table(table, f"table_{key}")
+
+
 def show_table(table: Table, key: str) -> None:
     """Table with explained headings, its notes, and the reason of every n/a."""
     st.subheader(table.title, anchor=False)
     if table.frame.empty:
         st.caption(" ".join(table.notes) or "Nothing to show in this run.")
         return
-    frame, config = _transposed(table) if table.transposed else _straight(table)
+    frame, config = _transposed(table) if table.transposed else columns_of(table)
     st.dataframe(
         frame, key=key, hide_index=True, column_config=config, placeholder="n/a",
         width="content" if table.transposed else "stretch", alt=table.title,
@@ -55,24 +73,21 @@ def show_table(table: Table, key: str) -> None:
         st.caption(note)
 
 
-def _straight(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
+def columns_of(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Numbers as numbers, so that columns sort; in the unit in which they are read."""
-    columns: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     config: dict[str, Any] = {}
     for place, column in enumerate(table.columns):
-        values, help_text = table.frame[column.name], column.meaning or None
-        if column.fmt in FORMATS:
-            number = FORMATS[column.fmt]
-            columns[column.label] = pd.to_numeric(values, errors="coerce") * number.factor
-            config[column.label] = st.column_config.NumberColumn(
-                format=number.printf, help=help_text, pinned=place == 0
-            )
+        values = table.frame[column.name]
+        look: dict[str, Any] = {"help": column.meaning or None, "pinned": place == 0}
+        if number := FORMATS.get(column.fmt):
+            shown[column.label] = pd.to_numeric(values, errors="coerce") * number.factor
+            config[column.label] = st.column_config.NumberColumn(format=number.printf, **look)
         else:
-            columns[column.label] = [
-                None if is_missing(v) else format_value(v, column.fmt) for v in values
-            ]
-            config[column.label] = st.column_config.TextColumn(help=help_text, pinned=place == 0)
-    return pd.DataFrame(columns), config
+            texts = [None if is_blank(v) else format_value(v, column.fmt) for v in values]
+            shown[column.label] = texts
+            config[column.label] = st.column_config.TextColumn(**look)
+    return pd.DataFrame(shown), config
 
 
 def _transposed(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -172,3 +187,11 @@ def choose_window(last: pd.Timestamp, key: str = "win") -> pd.Timestamp | None:
     )
     years = WINDOWS[picked or "Max"]
     return None if years is None else last - pd.DateOffset(years=years) + pd.Timedelta(days=1)
+
+
+def choose_scale(key: str) -> bool | None:
+    """Whether the growth axis is logarithmic; None leaves it to the figure."""
+    picked = st.segmented_control(
+        "Scale", list(SCALES), default="Auto", required=True, key=key, bind="query-params"
+    )
+    return SCALES[picked or "Auto"]

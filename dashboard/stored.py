@@ -24,7 +24,7 @@ from fingru.report.figures import FIGURES
 from fingru.report.html import render_html
 from fingru.report.selection import first_horizon, pooled_gain
 from fingru.report.table import Table
-from fingru.report.tables import optional_tables, table_of
+from fingru.report.tables import table_of
 from fingru.store.database import Database, existing_database
 from fingru.store.ledger import count_entries
 from fingru.store.listing import list_runs
@@ -100,22 +100,15 @@ def _draw(
         return FIGURES[name](_load(run_id, stamp), **dict(options))
 
 
-def table(run_id: str, name: str) -> Table:
-    """A table of ``fingru.report.tables`` of a finished run."""
+def table(run_id: str, name: str) -> Table | None:
+    """A table of ``fingru.report.tables`` of a finished run; None if it stored none."""
     return _table(run_id, stamp_of(run_id), name)
 
 
 @st.cache_data(max_entries=200, show_spinner="Reading the run")
-def _table(run_id: str, stamp: str, name: str) -> Table:
+def _table(run_id: str, stamp: str, name: str) -> Table | None:
     with explained(run_id):
         return table_of(_load(run_id, stamp), name)
-
-
-def stored_tables(run_id: str) -> dict[str, Table]:
-    """Where the profit came from and how much may be luck; {} for a run that stored neither."""
-    result = load(run_id)
-    with explained(run_id):
-        return optional_tables(result)
 
 
 def report_page(run_id: str) -> str:

@@ -9,7 +9,6 @@ from fingru.errors import StoreError
 from fingru.report.comparison import compare_runs, compared_growth
 
 MOST = 6
-SCALES = {"Auto": None, "Linear": False, "Log": True}
 
 
 def main() -> None:
@@ -38,14 +37,10 @@ def main() -> None:
     for run_id, result in zip(chosen, results, strict=True):
         for change in result.manifest.get("altered") or []:
             st.error(screen.plain(f"{run_id} was altered since it ended: {change}."))
-    scale = st.segmented_control(
-        "Scale", list(SCALES), default="Auto", required=True, key="cmp_scale", bind="query-params"
-    )
-    screen.show_figure(compared_growth(results, SCALES[scale or "Auto"]), "compared")
-    money, scores, settings = compare_runs(results)
-    screen.show_table(money, "compare_money")
-    screen.show_table(scores, "compare_scores")
-    screen.show_table(settings, "compare_settings")
+    figure = compared_growth(results, screen.choose_scale("cmp_scale"))
+    screen.show_figure(figure, "compared")
+    for k, table in enumerate(compare_runs(results)):
+        screen.show_table(table, f"compare_{k}")
 
 
 main()

@@ -21,10 +21,9 @@ def main() -> None:
         st.info("This run has no forecasts.")
         return
     asset, horizon, model, start = _choices(run_id)
-    figure = stored.draw(
+    screen.show_figures(
         run_id, "forecast_bands", asset=asset, horizon=horizon, model=model, start=start
     )
-    screen.show_figure(figure, "bands")
     st.caption("Calibration below uses all forecasts of the run, not only the window above.")
     scope = st.segmented_control(
         "Calibration of", ["This asset", "All assets"], default="This asset", required=True,
@@ -33,11 +32,9 @@ def main() -> None:
     within = asset if scope == "This asset" else None
     left, right = st.columns(2)
     with left:
-        figure = stored.draw(run_id, "coverage", horizon=horizon, asset=within)
-        screen.show_figure(figure, "coverage")
+        screen.show_figures(run_id, "coverage", horizon=horizon, asset=within)
     with right:
-        figure = stored.draw(run_id, "pit", horizon=horizon, asset=within, model=model)
-        screen.show_figure(figure, "pit")
+        screen.show_figures(run_id, "pit", horizon=horizon, asset=within, model=model)
 
 
 def _choices(run_id: str) -> tuple[str, int, str, pd.Timestamp | None]:

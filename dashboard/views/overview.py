@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import screen, stored
 from fingru.errors import StoreError
 from fingru.report.labels import label_of
+from fingru.report.table import Table
 
 MOST_ROWS = 500
 
@@ -26,10 +27,10 @@ def main() -> None:
         _newest(newest)
     shown = _filtered(rows)
     st.caption(f"{len(shown):,} of {len(rows):,} runs. Times are UTC.")
-    frame = _frame(shown[:MOST_ROWS])
+    frame, config = _table(shown[:MOST_ROWS])
     event = st.dataframe(
         frame, key="overview_runs", hide_index=True, on_select="rerun", placeholder="n/a",
-        selection_mode="multi-row", column_config=_columns(), alt="Stored runs",
+        selection_mode="multi-row", column_config=config, alt="Stored runs",
     )  # fmt: skip
     _act([str(frame["Run"].iloc[k]) for k in event.selection.rows])
 
@@ -73,62 +74,29 @@ def _text(row: dict[str, Any]) -> str:
     return " ".join(str(part) for part in parts if part).lower()
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _table(rows: list[dict[str, Any]]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Runs as the screen shows them, and how their columns are shown."""
     digests = [stored.digest(row["id"]) if row["status"] == "done" else {} for row in rows]
-    pairs = list(zip(rows, digests, strict=True))
-
-    def numbers(name: str, factor: float = 1.0) -> pd.Series:
-        return pd.to_numeric(pd.Series([row[name] for row in rows], dtype=object)) * factor
-
-    return pd.DataFrame(
-        {
-            "Run": [row["id"] for row in rows],
-            "Growth": [digest.get("growth") for digest in digests],
-            "Status": [row["status"] for row in rows],
-            "Strategy": [label_of(row["strategy"]) if row["strategy"] else None for row in rows],
-            "Sharpe": numbers("sharpe"),
-            "Max drawdown": numbers("max_drawdown", 100.0),
-            "Return / year": numbers("annual_return", 100.0),
-            "Turnover / year": numbers("turnover_per_year"),
-            "Log-score gain": pd.to_numeric(
-                pd.Series([digest.get("gain") for digest in digests], dtype=object)
-            ),
-            "Trials": pd.to_numeric(
-                pd.Series([digest.get("trials") for digest in digests], dtype=object)
-            ),
-            "Data": [row["source"] for row in rows],
-            "Assets": numbers("assets"),
-            "Period": [_period(row) for row in rows],
-            "Created (UTC)": [
-                row["created_at"][:16].replace("T", " ") if row["created_at"] else None
-                for row, _ in pairs
-            ],
-            "Note": [row["note"] for row in rows],
+    shown = [
+        row
+        | digest
+        | {
+            "strategy": label_of(row["strategy"]) if row["strategy"] else None,
+            "period": _period(row),
+            "created_at": (row["created_at"] or "")[:16].replace("T", " "),
         }
+        for row, digest in zip(rows, digests, strict=True)
+    ]
+    frame, config = screen.columns_of(Table.of("runs", shown))
+    frame.insert(1, "Growth", [digest.get("growth") for digest in digests])
+    config["Growth"] = st.column_config.LineChartColumn(
+        help="Equity of the chosen strategy, net of costs.", color="blue"
     )
+    return frame, config
 
 
 def _period(row: dict[str, Any]) -> str | None:
     return f"{row['first'][:10]} to {row['last'][:10]}" if row["first"] and row["last"] else None
-
-
-def _columns() -> dict[str, Any]:
-    number = st.column_config.NumberColumn
-    return {
-        "Run": st.column_config.TextColumn(pinned=True),
-        "Growth": st.column_config.LineChartColumn(
-            help="Equity of the chosen strategy, net of costs.", color="blue"
-        ),
-        "Sharpe": number(format="%.2f", help="Net of costs, out of sample."),
-        "Max drawdown": number(format="%.1f %%"),
-        "Return / year": number(format="%.1f %%"),
-        "Turnover / year": number(format="%.2f"),
-        "Log-score gain": number(
-            format="%+.4f", help="Over the best baseline, nats per forecast, pooled."
-        ),
-        "Trials": number(help="Configurations tried on its test days up to this run."),
-        "Period": st.column_config.TextColumn(help="First and last session of the data."),
-    }
 
 
 def _act(chosen: list[str]) -> None:

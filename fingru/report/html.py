@@ -113,7 +113,7 @@ def render_page(
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     bands = bands or {}
-    return environment.from_string(_asset(template)).render(
+    page = environment.from_string(_asset(template)).render(
         values,
         figures=figures,
         bands=bands,
@@ -125,6 +125,7 @@ def render_page(
         payload=Markup(_payload(name, figures, bands)),
         plotly_js=Markup(_plotly_js()),
     )
+    return page.strip() + "\n"
 
 
 def _asset(name: str) -> str:

@@ -55,9 +55,9 @@ KEYS = tuple(_TABLES)
 """Keys of ``tables``; a later version may add some."""
 
 
-def table_of(result: BacktestResult, key: str) -> Table:
-    """One table of ``KEYS``."""
-    return _TABLES[key](result)
+def table_of(result: BacktestResult, key: str) -> Table | None:
+    """One table by its key; None if the run stored nothing for it."""
+    return _TABLES[key](result) if key in _TABLES else optional_tables(result).get(key)
 
 
 def tables(result: BacktestResult) -> dict[str, Table]:

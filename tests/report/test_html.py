@@ -91,6 +91,10 @@ def test_of_many_assets_those_held_most_are_drawn(result, monkeypatch):
     assert "The assets held most; 1 more in" in page
 
 
+def test_page_begins_with_its_type(page):
+    assert page.startswith("<!doctype html>\n<html")
+
+
 def test_equal_results_give_equal_pages(result, page):
     assert render_html(result) == page
 
