@@ -7,9 +7,8 @@ the bars of session t and nothing later. ``check_source`` reports on all of it w
 ``simulate_market`` makes prices whose conditional mean and variance are known.
 """
 
-from fingru.market.health import Coverage, HealthReport, check_source
 from fingru.market.issues import DataIssue, Severity
-from fingru.market.load import load_prices
+from fingru.market.load import Coverage, HealthReport, check_source, load_prices
 from fingru.market.prices import Prices
 from fingru.market.simulated import SimulatedMarket, SimulatedMarketSettings, simulate_market
 

@@ -1,20 +1,29 @@
-"""From a source's name, or a table in memory, to validated prices."""
+"""From a source's name, or a table in memory, to validated prices or a report on its health."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fingru.errors import DataError, first_few
-from fingru.market.implausible import accepted, future_dates
-from fingru.market.issues import note, raise_if_refused
+from fingru.errors import DataError, FingruError, first_few
+from fingru.market.implausible import accepted, future_dates, implausible
+from fingru.market.issues import (
+    DataIssue,
+    Severity,
+    note,
+    raise_if_refused,
+    refused,
+    worst_first,
+)
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
+from fingru.market.sessions import session_name
 from fingru.market.sources import PriceSource, read_source
 
 DEFAULT_CACHE = Path("data/raw")
@@ -99,13 +108,7 @@ def read_panel(
     timezone: str | None = None,
     name: str | None = None,
 ) -> Panel:
-    """Read a source and check it; refusals are among the issues.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read at all.
-    """
+    """Read a source and check it; refusals are among the issues, unless it cannot be read."""
     name = name or name_of(source)
     return build_panel(read_source(source, name, assets, cache_dir), name, assets, timezone)
 
@@ -118,10 +121,7 @@ def name_of(source: object) -> str:
 def cut(prices: Prices, start: Moment, end: Moment, assets: Sequence[str] | None) -> Prices:
     """Keep the sessions from start to end, and the assets that have a bar in them.
 
-    Raises
-    ------
-    DataError
-        If nothing is left, or one of ``assets``, which were asked for by name, has no bar.
+    One of ``assets``, which were asked for by name, must have one.
     """
     if start is None and end is None:
         return prices
@@ -152,3 +152,111 @@ def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None
     stamp = stamp.tz_localize(zone) if stamp.tz is None else stamp.tz_convert(zone)
     whole_day = last and stamp == stamp.normalize()
     return stamp + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1) if whole_day else stamp
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The history of one asset: ISO dates, and sessions missing between first and last."""
+
+    asset: str
+    bars: int
+    first: str
+    last: str
+    missing: int
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """What a source holds and its issues: refusals first, then warnings, then notes.
+
+    ``rows`` is None if it could not be read; what describes the panel is None, and ``coverage``
+    (one per asset) is empty, if it was refused.
+    """
+
+    source: str
+    rows: int | None
+    sessions: int | None
+    first: str | None
+    last: str | None
+    bars_per_year: float | None
+    coverage: tuple[Coverage, ...]
+    findings: tuple[DataIssue, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 usable, 1 usable with warnings, 2 refused."""
+        severities = {issue.severity for issue in self.findings}
+        return 2 if Severity.REFUSED in severities else int(Severity.WARNING in severities)
+
+    @property
+    def verdict(self) -> str:
+        """The exit code in words."""
+        return ("usable", "usable with warnings", "refused")[self.exit_code]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as plain values for JSON."""
+        names = ("rows", "sessions", "first", "last", "bars_per_year")
+        return {
+            "source": self.source,
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            **{name: getattr(self, name) for name in names},
+            "assets": [asdict(c) for c in self.coverage],
+            "findings": [issue.to_dict() for issue in self.findings],
+        }
+
+
+def check_source(
+    source: PriceSource,
+    *,
+    assets: Sequence[str] | None = None,
+    start: Moment = None,
+    end: Moment = None,
+    timezone: str | None = None,
+    cache_dir: Path = DEFAULT_CACHE,
+    now: datetime | None = None,
+) -> HealthReport:
+    """Read a source as ``load_prices`` does and report on it; bad data is no error but an issue.
+
+    Known at: the last session; a report is for people and decides nothing.
+
+    Examples
+    --------
+    >>> check_source("no/such/file.csv").exit_code
+    2
+    """
+    rows: int | None = None
+    issues: list[DataIssue] = []
+    prices: Prices | None = None
+    try:
+        panel = read_panel(source, assets, cache_dir, timezone)
+        rows, issues, prices = panel.n_rows, list(panel.issues), panel.prices
+        if prices is not None:
+            prices = cut(prices, start, end, assets)
+            issues = [*implausible(prices, now), *prices.warnings]
+    except FingruError as error:
+        issues.append(refused("unreadable", error.problem, error.mend))
+        prices = None
+    findings = tuple(worst_first(issues))
+    if prices is None:
+        return HealthReport(name_of(source), rows, None, None, None, None, (), findings)
+    return HealthReport(
+        name_of(source),
+        rows,
+        prices.n_sessions,
+        session_name(prices.index[0]),
+        session_name(prices.index[-1]),
+        prices.bars_per_year,
+        _coverage(prices),
+        findings,
+    )
+
+
+def _coverage(prices: Prices) -> tuple[Coverage, ...]:
+    out = []
+    for a, asset in enumerate(prices.assets):
+        rows = prices.bars_of(a)
+        first, last = session_name(prices.index[rows[0]]), session_name(prices.index[rows[-1]])
+        missing = int(rows[-1] - rows[0]) + 1 - len(rows)
+        out.append(Coverage(asset, len(rows), first, last, missing))
+    return tuple(out)

@@ -24,7 +24,7 @@ from fingru.market.quality import quality_issues
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
-    from fingru.market.sources.memory import PricesInMemory
+    from fingru.market.sources.tables import PricesInMemory
 
 FIELDS = ("close", "open", "high", "low", "volume")
 """Names of the arrays."""

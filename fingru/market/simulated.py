@@ -20,6 +20,7 @@ from fingru.market.issues import note
 from fingru.market.prices import Prices
 from fingru.settings import Settings
 
+_Random = np.random.Generator
 SIGNAL_BARS = 5
 """The planted mean follows the signs of this many last shocks."""
 
@@ -27,6 +28,7 @@ WEEKDAYS_PER_YEAR = 365.25 * 5 / 7
 _BURN_IN = 500
 _OVERNIGHT_SHARE = 0.2
 _FIRST_PRICE = 100.0
+_KNOWN = "true mean and variance are known"
 
 
 class SimulatedMarketSettings(Settings):
@@ -129,15 +131,12 @@ def simulate_market(settings: SimulatedMarketSettings, seed: int) -> SimulatedMa
         bars_per_year=WEEKDAYS_PER_YEAR,
         source="sample:simulated",
         volume=_volume(day_variance[kept] / level, streams[4]),
-        findings=(
-            note("simulated", f"simulated with seed {seed}; true mean and variance are known"),
-        ),
+        findings=(note("simulated", f"simulated with seed {seed}; {_KNOWN}"),),
         allow=("future_dates",),  # its calendar is made up
         **fields,
     )
-    return SimulatedMarket(
-        prices, mean[kept], variance[kept], shocks[kept], settings.df, settings, seed
-    )
+    truth = (mean[kept], variance[kept], shocks[kept])
+    return SimulatedMarket(prices, *truth, settings.df, settings, seed)
 
 
 def _unconditional_variance(settings: SimulatedMarketSettings) -> FloatArray:
@@ -148,15 +147,11 @@ def _unconditional_variance(settings: SimulatedMarketSettings) -> FloatArray:
 
 
 def _draw_shocks(
-    settings: SimulatedMarketSettings, normals: np.random.Generator, mixers: np.random.Generator
+    settings: SimulatedMarketSettings, normals: _Random, mixers: _Random
 ) -> tuple[FloatArray, FloatArray]:
     """Draw unit-variance Student-t shocks and the mixing variance of each, (burn-in + T, A)."""
-    n, a, df, rho = (
-        _BURN_IN + settings.sessions,
-        settings.assets,
-        settings.df,
-        settings.correlation,
-    )
+    n, a, df = _BURN_IN + settings.sessions, settings.assets, settings.df
+    rho = settings.correlation
     draws = normals.standard_normal((n, a + 1))
     common = np.sqrt(rho) * draws[:, :1] + np.sqrt(1 - rho) * draws[:, 1:]
     chi2 = mixers.chisquare(df, (n, 1 if rho > 0 else a))
@@ -177,52 +172,39 @@ def _recursion(
         now = omega + reaction[t] * now
         variance[t] = now
     k = settings.signal / np.sqrt(1 - settings.signal**2)
-    mean = k * np.sqrt(variance) * _trailing_sum(np.sign(shocks)) / np.sqrt(SIGNAL_BARS)
+    signs = np.sign(shocks)
+    trailing = signs.copy()
+    for lag in range(1, SIGNAL_BARS):
+        trailing[lag:] += signs[:-lag]
+    mean = k * np.sqrt(variance) * trailing / np.sqrt(SIGNAL_BARS)
     returns = np.empty_like(shocks)
     returns[0] = np.sqrt(level) * shocks[0]
     returns[1:] = mean[:-1] + np.sqrt(variance[:-1]) * shocks[1:]
     return variance, mean, returns
 
 
-def _trailing_sum(values: FloatArray) -> FloatArray:
-    out = values.copy()
-    for lag in range(1, SIGNAL_BARS):
-        out[lag:] += values[:-lag]
-    return out
-
-
 def _bars(
-    returns: FloatArray,
-    day_variance: FloatArray,
-    normals: np.random.Generator,
-    uniforms: np.random.Generator,
+    returns: FloatArray, day_variance: FloatArray, normals: _Random, uniforms: _Random
 ) -> dict[str, FloatArray]:
     """Open, high, low and close whose closes follow the returns, (T, A)."""
     share = _OVERNIGHT_SHARE
     noise = np.sqrt(share * (1 - share) * day_variance) * normals.standard_normal(returns.shape)
     gap = share * returns + noise
     inside = returns - gap
-    depth = (
-        -2
-        * (1 - share)
-        * day_variance[..., None]
-        * np.log1p(-uniforms.random((*returns.shape, 2)))
-    )
+    draws = np.log1p(-uniforms.random((*returns.shape, 2)))
+    depth = -2 * (1 - share) * day_variance[..., None] * draws
     spread = np.sqrt(inside[..., None] ** 2 + depth)
     close = _FIRST_PRICE * np.exp(np.cumsum(returns, axis=0))
     before = np.vstack([np.full((1, returns.shape[1]), _FIRST_PRICE), close[:-1]])
     opened = before * np.exp(gap)
     top = opened * np.exp((inside + spread[..., 0]) / 2)
     bottom = opened * np.exp((inside - spread[..., 1]) / 2)
-    return {
-        "open": opened,
-        "high": np.maximum(top, np.maximum(opened, close)),
-        "low": np.minimum(bottom, np.minimum(opened, close)),
-        "close": close,
-    }
+    high = np.maximum(top, np.maximum(opened, close))
+    low = np.minimum(bottom, np.minimum(opened, close))
+    return {"open": opened, "high": high, "low": low, "close": close}
 
 
-def _volume(relative_variance: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _volume(relative_variance: FloatArray, rng: _Random) -> FloatArray:
     """Units traded: more on sessions of high variance."""
     noise = rng.standard_normal(relative_variance.shape)
     return np.round(1e6 * np.exp(0.5 * np.log(relative_variance) + 0.3 * noise)) + 1

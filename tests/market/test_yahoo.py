@@ -158,7 +158,7 @@ def test_damaged_vintage_is_named(tmp_path):
 
 @pytest.mark.parametrize("symbol", ["../etc", "A/B", "..", "A B", "ü"])
 def test_symbol_that_could_leave_the_cache_refused(tmp_path, symbol):
-    with pytest.raises(DataError, match="is no Yahoo symbol"):
+    with pytest.raises(DataError, match="is not a Yahoo symbol"):
         load(tmp_path, EVENING, lambda _: answer(), (symbol,))
 
 

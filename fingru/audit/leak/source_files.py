@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fingru.market.sources.files import files_of_folder
 from fingru.market.sources.samples import sample_files
+from fingru.market.sources.tables import files_of_folder
 
 
 def source_files(source: str, cache: Path) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fingru.errors import DataError
-from fingru.market.sources.memory import PricesInMemory, read_memory
+from fingru.market.sources.tables import PricesInMemory, read_memory, read_path
 from fingru.market.table import Reading
 
 READ_SOURCE = "fingru.read_source"
@@ -56,6 +56,5 @@ def read_source(
         raise DataError(f"{kind}:// addresses are not read", "download the file and give its path")
     if not source.strip():
         raise DataError("no data source was given", "give sample:us_stocks, yahoo:SPY or a path")
-    from fingru.market.sources.files import read_path
 
     return read_path(Path(source).expanduser(), assets)

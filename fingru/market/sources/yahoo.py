@@ -17,8 +17,8 @@ import pandas as pd
 from fingru.atomic import write_bytes_atomic
 from fingru.errors import DataError, first_few
 from fingru.market.issues import note
-from fingru.market.sources.files import open_parquet
 from fingru.market.sources.frame import table_of_frame
+from fingru.market.sources.tables import open_parquet
 from fingru.market.table import Reading
 
 Fetch = Callable[[str], pd.DataFrame]
@@ -56,20 +56,18 @@ def read_yahoo(
 
     Known at: the close of each session, except that adjusted closes carry later dividends.
     """
-    wanted = [s.strip().upper() for s in symbols if s.strip()]
-    if not wanted:
+    symbols = [s.strip().upper() for s in symbols if s.strip()]
+    if not symbols:
         raise DataError("yahoo: names no symbol", "write yahoo:SPY or yahoo:SPY,QQQ")
-    if malformed := [s for s in wanted if not _SYMBOL.fullmatch(s)]:
-        raise DataError(
-            f"{malformed[0]!r} is no Yahoo symbol", "write it as Yahoo does, like BRK-B"
-        )
-    if len(set(wanted)) < len(wanted):
+    if malformed := [s for s in symbols if not _SYMBOL.fullmatch(s)]:
+        problem = f"{malformed[0]!r} is not a Yahoo symbol"
+        raise DataError(problem, "write it as Yahoo does, like BRK-B")
+    if len(set(symbols)) < len(symbols):
         raise DataError("yahoo: names a symbol twice", "name each once")
     tables, notes = [], []
-    for symbol in wanted:
+    for symbol in symbols:
         path, said = _vintage(symbol, cache_dir / "yahoo" / symbol, now, fetch or _ask_yahoo)
-        frame = open_parquet(path)
-        tables.append(table_of_frame(frame, f"yahoo:{symbol}", symbol))
+        tables.append(table_of_frame(open_parquet(path), f"yahoo:{symbol}", symbol))
         notes += said
     return Reading(tuple(tables), tuple(note("source", text) for text in notes))
 
@@ -97,11 +95,8 @@ def _lacks_last_session(symbol: str, vintage: Path, now: datetime) -> bool:
     """Whether today's session has ended since the vintage of today was fetched."""
     index = pd.DatetimeIndex(open_parquet(vintage).index)
     local = _local(now, index)
-    return (
-        _session_over(symbol, index, now)
-        and local.weekday() < 5
-        and index[-1].date() < local.date()
-    )
+    missing = local.weekday() < 5 and index[-1].date() < local.date()
+    return missing and _session_over(symbol, index, now)
 
 
 def _session_over(symbol: str, index: pd.DatetimeIndex, now: datetime) -> bool:
@@ -125,9 +120,9 @@ def _complete_bars(
     frame = frame[[c for c in _COLUMNS if c in frame.columns]].astype("float64")
     index = pd.DatetimeIndex(frame.index)
     said: list[str] = []
-    local = _local(now, index)
-    open_until = local.date() if _session_over(symbol, index, now) else local.date() - timedelta(1)
-    finished = np.array([d <= open_until for d in index.date])
+    today = _local(now, index).date()
+    last = today if _session_over(symbol, index, now) else today - timedelta(1)
+    finished = np.array([d <= last for d in index.date])
     if not finished.all():
         said.append(f"{symbol}: the unfinished bar of {index[-1].date()} was left out")
     frame = frame[finished & np.isfinite(frame["Close"].to_numpy())]
@@ -174,16 +169,13 @@ def _ask_yahoo(symbol: str) -> pd.DataFrame:
         import yfinance
         from yfinance.exceptions import YFException
     except ImportError as error:
-        raise DataError(
-            "yahoo: sources need the package yfinance", 'pip install "fingru[yahoo]"'
-        ) from error
+        problem = "yahoo: sources need the package yfinance"
+        raise DataError(problem, 'pip install "fingru[yahoo]"') from error
     try:
         answer = yfinance.Ticker(symbol).history(
             period="max", interval="1d", auto_adjust=False, actions=False, raise_errors=True
         )
     except (YFException, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"Yahoo did not answer for {symbol} ({type(error).__name__}: {error})",
-            "check the symbol and the network, or try again later",
-        ) from error
+        problem = f"Yahoo did not answer for {symbol} ({type(error).__name__}: {error})"
+        raise DataError(problem, "check the symbol and the network, or try again later") from error
     return pd.DataFrame(answer)
