@@ -13,7 +13,7 @@ import pandas as pd
 
 from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import first_few
-from fingru.market.issues import DataIssue, Severity, note, refused, warning
+from fingru.market.issues import DataIssue, note, refused, warning
 from fingru.market.sessions import session_name
 from fingru.market.table import PRICE_FIELDS, RawTable
 
@@ -67,16 +67,9 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
         ("constant", (bars >= _CONSTANT_BARS) & (low == high), "the price never changes of"),
     ):
         if names := tuple(a for a, hit in zip(assets, hits, strict=True) if hit):
-            issues.append(
-                DataIssue(
-                    kind,
-                    Severity.REFUSED,
-                    f"{source}: {problem} {first_few(names)}",
-                    "take it out, or choose others with --assets",
-                    len(names),
-                    names,
-                )
-            )
+            said = f"{source}: {problem} {first_few(names)}"
+            fix = "take it out, or choose others with --assets"
+            issues.append(refused(kind, said, fix, len(names), names))
     return issues
 
 
@@ -150,10 +143,10 @@ def _bad_cells(
 ) -> Iterator[DataIssue]:
     if not bad.any():
         return
-    row, column = _first(bad)
+    row, column = map(int, np.argwhere(bad)[0])
     symbol = table.symbol_at(row, column)
     name = table.column_name(field, symbol)
-    value = table.fields[field][row] if bad.ndim == 1 else table.fields[field][row, column]
+    value = table.fields[field][row, column]
     of_symbol = f" of {symbol}" if _one_symbol_a_row(table) or name != symbol else ""
     yield refused(
         kind,
@@ -172,21 +165,15 @@ def _high_below_low(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[Dat
     bad &= (low > 0) & (high > 0)
     if not bad.any():
         return
-    row, column = _first(bad)
-    at = row if bad.ndim == 1 else (row, column)
+    row, column = map(int, np.argwhere(bad)[0])
     yield refused(
         "high_below_low",
         f"{table.origin} {table.row_name(row)} ({session_name(sessions[row])}, "
-        f"{table.symbol_at(row, column)}): high {high[at]:g} is below low {low[at]:g}",
+        f"{table.symbol_at(row, column)}): high {high[row, column]:g} is below low "
+        f"{low[row, column]:g}",
         "correct it, or leave both cells empty",
         int(np.count_nonzero(bad)),
     )
-
-
-def _first(bad: BoolArray) -> tuple[int, int]:
-    """Row and column of the first True; column 0 for one value a row."""
-    place = np.unravel_index(int(np.argmax(bad)), bad.shape)
-    return int(place[0]), int(place[1]) if len(place) > 1 else 0
 
 
 def _one_symbol_a_row(table: RawTable) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 from fingru.arrays import FloatArray
 from fingru.errors import DataError
 from fingru.market.checks import check_closes
-from fingru.market.issues import DataIssue, Severity, raise_if_refused
+from fingru.market.issues import DataIssue, Severity, raise_if_refused, refused
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
 
@@ -94,9 +94,8 @@ def _spikes(prices: Prices) -> Iterator[DataIssue]:
     row, a, field, distance = min(places, key=lambda place: place[:2])
     value, times = getattr(prices, field)[row, a], np.exp(min(abs(distance), 700.0))
     more = f" ({len(places) - 1} more such prices)" if len(places) > 1 else ""
-    yield DataIssue(
+    yield refused(
         "spikes",
-        Severity.REFUSED,
         f"{prices.source}: the {field} of {prices.assets[a]} on "
         f"{session_name(prices.index[row])} is {value:g}, "
         f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it{more}",
@@ -161,9 +160,8 @@ def future_dates(prices: Prices, now: datetime | None) -> Iterator[DataIssue]:
     if not late.size:
         return
     row, a = late[0], int(np.argmax(prices.has_bar[late[0]]))
-    yield DataIssue(
+    yield refused(
         "future_dates",
-        Severity.REFUSED,
         f"{prices.source}: {late.size} session(s) in the future, first "
         f"{session_name(prices.index[row])} ({prices.assets[a]} at {prices.close[row, a]:g}); "
         f"today is {moment.date()}",

@@ -53,14 +53,18 @@ class DataIssue:
         return {**asdict(self), "severity": self.severity.value, "assets": list(self.assets)}
 
 
-def refused(kind: str, problem: str, mend: str = "", count: int = 1) -> DataIssue:
+def refused(
+    kind: str, problem: str, mend: str = "", count: int = 1, assets: tuple[str, ...] = ()
+) -> DataIssue:
     """Build an issue that stops the work."""
-    return DataIssue(kind, Severity.REFUSED, problem, mend, count)
+    return DataIssue(kind, Severity.REFUSED, problem, mend, count, assets)
 
 
-def warning(kind: str, problem: str, mend: str = "", count: int = 1) -> DataIssue:
+def warning(
+    kind: str, problem: str, mend: str = "", count: int = 1, assets: tuple[str, ...] = ()
+) -> DataIssue:
     """Build an issue that is doubtful."""
-    return DataIssue(kind, Severity.WARNING, problem, mend, count)
+    return DataIssue(kind, Severity.WARNING, problem, mend, count, assets)
 
 
 def note(kind: str, problem: str, count: int = 1) -> DataIssue:

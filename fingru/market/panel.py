@@ -136,7 +136,7 @@ def _join(
             if table.symbol_of_row is None:
                 grid[field][np.ix_(at, columns)] = values
             else:
-                grid[field][at, columns[table.symbol_of_row]] = values
+                grid[field][at, columns[table.symbol_of_row]] = values[:, 0]
     fields, notes = _adjusted(grid)
     keep = np.asarray(np.isfinite(fields["close"]).any(axis=1))
     if not keep.all():

@@ -172,9 +172,8 @@ def short_history(prices: Prices) -> Iterator[DataIssue]:
     """Find assets with less than a year of bars, too few to fit anything."""
     bars = prices.has_bar.sum(axis=0)
     if names := _named(prices, bars < prices.bars_per_year):
-        yield DataIssue(
+        yield warning(
             "short_history",
-            Severity.WARNING,
             f"less than a year of bars for {first_few(names)} ({bars.min()} the fewest)",
             "a walk-forward needs several years to learn from",
             len(names),
@@ -189,9 +188,8 @@ def mixed_calendars(prices: Prices) -> Iterator[DataIssue]:
     always = traded > _WEEK_END_SHARE * np.maximum(prices.has_bar.sum(axis=0), 1)
     open_, shut = _named(prices, always), _named(prices, closed)
     if open_ and shut:
-        yield DataIssue(
+        yield warning(
             "mixed_calendars",
-            Severity.WARNING,
             f"{first_few(open_)} trade(s) on week-ends, {first_few(shut)} do(es) not: their "
             f"sessions are joined, {prices.bars_per_year:g} a year",
             "run them apart if figures per year or weights over the week-end matter",

@@ -16,7 +16,7 @@ import pandas as pd
 
 from fingru.arrays import IntArray
 from fingru.errors import DataError, first_few
-from fingru.market.issues import DataIssue, Severity, note
+from fingru.market.issues import DataIssue, note, warning
 from fingru.market.table import RawTable
 
 _DAILY = pd.Timedelta(hours=20)
@@ -29,9 +29,6 @@ _HOUR = 3_600_000_000  # microseconds
 _NAME_ZONE = (
     "name the exchange's zone, as in --set data.timezone=Asia/Riyadh (data check: --timezone)"
 )
-
-Dating = tuple[pd.DatetimeIndex, list[DataIssue]]
-"""(N,) sessions of a table's rows, neither sorted nor unique yet, and what to say about them."""
 
 
 def to_sessions(
@@ -51,7 +48,7 @@ def to_sessions(
 
     Returns
     -------
-    One index of N stamps per table, neither sorted nor unique yet, and what to say about them.
+    (N,) sessions of each table's rows, neither sorted nor unique yet, and what to say about them.
 
     Raises
     ------
@@ -59,19 +56,19 @@ def to_sessions(
         If daily and intraday bars, or intraday bars of several time zones, are mixed, if the
         exchange's date is not clear, or if there is no such time zone.
     """
-    if timezone is not None:
-        _refuse_unknown_zone(timezone)
+    try:
+        ZoneInfo("UTC" if timezone is None else timezone)
+    except (KeyError, ValueError, OSError) as error:
+        problem = f"there is no time zone {timezone!r}"
+        raise DataError(problem, "write it as Australia/Sydney or UTC") from error
     for table in tables:
         _refuse_far_zones(table)
-    spacings = [_median_spacing(t) for t in tables]
-    known = [(t, s) for t, s in zip(tables, spacings, strict=True) if s is not None]
-    intraday = [t.origin for t, s in known if s < _DAILY]
-    daily = [t.origin for t, s in known if s >= _DAILY]
+    known = [(t.origin, s) for t in tables if (s := _median_spacing(t)) is not None]
+    intraday = [origin for origin, spacing in known if spacing < _DAILY]
+    daily = [origin for origin, spacing in known if spacing >= _DAILY]
     if intraday and daily:
-        raise DataError(
-            f"{daily[0]} has daily bars, {intraday[0]} intraday bars",
-            "give files of one bar size",
-        )
+        problem = f"{daily[0]} has daily bars, {intraday[0]} intraday bars"
+        raise DataError(problem, "give files of one bar size")
     if not intraday:
         dated = [exchange_dates(t, timezone) for t in tables]
         return [d.as_unit("us") for d, _ in dated], [f for _, found in dated for f in found]
@@ -100,7 +97,9 @@ def session_name(stamp: pd.Timestamp) -> str:
     return str(stamp.date()) if daily else stamp.isoformat()
 
 
-def exchange_dates(table: RawTable, timezone: str | None = None) -> Dating:
+def exchange_dates(
+    table: RawTable, timezone: str | None = None
+) -> tuple[pd.DatetimeIndex, list[DataIssue]]:
     """Date daily bars by their exchange's calendar.
 
     Dates without a time of day stay as they are. Other stamps are moved by whole hours, to where
@@ -144,15 +143,6 @@ def exchange_dates(table: RawTable, timezone: str | None = None) -> Dating:
         f"{local[row]:%Y-%m-%d %H:%M} as {found[row].date()} (else they would fall on week-ends)"
     )
     return found, [note("dates", text, int((found != dates).sum()))]
-
-
-def _refuse_unknown_zone(timezone: str) -> None:
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise DataError(
-            f"there is no time zone {timezone!r}", "write it as Australia/Sydney or UTC"
-        ) from error
 
 
 def _refuse_far_zones(table: RawTable) -> None:
@@ -242,9 +232,8 @@ def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[Dat
             others = share[[missing, 11 - day]]
             if len(rows) < _ENOUGH or share[day] < 0.1 or others.max() > 0.02:
                 continue
-            yield DataIssue(
+            yield warning(
                 "dates",
-                Severity.WARNING,
                 f"{table.origin}: {symbol} has bars on {names[day]} and none on {names[missing]}, "
                 f"so its dates may be one day {way} (those of UTC instead of the exchange)",
                 "check the dates, or give stamps with their time zone",

@@ -58,8 +58,8 @@ class RawTable:
     symbols
         A symbols of the table.
     fields
-        Name (of ``FIELDS``) to values: (N, A) where every row holds all symbols, (N,) where each
-        row belongs to one symbol. NaN where a cell is empty.
+        Name (of ``FIELDS``) to values: (N, A) where every row holds all symbols, (N, 1) where
+        each row belongs to one symbol. NaN where a cell is empty.
     symbol_of_row
         (N,) position in ``symbols``, for rows of one symbol each; otherwise None.
     row_name

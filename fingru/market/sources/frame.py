@@ -92,7 +92,7 @@ def build_table(
     unused = layout.ignored
     if layout.symbol is not None:
         symbols, codes = _symbols(frame[layout.symbol], origin, row_name)
-        fields = {c.field: numbers[c.position] for c in layout.cells}
+        fields = {c.field: numbers[c.position][:, None] for c in layout.cells}
     else:
         left_out = [c for c in cells if _is_no_price(c, numbers[c.position], stamps, origin)]
         unused = (*unused, *(c.name for c in left_out))
@@ -103,13 +103,10 @@ def build_table(
     notes = [*stamps.notes]
     if unused:
         notes.append(f"columns not used: {first_few(unused, 10)}")
-    lost = _blank_zero_quotes(fields)
     fields = _with_busy_volume(fields, notes)
-    if lost is not None:
-        notes.append(
-            f"{origin}: {lost[0]} opens, highs or lows of zero were taken as missing, first at "
-            f"{row_name(lost[1])}"
-        )
+    if lost := _blank_zero_quotes(fields):
+        said = "opens, highs or lows of zero were taken as missing, first at"
+        notes.append(f"{origin}: {len(lost)} {said} {row_name(min(lost))}")
     strange = tuple(n for n in unused if meaning_of(n).kind == "unknown" and n != "(unnamed)")
     return RawTable(
         origin, stamps, symbols, fields, codes, row_name,
@@ -311,19 +308,18 @@ def _grid(
     return fields
 
 
-def _blank_zero_quotes(fields: dict[str, FloatArray]) -> tuple[int, int] | None:
+def _blank_zero_quotes(fields: dict[str, FloatArray]) -> list[int]:
     """Blank opens, highs and lows of zero, which vendors write where they have none.
 
-    Returns how many there are and the first row of one; None if there are none.
+    Returns the row of each.
     """
-    count, rows = 0, []
+    rows: list[int] = []
     for name in {"open", "high", "low"} & set(fields):
         zero = fields[name] == 0
         if zero.any():
             fields[name] = np.where(zero, np.nan, fields[name])
-            count += int(zero.sum())
-            rows.append(int(np.flatnonzero(zero.reshape(len(zero), -1).any(axis=1))[0]))
-    return (count, min(rows)) if count else None
+            rows += np.nonzero(zero)[0].tolist()
+    return rows
 
 
 def _with_busy_volume(fields: dict[str, FloatArray], notes: list[str]) -> dict[str, FloatArray]:
