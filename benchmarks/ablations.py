@@ -28,7 +28,8 @@ from fingru.config import Config, with_values
 from fingru.distributions import from_columns
 from fingru.features.settings import FeatureSettings
 from fingru.market.prices import Prices
-from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
+from fingru.models.walk import walk
+from fingru.walkforward.walk import WalkForward, main_model, prepare
 
 FIRST_REFIT = {"sample:us_stocks": "1994-01-01", "sample:indices": "2001-01-01"}
 MARKET_WIDE = (
@@ -129,14 +130,14 @@ def measure(
     first = {"walk_forward.first_refit": FIRST_REFIT[prices.source], "seed": seed}
     config = with_values(Config(), {**first, **changes})
     job = job_of(prepare(prices, config))
-    gru = make_gru(config)
     started = time.process_time()
-    rows = walk_gru(gru, job.problem, job.folds, config).to_frame(job.problem.labels)
+    made = walk(main_model(config), job.problem, job.folds)
+    rows = made.forecast.to_frame(job.problem.labels)
     seconds = time.process_time() - started
     rows = rows[rows["horizon"] == 1]
     score = -from_columns(rows).log_prob(rows["realized"])
     by_asset = pd.Series(score, index=rows["asset"]).groupby(level=0).mean()
-    return {"by_asset": by_asset.to_dict(), "cpu_s": seconds, "bar_steps": gru.bar_steps}
+    return {"by_asset": by_asset.to_dict(), "cpu_s": seconds, "bar_steps": made.bar_steps}
 
 
 def summary(name: str, found: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:

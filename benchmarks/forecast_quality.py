@@ -24,9 +24,9 @@ from fingru import load_prices
 from fingru.config import Config, load_config
 from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import SCORES, common_rows, compare_models, score_forecasts
-from fingru.models.classical import forecast_baselines
 from fingru.models.recalibration import without_recalibration
-from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
+from fingru.models.walk import walk_forecast
+from fingru.walkforward.walk import WalkForward, baseline_forecasts, main_model, prepare
 
 PROTOCOLS = {
     "us_stocks": {"data.source": "sample:us_stocks", "walk_forward.first_refit": "2000-01-01"},
@@ -37,7 +37,7 @@ BASELINES = ["constant", "ewma", "har", "garch", "gjr_garch_t", "gjr_garch_t_rol
 
 def baselines(job: WalkForward) -> list[pd.DataFrame]:
     """Long tables of everything that is not the network."""
-    found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
+    found = baseline_forecasts(job, job.config.baselines.workers)
     told(f"baselines: {', '.join(f.model for f in found)}")
     for name in same_features.MODELS:
         started = time.perf_counter()
@@ -49,9 +49,8 @@ def baselines(job: WalkForward) -> list[pd.DataFrame]:
 def network(job: WalkForward, seed: int) -> tuple[pd.DataFrame, float]:
     """Long table of the recalibrated network with one seed, and its seconds."""
     config = job.config.model_copy(update={"seed": seed})
-    gru = make_gru(config)
     started = time.perf_counter()
-    forecast = walk_gru(gru, job.problem, job.folds, config)
+    forecast = walk_forecast(main_model(config), job.problem, job.folds)
     seconds = time.perf_counter() - started
     told(f"seed {seed}: {seconds:.0f} s")
     return forecast.to_frame(job.problem.labels), seconds

@@ -19,8 +19,8 @@ from fingru import load_prices
 from fingru.config import load_config
 from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import common_rows, compare_models, score_forecasts
-from fingru.models.classical import forecast_baselines
-from fingru.walkforward.walk import make_gru, prepare, walk_gru
+from fingru.models.walk import walk_forecast
+from fingru.walkforward.walk import baseline_forecasts, main_model, prepare
 
 HORIZONS = [1, 5, 21]
 
@@ -48,8 +48,8 @@ def main() -> None:
     config = load_config(None, [], chosen)
     job = prepare(load_prices(config.data.source), config)
     forecasts = [
-        *forecast_baselines(job.problem, job.folds, config.baselines),
-        walk_gru(make_gru(config), job.problem, job.folds, config),
+        *baseline_forecasts(job, config.baselines.workers),
+        walk_forecast(main_model(config), job.problem, job.folds),
     ]
     table = pd.concat([f.to_frame(job.problem.labels) for f in forecasts], ignore_index=True)
     rows = []

@@ -17,9 +17,11 @@ from rounds import Figures
 
 from fingru.config import Config, with_values
 from fingru.features.feature_set import FeatureSet
-from fingru.models.gru.fitted import FittedFold
+from fingru.models.gru.fitted import FittedGRU
 from fingru.models.gru.streaming import Bar, StreamingGRU
-from fingru.pipeline.live import fit_at, predict, train_model
+from fingru.models.registry import load_fitted
+from fingru.pipeline.live import predict
+from fingru.pipeline.trained import train_model
 from fingru.walkforward.walk import make_problem
 
 ASSETS = (1, 100, 500, 1000)
@@ -43,7 +45,7 @@ def made_up_bars(features: FeatureSet, assets: int) -> list[Bar]:
     ]
 
 
-def updates(fitted: FittedFold, features: FeatureSet, assets: int) -> Figures:
+def updates(fitted: FittedGRU, features: FeatureSet, assets: int) -> Figures:
     """Median and 99th percentile of an update, in milliseconds."""
     stream, taken = StreamingGRU(fitted, assets), []
     for bar in made_up_bars(features, assets):
@@ -65,8 +67,8 @@ def measure(rounds: int) -> Figures:
     with tempfile.TemporaryDirectory() as models:
         config = with_values(Config(), {**BRIEF, "store.models": models})
         problem = make_problem(prices, config)
-        fitted = fit_at(problem, config, SESSIONS - 1)
         model = train_model(prices, config, datetime.now(UTC))
+        fitted = load_fitted(model.path).inner
         whole = []
         for _ in range(rounds + 1):
             started = time.perf_counter()

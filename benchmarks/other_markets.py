@@ -34,8 +34,8 @@ from fingru.config import Config, with_values
 from fingru.market.prices import Prices
 from fingru.measures.calibration import calibration_table
 from fingru.measures.evaluation import common_rows, compare_models
-from fingru.models.classical import forecast_baselines
-from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
+from fingru.models.walk import walk_forecast
+from fingru.walkforward.walk import WalkForward, baseline_forecasts, main_model, prepare
 
 BASELINES = ["ewma", "garch", "gjr_garch_t"]
 SINGLE_ASSET_YEARS = 4
@@ -115,9 +115,9 @@ def first_refit(prices: Prices) -> pd.Timestamp:
 
 def forecasts(job: WalkForward) -> tuple[pd.DataFrame, float]:
     """Long table of the network and the baselines on common rows, and the network's seconds."""
-    found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
+    found = baseline_forecasts(job, job.config.baselines.workers)
     started = time.perf_counter()
-    found.append(walk_gru(make_gru(job.config), job.problem, job.folds, job.config))
+    found.append(walk_forecast(main_model(job.config), job.problem, job.folds))
     seconds = time.perf_counter() - started
     rows = [forecast.to_frame(job.problem.labels) for forecast in found]
     return common_rows(pd.concat(rows, ignore_index=True)), seconds

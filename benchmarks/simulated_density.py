@@ -30,8 +30,8 @@ from fingru.market.simulated import SimulatedMarket, SimulatedMarketSettings, si
 from fingru.measures.calibration import POOLED, calibration_table
 from fingru.measures.evaluation import common_rows, row_scores
 from fingru.measures.information import correlation, correlation_error
-from fingru.models.classical import forecast_baselines
-from fingru.walkforward.walk import WalkForward, make_gru, prepare, walk_gru
+from fingru.models.walk import walk_forecast
+from fingru.walkforward.walk import WalkForward, baseline_forecasts, main_model, prepare
 
 BASELINES = ["ewma", "gjr_garch_t"]
 TARGET_NATS = 0.005
@@ -47,8 +47,8 @@ def true_forecast(market: SimulatedMarket) -> Forecast:
 
 def forecasts(market: SimulatedMarket, job: WalkForward) -> pd.DataFrame:
     """Long table of the truth, the network and the baselines on common rows."""
-    found = [*forecast_baselines(job.problem, job.folds, job.config.baselines)]
-    found.append(walk_gru(make_gru(job.config), job.problem, job.folds, job.config))
+    found = baseline_forecasts(job, job.config.baselines.workers)
+    found.append(walk_forecast(main_model(job.config), job.problem, job.folds))
     found.append(true_forecast(market))
     rows = [forecast.to_frame(job.problem.labels) for forecast in found]
     return common_rows(pd.concat(rows, ignore_index=True))

@@ -25,9 +25,10 @@ from fingru.config import load_config
 from fingru.forecast.forecast import Forecast
 from fingru.measures import returns as metrics
 from fingru.measures.inference import paired_draws
-from fingru.models.classical import make_baseline
+from fingru.models.registry import make_forecaster
+from fingru.models.walk import walk_forecast
 from fingru.strategy import find_strategy
-from fingru.walkforward.walk import WalkForward, make_gru, prepare, simulate_strategy, walk_gru
+from fingru.walkforward.walk import WalkForward, main_model, prepare, simulate_strategy
 
 MARKETS = {
     "stocks, before the test": ("sample:us_stocks", "1994-01-01", "1999-12-31"),
@@ -61,11 +62,11 @@ def returns_of(job: WalkForward) -> dict[str, pd.DataFrame]:
     """Equity tables by name in the table."""
     config = job.config
     forecasts: dict[str, Forecast] = {
-        "gru": walk_gru(make_gru(config), job.problem, job.folds, config)
+        "gru": walk_forecast(main_model(config), job.problem, job.folds)
     }
     for name in ("ewma", "gjr_garch_t"):
-        baseline = make_baseline(name, config.baselines)
-        forecasts[name] = baseline.walk_forward(job.problem, job.folds)
+        baseline = make_forecaster(name, config)
+        forecasts[name] = walk_forecast(baseline, job.problem, job.folds)
     tables = {}
     for title, strategy, parameters, model in STRATEGIES:
         loaded = find_strategy(strategy, parameters)

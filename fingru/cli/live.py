@@ -14,7 +14,8 @@ from fingru.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fingru.pipeline.live import Prediction, TrainedModel
+    from fingru.pipeline.live import Prediction
+    from fingru.pipeline.trained import TrainedModel
     from fingru.store.settings import StoreSettings
 
 
@@ -26,7 +27,7 @@ def train(given: opt.GivenSettings, json: opt.Json = False, quiet: opt.Quiet = F
     """
     from fingru.cli.interrupts import interruptible
     from fingru.cli.output import print_json, print_message, progress_bars
-    from fingru.pipeline.live import train_model
+    from fingru.pipeline.trained import train_model
 
     settings = given.config()
     interrupted = "the training was interrupted; no model was stored"
@@ -96,7 +97,7 @@ def predict(
 
 def _model(model: str | None, store: StoreSettings, models: Path | None) -> TrainedModel:
     """Open the model asked for, else the champion, else the one trained last."""
-    from fingru.pipeline.live import open_model
+    from fingru.pipeline.trained import open_model
     from fingru.store.registry import known_champion
 
     folder = models or store.models

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 app = typer.Typer(name="models", help="Manage the model registry.", no_args_is_help=True)
 command = partial(app.command, cls=opt.SettingsCommand)
 
-_BASELINE_NEEDS = "closes; uses the same refits as the model"
-
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")]
 
 
@@ -136,23 +134,21 @@ def _retrain_on_schedule(settings: Config, schedule: str, zone: str, *, quiet: b
 
 
 @command()
-def kinds(json: opt.Json = False) -> None:
-    """Kinds of forecasters: the model, none, and the baselines it is measured against."""
-    from fingru.models.settings import BASELINES
+def kinds_(json: opt.Json = False) -> None:
+    """Kinds of models: what --model and baselines.names take."""
+    from fingru.models.registry import kinds
 
     rows = [
-        {"kind": kind, "role": role, "meaning": meaning, "needs": needs}
-        for kind, role, meaning, needs in (
-            (
-                "gru",
-                "model",
-                "multi-scale GRU with heads for mean, variance, tails and skew; an ensemble",
-                "500 sessions before the first refit (walk_forward.min_train_bars)",
-            ),
-            ("none", "model", "no forecast: the strategy decides from prices alone", "nothing"),
-            *((k, "baseline", m, _BASELINE_NEEDS) for k, m in BASELINES.items()),
-        )
+        {
+            "kind": kind.name,
+            "role": "model" if kind.needs_features else "model or baseline",
+            "meaning": kind.meaning,
+            "needs": kind.needs,
+        }
+        for kind in kinds().values()
     ]
+    without = "no forecast: the strategy decides from prices alone"
+    rows.append({"kind": "none", "role": "model", "meaning": without, "needs": "nothing"})
     if json:
         print_json({"kinds": rows})
         return
@@ -214,12 +210,12 @@ def promote(
     model: opt.ModelId, store: StoreSettings, reason: Reason = "promoted manually"
 ) -> None:
     """Make a registered model the champion, whatever the gate said."""
-    from fingru.models.gru.checkpoint import check_model
+    from fingru.models.folder import check_folder
     from fingru.store import registry
 
     database = _database(store)
     chosen = registry.find_model(database, model)
-    check_model(Path(chosen.path))  # a damaged model must not become champion
+    check_folder(Path(chosen.path))  # a damaged model must not become champion
     decision = registry.Decision("user", reason, datetime.now(UTC))
     print_message(f"champion: {registry.promote(database, chosen.id, decision).id}")
 

@@ -65,6 +65,24 @@ def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
     return make_config(values)
 
 
+def smaller(config: Config, sizes: Mapping[str, Mapping[str, int]]) -> Config:
+    """Copy a configuration in which these settings, by section, are at most so large.
+
+    Examples
+    --------
+    >>> smaller(Config(), {"model": {"hidden": 8, "members": 64}}).model.hidden
+    8
+    """
+    return with_values(
+        config,
+        {
+            f"{section}.{key}": min(size, getattr(getattr(config, section), key))
+            for section, limits in sizes.items()
+            for key, size in limits.items()
+        },
+    )
+
+
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Turn values by dotted key into tables.
 

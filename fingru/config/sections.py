@@ -50,7 +50,8 @@ class StrategySettings(Settings):
     name: str = Field(default="risk_aware", description="shipped name, FILE.py or module:Class")
     forecast: str = Field(
         default="gru",
-        description="model whose forecasts it is given: gru, one of the baselines, or none",
+        description="model whose forecasts it is given: gru (whichever model.kind is), one of the "
+        "baselines, or none",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the strategy's class"
@@ -157,17 +158,19 @@ class Config(Settings):
     @property
     def forecast_for_strategy(self) -> str | None:
         """Name of the model whose forecasts the strategy is given; None if it is given none."""
-        without = self.model.kind == "none" or self.strategy.forecast == "none"
-        return None if without else self.strategy.forecast
+        if self.model.kind == "none" or self.strategy.forecast == "none":
+            return None
+        default = StrategySettings().forecast
+        return self.model.kind if self.strategy.forecast == default else self.strategy.forecast
 
     @model_validator(mode="after")
     def _ranges_fit(self) -> Self:
-        made = ("gru", *self.baselines.names) if self.model.kind == "gru" else ()
-        # gru is the default, which a run without a model need not change.
-        if self.strategy.forecast not in ("none", "gru", *made):
+        made = () if self.model.kind == "none" else (self.model.kind, *self.baselines.names)
+        # The default stands for the main model, whichever it is, and for none without one.
+        if self.strategy.forecast not in ("none", StrategySettings().forecast, *made):
             raise ValueError(
                 f"strategy.forecast {self.strategy.forecast!r} is not forecast in this run: "
-                f"choose {', '.join([*made, 'none'])}"
+                f"choose {', '.join(dict.fromkeys([*made, 'none']))}"
             )
         start, end = self.data.start, self.data.end
         if start is not None and end is not None and start > end:

@@ -1,17 +1,17 @@
-"""What a forecaster is given and what it must return.
+"""What a forecaster is given.
 
 Everything a forecaster may use is in ``ForecastProblem``; how far it may look is in ``Fold``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
+
 from fingru.features.feature_set import FeatureSet
-from fingru.forecast.forecast import Forecast
-from fingru.forecast.labels import Labels
+from fingru.forecast.labels import NEVER, Labels
 from fingru.market.prices import Prices
 
 
@@ -49,6 +49,34 @@ class ForecastProblem:
     prices: Prices
     features: FeatureSet
     labels: Labels
+    _hashes: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def until(self, row: int) -> ForecastProblem:
+        """What is known at the close of session ``row``: nothing later is in it."""
+        known, features = slice(row + 1), self.features
+        known_at = self.labels.known_at[known]
+        late = known_at > row
+        return ForecastProblem(
+            self.prices.until(row),
+            replace(
+                features,
+                values=features.values[:, known],
+                valid=features.valid[:, known],
+                reference_variance=features.reference_variance[:, known],
+                index=features.index[known],
+            ),
+            replace(
+                self.labels,
+                values=np.where(late, np.nan, self.labels.values[known]),
+                known_at=np.where(late, np.int32(NEVER), known_at),
+            ),
+        )
+
+    def data_sha256(self, row: int) -> str:
+        """Fingerprint of the prices up to session ``row``; computed once for all models."""
+        if row not in self._hashes:
+            self._hashes[row] = self.prices.until(row).sha256
+        return self._hashes[row]
 
 
 class Progress(Protocol):
@@ -60,21 +88,3 @@ class Progress(Protocol):
 
 def no_progress(stage: str, done: float, total: float, note: str = "") -> None:
     """Report nothing."""
-
-
-class Forecaster(Protocol):
-    """Forecasts every fold's test range from what was known at that fold's origin."""
-
-    @property
-    def name(self) -> str:
-        """The identifier in ``forecasts.parquet``, such as ``gru`` or ``gjr_garch_t``."""
-
-    def walk_forward(
-        self, problem: ForecastProblem, folds: Sequence[Fold], progress: Progress = no_progress
-    ) -> Forecast:
-        """Fit at every fold's origin and forecast its test range.
-
-        A forecast with origin t uses parameters fitted on labels with ``known_at`` up to the
-        fold's origin, and state filtered with prices up to t. Rows outside all test ranges, rows
-        where the asset has no bar and rows in its warm-up are NaN.
-        """

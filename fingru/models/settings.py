@@ -1,4 +1,4 @@
-"""What the forecast room lets a user choose: the baselines every model is measured against."""
+"""Settings of the classical models and of recalibration."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from fingru.errors import ConfigError
 from fingru.settings import MOST_BARS, Settings
-
-BASELINES = {
-    "constant": "mean and variance of all returns known at the refit, Gaussian",
-    "ewma": "exponentially weighted variance (RiskMetrics), mean zero, Student-t",
-    "har": "heterogeneous autoregression of squared returns over a day, a week and a month",
-    "garch": "GARCH(1,1), Student-t, fitted to each asset by maximum likelihood",
-    "gjr_garch_t": "GJR-GARCH(1,1), losses raise the variance more than gains do, Student-t",
-    "gjr_garch_t_rolling": "the same, fitted to the latest baselines.rolling_bars bars",
-}
-"""Every baseline and what it is, simplest first."""
-BASELINE_NAMES = tuple(BASELINES)
-"""Every baseline, simplest first."""
 
 
 class BaselineSettings(Settings):
@@ -26,8 +15,7 @@ class BaselineSettings(Settings):
 
     names: tuple[str, ...] = Field(
         default=("constant", "ewma", "garch", "gjr_garch_t", "gjr_garch_t_rolling"),
-        description="Baselines to run: constant, ewma, har, garch, gjr_garch_t, "
-        "gjr_garch_t_rolling.",
+        description="Models to run beside the main one; `fingru models kinds` lists them.",
     )
     ewma_decay: float = Field(
         default=0.94,
@@ -59,12 +47,15 @@ class BaselineSettings(Settings):
     @field_validator("names")
     @classmethod
     def _known_and_unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in names if name not in BASELINE_NAMES]
-        if unknown:
-            raise ValueError(
-                f"no baseline {', '.join(map(repr, unknown))}; "
-                f"choose from {', '.join(BASELINE_NAMES)}"
-            )
+        from fingru.models.registry import find_kind
+
+        for name in names:
+            try:
+                kind = find_kind(name)
+            except ConfigError as error:
+                raise ValueError(f"no baseline {name!r}: {error.mend}") from None
+            if kind.needs_features:
+                raise ValueError(f"{name} is no baseline: choose it with model.kind")
         if len(set(names)) < len(names):
             raise ValueError("baselines named twice; keep one of each")
         return names

@@ -1,73 +1,35 @@
-"""Live use: fit a model on everything known now, and forecast what comes next with it.
-
-A trained model is a folder: weights and manifest of the model room, and ``job.json`` with the
-whole configuration, so that a forecast needs nothing else but fresh prices.
-"""
+"""Live use: forecast what comes next with a stored model, and say what the strategy decides."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from fingru import __version__
 from fingru.arrays import FloatArray
-from fingru.atomic import TEMPORARY_SUFFIX
 from fingru.backtest.decisions import accepted_leverage, decide, within_limits
-from fingru.backtest.schedule import make_folds
-from fingru.config import Config, make_config
-from fingru.errors import ConfigError, FingruError, ModelError, StoreError
+from fingru.errors import ConfigError, ModelError
 from fingru.forecast.forecast import Forecast
-from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
+from fingru.forecast.problem import Fold, ForecastProblem
 from fingru.market.calendars import BarSize, bar_size, own_bars_per_year, usual_size
 from fingru.market.implausible import accepted
 from fingru.market.issues import DataIssue
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
-from fingru.models.classical import make_baseline
-from fingru.models.recalibration import recalibrate
-from fingru.store.files import storage_error, write_bytes_atomic
-from fingru.store.ids import complete_id
-from fingru.store.strict_json import Shape, check_shape, read_json, to_json_bytes
+from fingru.models.registry import find_kind, make_forecaster
+from fingru.models.walk import walk_forecast
+from fingru.pipeline.trained import (
+    TrainedModel,
+    check_own_code,
+    forecast_since,
+    train_first,
+)
 from fingru.strategy import load_strategy
 from fingru.strategy.view import ViewFactory
-from fingru.trust import check_code, code_of, remember_code
-from fingru.walkforward.walk import make_gru, make_problem
-
-if TYPE_CHECKING:
-    from fingru.models.gru.fitted import FittedFold
-
-JOB_FILE = "job.json"
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A model on disk and what it was made of."""
-
-    path: Path
-    job: dict[str, Any]
-
-    @property
-    def model_id(self) -> str:
-        """Name of its folder."""
-        return self.path.name
-
-    @property
-    def config(self) -> Config:
-        """Configuration it was trained with."""
-        return make_config(self.job["config"])
-
-    @property
-    def origin(self) -> pd.Timestamp:
-        """Last session it has learnt from."""
-        return pd.Timestamp(self.job["origin"])
+from fingru.walkforward.walk import make_problem
 
 
 @dataclass(frozen=True)
@@ -99,140 +61,6 @@ class Prediction:
     notes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     data_warnings: tuple[DataIssue, ...] = ()
-
-
-def train_model(
-    prices: Prices, config: Config, now: datetime, progress: Progress = no_progress
-) -> TrainedModel:
-    """Fit one fold on everything known at the last session and store it.
-
-    Known at: the last session of ``prices``; the validation tail of early stopping is the latest
-    part of what is known.
-    """
-    prices = accepted(prices, config.data.allow, now)
-    problem = make_problem(prices, config, progress)
-    fitted = fit_at(problem, config, prices.n_sessions - 1, progress)
-    return store_model(fitted, problem, config, now)
-
-
-def fit_at(
-    problem: ForecastProblem, config: Config, origin: int, progress: Progress = no_progress
-) -> FittedFold:
-    """Fit one fold with the labels known at row ``origin``.
-
-    Known at: ``origin``.
-    """
-    gru = make_gru(config)
-    gru.walk_forward(problem, fit_folds(problem.prices, config, origin, origin), progress)
-    return gru.fitted[-1]
-
-
-def fit_folds(prices: Prices, config: Config, origin: int, last: int) -> list[Fold]:
-    """Folds to fit for forecasts from ``origin`` to ``last``; the last one is what is wanted.
-
-    As in the backtest, it goes on from a first fold's weights: that of the walk-forward over the
-    sessions up to the origin, if they are enough for one.
-
-    Known at: ``origin``.
-    """
-    wanted = Fold(0, origin, train_first(config, origin), origin, last)
-    if config.training.start == "random":
-        return [wanted]
-    try:
-        past = prices.index[: origin + 1]
-        first = make_folds(past, config.walk_forward, config.horizons)[0]
-    except FingruError:  # too short for a fold before this one
-        return [wanted]
-    if first.origin >= origin:
-        return [wanted]
-    return [replace(first, test_last=first.test_first), replace(wanted, number=1)]
-
-
-def train_first(config: Config, origin: int) -> int:
-    """First row whose label may be trained on at ``origin``, by the walk-forward's window."""
-    walk = config.walk_forward
-    return 0 if walk.window == "expanding" else max(0, origin + 1 - walk.rolling_bars)
-
-
-def open_model(root: Path, model_id: str | None = None) -> TrainedModel:
-    """Open a stored model: by id, by a prefix of it, by path, or the latest.
-
-    Raises
-    ------
-    ModelError
-        If none or several fit.
-    """
-    if model_id is not None and (Path(model_id) / JOB_FILE).is_file():
-        return TrainedModel(Path(model_id), _read_job(Path(model_id) / JOB_FILE))
-    known = sorted(path.parent.name for path in root.glob(f"[!.]*/{JOB_FILE}"))
-    none_yet = "run `fingru train` first"
-    if model_id is None:
-        if not known:
-            raise ModelError(f"there is no model in {root}", none_yet)
-        name = known[-1]
-    else:
-        name = complete_id(
-            model_id, known, kind="model", place=root, none_yet=none_yet, error=ModelError
-        )
-    return TrainedModel(root / name, _read_job(root / name / JOB_FILE))
-
-
-_JOB_SHAPE: Shape = {
-    "config": dict, "origin": str, "warmup_bars": int, "data": dict, "code?": dict,
-}  # fmt: skip
-_DATA_SHAPE: Shape = {
-    "sha256": str, "assets": list, "first": str, "last": str, "sessions": int,
-    "bars_per_year?": (int, float), "bar_seconds?": (int, float),
-}  # fmt: skip
-
-
-def _read_job(path: Path) -> dict[str, Any]:
-    """Read what a model was made of, and refuse what is no such file."""
-    mend = "restore it from a copy, or train again"
-    job = read_json(path)
-    check_shape(job, _JOB_SHAPE, str(path), mend)
-    check_shape(job["data"], _DATA_SHAPE, str(path), mend)
-    for text in (job["origin"], job["data"]["first"], job["data"]["last"]):
-        if pd.isna(pd.to_datetime(text, errors="coerce")):
-            raise StoreError(f"{path} is damaged: {text!r} is no date", mend)
-    return job
-
-
-def check_own_code(model: TrainedModel, only: Sequence[str] = ()) -> None:
-    """Refuse a model that would run code which this user never named, or which has changed.
-
-    ``only`` are the sections of the configuration that will be used, both if empty.
-    """
-    code = model.job.get("code") or {}
-    check_code(model.job["config"], code, f"model {model.model_id}", only=only)
-
-
-def forecast_since(model: TrainedModel, problem: ForecastProblem) -> Forecast:
-    """Forecast every session from the model's origin on, with no refit.
-
-    Parameters
-    ----------
-    model
-        A stored model.
-    problem
-        Prices up to now, with features and labels of the model's own configuration.
-
-    Known at: each row at its own close, with weights fitted at the model's origin.
-
-    Raises
-    ------
-    ModelError
-        If prices and model do not fit: other features, or they end before its origin.
-    """
-    from fingru.models.gru.checkpoint import load_model
-    from fingru.models.gru.prediction import predict_since
-
-    fitted = load_model(model.path, problem.features)
-    # A model trained on a graphics processor is used where there is none as well.
-    device = "cpu" if model.config.device == "cpu" else "auto"
-    raw = predict_since(fitted, problem, device)
-    first = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
-    return recalibrate(raw, problem.labels, [first], model.config.recalibration)
 
 
 def predict(
@@ -335,9 +163,11 @@ def _without_forecast(
         if np.isfinite(forecast.mean[last, a]).all():
             continue
         bars = prices.bars_of(a)
-        if bars[-1] == last:
+        if bars[-1] == last and problem.features.names:
             needed = problem.features.warmup_bars
             yield asset, f"its {bars.size} bars do not warm its features up, which takes {needed}"
+        elif bars[-1] == last:
+            yield asset, "the model was not fitted to it, or to too few of its bars"
         else:
             now, until = (session_name(prices.index[row]) for row in (last, bars[-1]))
             yield asset, f"it has no bar at {now}, its last is of {until}"
@@ -374,14 +204,14 @@ def _traded_on(
     Known at: the last session, the baseline fitted at the model's origin as in the backtest.
     """
     config = model.config
-    if config.strategy.forecast == forecast.model:
-        return forecast
-    if config.forecast_for_strategy is None:
-        return None
-    baseline = make_baseline(config.strategy.forecast, config.baselines)
+    name = config.forecast_for_strategy
+    if name in (None, forecast.model):
+        return None if name is None else forecast
+    baseline = make_forecaster(name, config)
     row = int(problem.prices.index.searchsorted(model.origin, side="right")) - 1
     last = problem.prices.n_sessions - 1
-    return baseline.walk_forward(problem, [Fold(0, row, train_first(config, row), row, last)])
+    fold = Fold(0, row, train_first(config, row), row, last)
+    return walk_forecast(baseline, problem, [fold])
 
 
 def _short_histories(model: TrainedModel, prices: Prices) -> Iterator[str]:
@@ -390,6 +220,8 @@ def _short_histories(model: TrainedModel, prices: Prices) -> Iterator[str]:
     Features need ``warmup_bars``, and the state of the network starts ``context_bars`` before the
     model's origin; from fewer bars both start later and a forecast may differ a little.
     """
+    if not find_kind(model.config.model.kind).needs_features:
+        return
     if prices.index[0] <= _stamp_like(model.job["data"]["first"], prices.index):
         return
     wanted = model.job["warmup_bars"] + model.config.training.context_bars
@@ -449,57 +281,3 @@ def _table(forecast: Forecast, prices: Prices) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def store_model(
-    fitted: FittedFold, problem: ForecastProblem, config: Config, now: datetime
-) -> TrainedModel:
-    """Write the folder of a model and what it was made of.
-
-    The folder gets its name when all is in it; a write that fails leaves none.
-
-    Raises
-    ------
-    StoreError
-        If the folder cannot be written.
-    """
-    from fingru.models.gru.checkpoint import save_model
-
-    prices = problem.prices
-    size = bar_size(prices.index)
-    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    path = config.store.models / name
-    plain = config.model_dump(mode="json")
-    code = code_of(plain)
-    remember_code(code)
-    job = {
-        "model_id": name,
-        "created_at": now.isoformat(timespec="seconds"),
-        "fingru_version": __version__,
-        "origin": fitted.manifest["origin"],
-        "warmup_bars": problem.features.warmup_bars,
-        "data": {
-            "source": prices.source,
-            "sha256": prices.sha256,
-            "assets": list(prices.assets),
-            "first": str(prices.index[0]),
-            "last": str(prices.index[-1]),
-            "sessions": prices.n_sessions,
-            "bars_per_year": prices.bars_per_year,
-            "bar_seconds": None if size is None else size.seconds,
-            "warnings": [finding.to_dict() for finding in prices.warnings],
-        },
-        "scores": fitted.manifest["scores"],
-        "config": plain,
-        "code": code,
-    }
-    fresh = path.with_name(f".{name}{TEMPORARY_SUFFIX}")
-    try:
-        save_model(fresh, fitted)
-        write_bytes_atomic(fresh / JOB_FILE, to_json_bytes(job))
-        fresh.rename(path)
-    except OSError as error:
-        raise storage_error(error, "write", path, flag="--models") from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return TrainedModel(path, job)

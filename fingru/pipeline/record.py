@@ -22,7 +22,7 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Progress
 from fingru.market.sessions import session_name
 from fingru.measures.returns import return_per_bar, sharpe_ratio
-from fingru.models.classical import BaselineWalk
+from fingru.models.walk import StartedWalks
 from fingru.store.database import open_database
 from fingru.store.ledger import Trial, indecisive_sections, record_trial
 from fingru.store.returns import TrialReturns
@@ -30,7 +30,7 @@ from fingru.store.runs import RunDirectory
 from fingru.store.settings import StoreSettings
 from fingru.store.strict_json import json_sha256
 from fingru.trust import code_of, remember_code
-from fingru.walkforward.walk import WalkForward
+from fingru.walkforward.walk import WalkForward, baseline_models, baseline_names
 
 TrialSource = tuple[Literal["backtest", "tuning"], str, str]
 """Kind of trial, hash of the prices, id of the run or name of the study."""
@@ -187,14 +187,14 @@ class UnitCheckpoints:
 
 
 @contextmanager
-def begun_baselines(
+def started_baselines(
     directory: RunDirectory | None, job: WalkForward
 ) -> Iterator[Callable[[Progress], list[Forecast]]]:
     """Begin the forecasts of all baselines; what is given waits for them.
 
     Those that an interrupted run had finished are read instead.
     """
-    names = job.config.baselines.names
+    names = baseline_names(job.config)
     stored = (
         [] if directory is None else [directory.checkpoints.load(f"forecast_{n}") for n in names]
     )
@@ -205,13 +205,14 @@ def begun_baselines(
         return
 
     def finish(progress: Progress) -> list[Forecast]:
-        forecasts = walk.finish(progress)
+        forecasts = [walk.forecast for walk in walks.finish(progress)]
         if directory is not None:
             for forecast in forecasts:
                 _keep(directory, forecast)
         return forecasts
 
-    with BaselineWalk(job.problem, job.folds, job.config.baselines) as walk:
+    workers = job.config.baselines.workers
+    with StartedWalks(baseline_models(job.config), job.problem, job.folds, workers) as walks:
         yield finish
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -19,10 +19,12 @@ from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.implausible import accepted
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name
-from fingru.models.classical import make_baseline
-from fingru.pipeline.live import (
+from fingru.models.protocol import Fitted
+from fingru.models.registry import make_forecaster
+from fingru.models.walk import walk, walk_forecast
+from fingru.pipeline.live import check_bars
+from fingru.pipeline.trained import (
     TrainedModel,
-    check_bars,
     check_own_code,
     fit_folds,
     forecast_since,
@@ -41,10 +43,7 @@ from fingru.store.registry import (
     promote,
     register_model,
 )
-from fingru.walkforward.walk import make_gru, make_problem, walk_gru
-
-if TYPE_CHECKING:
-    from fingru.models.gru.fitted import FittedFold
+from fingru.walkforward.walk import QUICK_MODEL, main_model, make_problem
 
 Outcome = Literal["promoted", "kept", "not due"]
 
@@ -114,7 +113,7 @@ def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) ->
 
 def _compare(
     prices: Prices, config: Config, current: TrainedModel, origin: int, progress: Progress
-) -> tuple[GateDecision, FittedFold]:
+) -> tuple[GateDecision, Fitted]:
     """Judge a challenger fitted at a row against the champion, on the sessions after it."""
     horizon = config.horizons[0]
     if horizon not in current.config.horizons:
@@ -127,14 +126,14 @@ def _compare(
     folds = fit_folds(prices, config, origin, prices.n_sessions - 2)
     fold = folds[-1]
     problem = make_problem(prices, config, progress)
-    gru = make_gru(config)
+    made = walk(main_model(config), problem, folds, progress)
     forecasts = {
-        "challenger": walk_gru(gru, problem, folds, config, progress),
+        "challenger": made.forecast,
         "champion": forecast_since(current, make_problem(prices, current.config)),
-        "ewma": make_baseline("ewma", config.baselines).walk_forward(problem, [fold]),
+        QUICK_MODEL: walk_forecast(make_forecaster(QUICK_MODEL, config), problem, [fold]),
     }
     gate = judge(_same_rows(forecasts, problem, fold, horizon), horizon)
-    return gate, gru.fitted[-1]
+    return gate, made.fitted[-1]
 
 
 def _same_rows(

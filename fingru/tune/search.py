@@ -15,19 +15,24 @@ from fingru.errors import ConfigError, FingruError
 from fingru.forecast.problem import Fold, Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.measures.evaluation import common_rows
-from fingru.models.classical import make_baseline
+from fingru.models.registry import make_forecaster
+from fingru.models.walk import walk_forecast
 from fingru.pipeline.record import TrialSource, enter_trial
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
 from fingru.store.strict_json import json_sha256
 from fingru.tune.space import DEFAULT_KEYS, check_keys, present_values, settings_of, suggest
 from fingru.tune.study import ended, opened_study, sampler, study_name, with_value
-from fingru.walkforward.walk import WalkForward, make_gru, make_problem, simulate_all, walk_gru
+from fingru.walkforward.walk import (
+    QUICK_MODEL,
+    WalkForward,
+    main_model,
+    make_problem,
+    simulate_all,
+)
 
 if TYPE_CHECKING:
     import optuna
-
-_REFERENCE = "ewma"
 
 
 @dataclass(frozen=True)
@@ -189,21 +194,18 @@ class _Objective:
 def _judge(past: Prices, config: Config, splits: list[Fold]) -> tuple[float, pd.Series]:
     """Mean difference in log score to EWMA over the inner splits, and the strategy's returns."""
     job = WalkForward(config, make_problem(past, config), splits)
-    forecasts = {
-        "gru": walk_gru(make_gru(config), job.problem, splits, config),
-        _REFERENCE: make_baseline(_REFERENCE, config.baselines).walk_forward(job.problem, splits),
-    }
+    models = [main_model(config), make_forecaster(QUICK_MODEL, config)]
+    main, reference = (model.name for model in models)
+    forecasts = {model.name: walk_forecast(model, job.problem, splits) for model in models}
     frames = [forecast.to_frame(job.problem.labels) for forecast in forecasts.values()]
     table = common_rows(pd.concat(frames, ignore_index=True))
     losses = -from_columns(table).log_prob(table["realized"])
     by_model = pd.Series(losses).groupby(table["model"].to_numpy()).mean()
-    gain = float(by_model["gru"] - by_model[_REFERENCE])
+    gain = float(by_model[main] - by_model[reference])
     if not np.isfinite(gain):
         raise ConfigError("the inner splits hold no forecast", "give longer histories")
-    spoken = config.model_copy(
-        update={"strategy": config.strategy.model_copy(update={"forecast": "gru"})}
-    )
-    simulations = simulate_all(WalkForward(spoken, job.problem, splits), forecasts)
+    traded = with_values(config, {"strategy.forecast": main})
+    simulations = simulate_all(WalkForward(traded, job.problem, splits), forecasts)
     return gain, next(iter(simulations.values())).equity.set_index("date")["net_return"]
 
 

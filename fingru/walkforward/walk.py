@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from fingru.backtest.schedule import make_folds, single_range
 from fingru.backtest.simulator import Simulation, simulate
@@ -17,17 +16,16 @@ from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.prices import Prices
-from fingru.models.classical import make_baseline
-from fingru.models.recalibration import recalibrate
+from fingru.models.protocol import Forecaster
+from fingru.models.registry import check_data, find_kind, make_forecaster
+from fingru.models.walk import StartedWalks, walk_forecast
 from fingru.strategy import Strategy, StrategyFactory, find_strategy
-
-if TYPE_CHECKING:
-    from fingru.models.gru.checkpoint import FoldCheckpoints
-    from fingru.models.gru.forecaster import GRUForecaster
-    from fingru.models.gru.settings import TrainingSettings
 
 BENCHMARKS = ("buy_and_hold", "equal_weight", "ewma_vol_target")
 """Strategies that stand beside the chosen one in every run."""
+
+QUICK_MODEL = "ewma"
+"""What a strategy is tried on before anything is trained, and what tuning is compared with."""
 
 _PREFLIGHT_SESSIONS = 25
 
@@ -79,7 +77,7 @@ def prepare(
         problem = ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
         return WalkForward(config, problem, folds, strategy)
     folds = make_folds(prices.index, config.walk_forward, config.horizons)
-    _refuse_padding(prices, config.training)
+    check_data(config.model.kind, prices, config)
     problem = make_problem(prices, config, progress)
     return WalkForward(config, problem, folds, strategy)
 
@@ -87,7 +85,7 @@ def prepare(
 def make_problem(
     prices: Prices, config: Config, progress: Progress = no_progress
 ) -> ForecastProblem:
-    """Build features and labels.
+    """Build labels, and features if the model needs any.
 
     Raises
     ------
@@ -98,6 +96,9 @@ def make_problem(
         raise ConfigError(
             "this needs a model, and model.kind is none", "leave it unset, or set model.kind=gru"
         )
+    if not find_kind(config.model.kind).needs_features:
+        nothing = FeatureSet.empty(prices.index, prices.assets)
+        return ForecastProblem(prices, nothing, make_labels(prices, config.horizons))
     progress("features", 0, 1)
     features = build_features(prices, config.features)
     if not features.valid.any():
@@ -110,33 +111,26 @@ def make_problem(
     return ForecastProblem(prices, features, make_labels(prices, config.horizons))
 
 
-def make_gru(config: Config, checkpoints: FoldCheckpoints | None = None) -> GRUForecaster:
-    """Build the GRU forecaster of a configuration."""
-    from fingru.models.gru.forecaster import GRUForecaster
-
-    return GRUForecaster(
-        config.model,
-        config.training,
-        seed=config.seed,
-        device=config.device,
-        checkpoints=checkpoints,
-    )
+def main_model(config: Config) -> Forecaster:
+    """The model of ``model.kind``."""
+    return make_forecaster(config.model.kind, config)
 
 
-def walk_gru(
-    gru: GRUForecaster,
-    problem: ForecastProblem,
-    folds: Sequence[Fold],
-    config: Config,
-    progress: Progress = no_progress,
-) -> Forecast:
-    """Fit and forecast fold by fold, and follow each fold's misses with the width.
+def baseline_models(config: Config) -> list[Forecaster]:
+    """The models that run beside the main one."""
+    return [make_forecaster(name, config) for name in baseline_names(config)]
 
-    Known at: row t at its own close, with weights fitted at the origin of its fold.
-    """
-    raw = gru.walk_forward(problem, folds, progress)
-    starts = [fold.test_first for fold in folds]
-    return recalibrate(raw, problem.labels, starts, config.recalibration)
+
+def baseline_forecasts(job: WalkForward, workers: int = 1) -> list[Forecast]:
+    """Forecasts of the models beside the main one. Known at: as ``walk``."""
+    models = baseline_models(job.config)
+    with StartedWalks(models, job.problem, job.folds, workers) as started:
+        return [made.forecast for made in started.finish()]
+
+
+def baseline_names(config: Config) -> list[str]:
+    """Names of the models beside the main one, in the order of the configuration."""
+    return [name for name in config.baselines.names if name != config.model.kind]
 
 
 def load_strategies(
@@ -191,8 +185,8 @@ def preflight(job: WalkForward) -> None:
     trial = Fold(0, first.origin, first.train_first, first.test_first, last)
     chosen = job.chosen
     if job.config.forecast_for_strategy is not None:
-        ewma = make_baseline("ewma", job.config.baselines)
-        forecast = ewma.walk_forward(job.problem, [trial])
+        ewma = make_forecaster(QUICK_MODEL, job.config)
+        forecast = walk_forecast(ewma, job.problem, [trial])
         simulate_strategy(replace(job, folds=[trial]), chosen, forecast)
         return
     try:
@@ -251,13 +245,3 @@ def simulate_all(
         simulations[name] = simulate_strategy(job, strategy, forecast)
     progress("strategies", len(strategies), len(strategies))
     return simulations
-
-
-def _refuse_padding(prices: Prices, training: TrainingSettings) -> None:
-    """Refuse sequences that are longer than the history; the default is padded instead."""
-    if training.seq_len > max(prices.n_sessions, type(training)().seq_len):
-        raise ConfigError(
-            f"training.seq_len {training.seq_len} is longer than the "
-            f"{prices.n_sessions} sessions of {prices.source}",
-            f"set it to {prices.n_sessions} or less",
-        )

@@ -12,7 +12,7 @@ from fingru.audit.leak import leak_check, perturb_after
 from fingru.backtest.schedule import make_folds
 from fingru.config import with_values
 from fingru.pipeline.backtest import run_backtest
-from fingru.walkforward.walk import make_gru, make_problem
+from fingru.walkforward.walk import main_model, make_problem
 
 
 @pytest.fixture
@@ -116,9 +116,7 @@ def test_the_trained_models_are_those_of_the_past_alone(prices, config):
     last = replace(fold, test_last=fold.origin)
     fitted = []
     for of in (problem, cut):
-        gru = make_gru(config)
-        gru.walk_forward(of, [last])
-        fitted.append(gru.fitted[0])
+        fitted.append(main_model(config).walk(of, [last]).fitted[0].inner)
     for name, values in fitted[0].weights.items():
         np.testing.assert_array_equal(values, fitted[1].weights[name])
     assert fitted[0].manifest == fitted[1].manifest

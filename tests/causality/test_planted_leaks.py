@@ -117,16 +117,16 @@ def test_labels_that_claim_to_be_known_too_early_are_named(prices, config, monke
 def test_a_forecast_shifted_by_one_bar_is_named(prices, config, monkeypatch):
     from fingru.audit.leak import check
 
-    honest = check.forecast_baselines
+    honest = check.baseline_forecasts
 
-    def shifted(*arguments):
-        forecasts = honest(*arguments)
+    def shifted(job):
+        forecasts = honest(job)
         for forecast in forecasts:
             forecast.mean[:-1] = forecast.mean[1:]
             forecast.variance[:-1] = forecast.variance[1:]
         return forecasts
 
-    monkeypatch.setattr(check, "forecast_baselines", shifted)
+    monkeypatch.setattr(check, "baseline_forecasts", shifted)
     assert first_stage(leak_check(prices, config)) == "forecasts of ewma"
 
 
@@ -268,15 +268,16 @@ def test_a_calibrator_fitted_on_test_rows_is_named(prices, config, monkeypatch):
     """Widths divided by what the very rows they are issued for turned out to need."""
     from fingru.audit.leak import check
 
-    honest = check.walk_gru
+    honest = check.walk
 
-    def calibrated(gru, problem, folds, settings):
-        issued = honest(gru, problem, folds, settings)
+    def calibrated(model, problem, folds):
+        made = honest(model, problem, folds)
+        issued = made.forecast
         misses = (problem.labels.values - issued.mean) ** 2 / issued.variance
-        variance = issued.variance * np.nanmean(misses)
-        return changed(issued, variance=variance)
+        wide = changed(issued, variance=issued.variance * np.nanmean(misses))
+        return replace(made, forecast=wide)
 
-    monkeypatch.setattr(check, "walk_gru", calibrated)
+    monkeypatch.setattr(check, "walk", calibrated)
     found = leak_check(prices, with_values(config, QUICK))
     assert first_stage(found) == "calibrator of gru"
     assert found["leaks"][0]["column"].startswith("scale of S0 at horizon ")

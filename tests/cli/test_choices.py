@@ -114,10 +114,11 @@ def test_strategies_are_listed_with_their_parameters(fingru):
 
 
 def test_kinds_of_forecasters_are_listed(fingru):
-    from fingru.models.settings import BASELINE_NAMES
+    from fingru.models.registry import kinds
 
     rows = fingru("models", "kinds", "--json").document["kinds"]
-    assert [row["kind"] for row in rows] == ["gru", "none", *BASELINE_NAMES]
+    assert [row["kind"] for row in rows] == [*kinds(), "none"]
+    assert {"gru", "ewma", "gjr_garch_t"} < set(kinds())
     assert "GJR-GARCH" in fingru("models", "kinds").out
 
 

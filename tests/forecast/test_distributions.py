@@ -15,6 +15,7 @@ from fingru.forecast.problem import Fold
 from fingru.models.classical import make_baseline
 from fingru.models.classical.methods import METHODS
 from fingru.models.recalibration import recalibrate
+from fingru.models.walk import walk_forecast
 from tests.conftest import changed, make_panel
 
 FOLDS = [Fold(0, 300, 0, 300, 420), Fold(1, 421, 0, 421, 590)]
@@ -132,7 +133,7 @@ def test_every_baseline_forecasts_distributions(name, problem_of, prices_with_ga
     if "garch" in name:
         prices_with_gaps = prices_with_gaps.select(["S2"])
     problem = problem_of(prices_with_gaps)
-    forecast = make_baseline(name).walk_forward(problem, FOLDS)
+    forecast = walk_forecast(make_baseline(name), problem, FOLDS)
     assert_distributions(forecast)
     assert_distributions(recalibrate(forecast, problem.labels, [300, 421]))
 

@@ -18,7 +18,8 @@ from fingru.config import with_values
 from fingru.errors import ConfigError, DataError, ModelError, StoreError
 from fingru.market.calendars import bar_size, bars_per_year
 from fingru.pipeline.backtest import run_backtest
-from fingru.pipeline.live import JOB_FILE, open_model, predict, train_model
+from fingru.pipeline.live import predict
+from fingru.pipeline.trained import JOB_FILE, open_model, train_model
 
 
 @pytest.fixture

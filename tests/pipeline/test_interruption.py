@@ -83,12 +83,12 @@ def test_finished_baselines_are_read_not_made_again(prices, config, whole, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(experiment, "_result", stop)
+        patched.setattr(experiment, "judge", stop)
         with pytest.raises(InterruptedRunError):
             run_backtest(prices, config)
     (row,) = list_runs(config.store.runs)
     assert len(RunDirectory.open(config.store.runs, row["id"]).checkpoints.names()) == 6
-    monkeypatch.setattr(record, "BaselineWalk", None)
+    monkeypatch.setattr(record, "StartedWalks", None)
     resumed = run_backtest(prices, config, resume=row["id"])
     assert files_of(resumed.directory.path) == files_of(whole.path)
 

@@ -10,7 +10,7 @@ import pytest
 
 from fingru.config import with_values
 from fingru.errors import ConfigError, ModelError, StoreError
-from fingru.pipeline.live import open_model
+from fingru.pipeline.trained import open_model
 from fingru.retrain import job
 from fingru.retrain.gate import GateDecision
 from fingru.retrain.job import retrain_once

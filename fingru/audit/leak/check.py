@@ -23,36 +23,34 @@ from fingru.audit.leak.perturbations import (
 )
 from fingru.audit.leak.report import FILE_READ, Told, certificate
 from fingru.audit.leak.traces import (
-    StageOutput,
     calibrator_trace,
     data_trace,
     feature_traces,
     forecast_trace,
     label_trace,
     money_traces,
-    network_forecast,
-    training_rows_trace,
-    training_traces,
 )
 from fingru.audit.leak.usercode import imported_anew
 from fingru.audit.leak.vouching import limits, reservations
 from fingru.audit.leak.watch import Watch, watched
 from fingru.backtest.schedule import make_folds, single_range
-from fingru.config import Config, with_values
+from fingru.config import Config, smaller, with_values
 from fingru.errors import DataError, LeakFoundError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Progress, no_progress
 from fingru.market.prices import Prices
-from fingru.models.classical import forecast_baselines
+from fingru.models.protocol import Inspectable, StageOutput
+from fingru.models.registry import find_kind
+from fingru.models.walk import walk
 from fingru.strategy import Strategy, StrategyFactory, View
 from fingru.walkforward.walk import (
     WalkForward,
+    baseline_forecasts,
     chosen_forecast,
-    make_gru,
+    main_model,
     prepare,
     simulate_all,
     simulate_strategy,
-    walk_gru,
 )
 
 _SIZES = {
@@ -71,6 +69,7 @@ _FOLDS = 3
 """Models of the short job: enough that some are trained before a cut and some after it."""
 
 _OTHER_DECISIONS = "other decisions"
+_RAW = "the networks"
 
 
 def leak_check(
@@ -151,18 +150,12 @@ def _short_config(config: Config, sample: Prices) -> tuple[Config, tuple[int, in
 
     Also returns the first and last row that are forecast.
     """
-    given = config.model_dump()
-    smaller: dict[str, Any] = {
-        f"{section}.{key}": min(size, given[section][key])
-        for section, sizes in _SIZES.items()
-        for key, size in sizes.items()
-    }
     if config.model.kind == "none":
         small = with_values(config, {"walk_forward.first_refit": None})
         (whole,) = single_range(sample.index, small.walk_forward)
         return small, (whole.test_first, whole.test_last)
     first_guess = {"walk_forward.first_refit": None, "walk_forward.refit": 1}
-    small = with_values(config, smaller | first_guess)
+    small = with_values(smaller(config, _SIZES), first_guess)
     folds = make_folds(sample.index, small.walk_forward, small.horizons)
     first, last = folds[0].test_first, folds[-1].test_last
     fixed = {
@@ -209,13 +202,11 @@ def _comes_back(sample: Prices) -> bool:
 
 def _late_labels(job: WalkForward, traces: list[StageOutput]) -> Iterator[tuple[int, str]]:
     """The first label of any fold that is known only after the fold's origin."""
-    if not job.has_model:
-        return
-    (rows,) = (trace for trace in traces if trace.stage == "training rows")
-    late = np.flatnonzero(rows.values[:, 3] > rows.rows)
-    if late.size:
-        asset = job.prices.assets[int(rows.values[late[0], 1])]
-        yield int(rows.rows[late[0]]), f"label of {asset} that is not known yet"
+    for trace in traces:
+        if trace.known_at is not None and (trace.known_at > trace.rows).any():
+            first = int(np.argmax(trace.known_at > trace.rows))
+            asset = job.prices.assets[int(trace.values[first, 1])]
+            yield int(trace.rows[first]), f"label of {asset} that is not known yet"
 
 
 @dataclass(frozen=True)
@@ -290,15 +281,17 @@ def _decide(prices: Prices, short: _Short) -> _Decided:
 
 def _forecast(job: WalkForward, traces: list[StageOutput]) -> dict[str, Forecast]:
     """Forecast with every model, and add what each stage of it decided to the traces."""
-    config, gru = job.config, make_gru(job.config)
-    forecasts = {"gru": walk_gru(gru, job.problem, job.folds, config)}
-    for forecast in forecast_baselines(job.problem, job.folds, config.baselines):
-        forecasts[forecast.model] = forecast
-    raw = network_forecast(gru, job)
+    model = main_model(job.config)
+    made = walk(model, job.problem, job.folds)
+    forecasts, tensors = {model.name: made.forecast}, find_kind(model.name).from_tensors
+    forecasts |= {forecast.model: forecast for forecast in baseline_forecasts(job)}
     traces += [*feature_traces(job), label_trace(job)]
-    traces += [training_rows_trace(job), *training_traces(gru, job)]
-    traces += [forecast_trace("the networks", raw, from_tensors=True)]
-    traces += [calibrator_trace(raw, forecasts["gru"])]
+    if isinstance(model, Inspectable):
+        raw = model.raw_forecast(job.problem, job.folds, made)
+        traces += model.stages(job.problem, job.folds, made)
+        if raw is not None:
+            traces += [forecast_trace(_RAW, raw, from_tensors=tensors)]
+            traces += [calibrator_trace(raw, made.forecast, from_tensors=tensors)]
     for name, forecast in forecasts.items():
-        traces += [forecast_trace(name, forecast, from_tensors=name == "gru")]
+        traces += [forecast_trace(name, forecast, from_tensors=find_kind(name).from_tensors)]
     return forecasts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray
 from fingru.audit.leak.perturbations import TRUNCATED
-from fingru.audit.leak.traces import StageOutput
+from fingru.models.protocol import StageOutput
 
 ROUNDING = 1e-3
 """Largest difference, relative to a column's size, that a tensor of another shape may make."""

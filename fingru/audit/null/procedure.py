@@ -12,15 +12,16 @@ from fingru.audit.null.outcome import outcome
 from fingru.audit.null.surrogates import surrogate_maker
 from fingru.backtest.schedule import folds_between
 from fingru.backtest.simulator import Simulation
-from fingru.config import Config, with_values
+from fingru.config import Config, smaller
 from fingru.errors import ConfigError, DataError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.market.prices import Prices
 from fingru.measures import returns as metrics
 from fingru.measures.information import correlation
-from fingru.models.classical import make_baseline
-from fingru.models.recalibration import recalibrate
+from fingru.models.protocol import ManyMarkets
+from fingru.models.registry import make_forecaster
+from fingru.models.walk import walk_forecast
 from fingru.walkforward.walk import WalkForward, make_problem, simulate_strategy
 
 _SIZES = {
@@ -63,7 +64,7 @@ def null_test(prices: Prices, config: Config, progress: Progress = no_progress) 
         If too few sessions are left in which all assets trade.
     """
     sample = _sample(prices, config)
-    small = _small(config)
+    small = smaller(config, _SIZES)
     problem = make_problem(sample, small)
     folds = _folds(sample, small, problem.features.warmup_bars)
     made: deque[WalkForward] = deque()
@@ -83,16 +84,6 @@ def _sample(prices: Prices, config: Config) -> Prices:
     order = np.argsort(-recent, kind="stable")[: wanted.assets]
     panel = prices.select([prices.assets[i] for i in sorted(order)])
     return panel.complete().latest(wanted.sessions)
-
-
-def _small(config: Config) -> Config:
-    given = config.model_dump()
-    sizes: dict[str, Any] = {
-        f"{section}.{key}": min(size, given[section][key])
-        for section, cuts in _SIZES.items()
-        for key, size in cuts.items()
-    }
-    return with_values(config, sizes)
 
 
 def _folds(sample: Prices, config: Config, warmup_bars: int) -> list[Fold]:
@@ -138,25 +129,13 @@ def _forecasts(
     if name is None:
         raise ConfigError(
             "the null test asks what forecasts are worth, and strategy.forecast is none",
-            "name a model there, such as gru",
+            "leave it unset, or name a model there",
         )
-    if name != "gru":
-        for problem in problems:
-            yield make_baseline(name, config.baselines).walk_forward(problem, folds)
-        return
-    from fingru.models.gru.markets import walk_markets
-
-    waiting: deque[ForecastProblem] = deque()
-
-    def seen() -> Iterator[ForecastProblem]:
-        for problem in problems:
-            waiting.append(problem)
-            yield problem
-
-    settings, starts = (config.model, config.training), [fold.test_first for fold in folds]
-    for raw in walk_markets(seen(), folds, settings, config.seed, config.device):
-        labels = waiting.popleft().labels
-        yield recalibrate(raw, labels, starts, config.recalibration)
+    model = make_forecaster(name, config)
+    if isinstance(model, ManyMarkets):
+        yield from model.walk_markets(problems, folds)
+    else:
+        yield from (walk_forecast(model, problem, folds) for problem in problems)
 
 
 def _statistics(job: WalkForward, forecast: Forecast) -> dict[str, float | None]:

@@ -9,13 +9,7 @@ returns known by then, and the variance is filtered bar by bar through the test 
 parameters. Importing this package loads neither scipy nor arch.
 """
 
-from fingru.models.classical.walk import BaselineWalk, forecast_baselines, make_baseline
-from fingru.models.settings import BASELINE_NAMES, BaselineSettings
+from fingru.models.classical.forecaster import ClassicalForecaster, make_baseline
+from fingru.models.settings import BaselineSettings
 
-__all__ = [
-    "BASELINE_NAMES",
-    "BaselineSettings",
-    "BaselineWalk",
-    "forecast_baselines",
-    "make_baseline",
-]
+__all__ = ["BaselineSettings", "ClassicalForecaster", "make_baseline"]

@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from fingru.models.classical.own_bars import (
+from fingru.models.classical.series import (
     MIN_VARIANCE,
-    OwnBars,
-    OwnForecast,
-    empty_forecast,
+    AssetFold,
+    AssetForecast,
+    AssetSeries,
+    Parameters,
+    asset_forecast,
 )
 from fingru.models.settings import BaselineSettings
 
 
-def forecast_constant(
-    bars: OwnBars, horizons: tuple[int, ...], _settings: BaselineSettings
-) -> OwnForecast:
-    """Forecast a Gaussian with the moments of the labels known at the fold's origin.
+def fit_constant(
+    series: AssetSeries,
+    train: range,
+    horizons: tuple[int, ...],
+    _settings: BaselineSettings,
+    _earlier: Sequence[Parameters],
+) -> Parameters:
+    """Moments of the labels known at the fold's origin.
 
     ``mean = mean(y)``, ``variance = mean((y - mean)**2)`` over the labels ``y`` of the horizon
     whose target bar is at or before the origin; h times the one-bar moments where fewer than two
     labels are known.
 
-    Parameters
-    ----------
-    bars
-        The asset's own bars and folds.
-    horizons
-        Bars ahead.
-
     Known at: the fold's origin.
     """
-    out = empty_forecast(bars.log_close.size, len(horizons))
-    for fold in bars.folds:
-        known = bars.log_close[fold.train.start - 1 : fold.train.stop]
-        one_bar = np.diff(known)
-        for position, horizon in enumerate(horizons):
-            labels = known[horizon:] - known[:-horizon]
-            if labels.size >= 2:
-                mean, variance = labels.mean(), labels.var()
-            else:
-                mean, variance = horizon * one_bar.mean(), horizon * one_bar.var()
-            out.mean[fold.test, position] = mean
-            out.variance[fold.test, position] = max(variance, MIN_VARIANCE)
-    return out
+    known = series.log_close[train.start - 1 : train.stop]
+    one_bar = np.diff(known)
+    means, variances = [], []
+    for horizon in horizons:
+        labels = known[horizon:] - known[:-horizon]
+        if labels.size >= 2:
+            mean, variance = labels.mean(), labels.var()
+        else:
+            mean, variance = horizon * one_bar.mean(), horizon * one_bar.var()
+        means.append(float(mean))
+        variances.append(float(max(variance, MIN_VARIANCE)))
+    return {"mean": means, "variance": variances}
+
+
+def forecast_constant(
+    parameters: Parameters,
+    _series: AssetSeries,
+    fold: AssetFold,
+    horizons: tuple[int, ...],
+    _settings: BaselineSettings,
+) -> AssetForecast:
+    """Forecast a Gaussian with the fitted moments. Known at: the fold's origin."""
+    shape = (len(fold.test), len(horizons))
+    return asset_forecast(
+        np.asarray(parameters["mean"]), np.broadcast_to(parameters["variance"], shape)
+    )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fingru.arrays import FloatArray
 from fingru.features.volatility import ewma_variance
-from fingru.models.classical.own_bars import MIN_VARIANCE, OwnBars, OwnForecast, empty_forecast
+from fingru.models.classical.series import (
+    MIN_VARIANCE,
+    AssetFold,
+    AssetForecast,
+    AssetSeries,
+    Parameters,
+    asset_forecast,
+)
 from fingru.models.settings import BaselineSettings
 
 
@@ -18,22 +27,28 @@ def one_bar_ewma(returns: FloatArray, decay: float) -> FloatArray:
     return np.maximum(ewma_variance(returns, decay), MIN_VARIANCE)
 
 
+def fit_ewma(
+    _series: AssetSeries,
+    _train: range,
+    _horizons: tuple[int, ...],
+    _settings: BaselineSettings,
+    _earlier: Sequence[Parameters],
+) -> Parameters:
+    """Fit nothing: decay and tails are settings."""
+    return {}
+
+
 def forecast_ewma(
-    bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
-) -> OwnForecast:
+    parameters: Parameters,
+    series: AssetSeries,
+    fold: AssetFold,
+    horizons: tuple[int, ...],
+    settings: BaselineSettings,
+) -> AssetForecast:
     """Forecast mean 0 and h times the EWMA variance, Student-t with ``ewma_df``.
 
-    ``variance_h[t] = h * v[t]``, ``v[t] = decay * v[t - 1] + (1 - decay) * r[t]**2``; nothing is
-    fitted, so a fold decides only which bars are forecast.
-
-    Parameters
-    ----------
-    bars
-        The asset's own bars and folds.
-    horizons
-        Bars ahead.
-    settings
-        ``ewma_decay`` and ``ewma_df``.
+    ``variance_h[t] = h * v[t]``, ``v[t] = decay * v[t - 1] + (1 - decay) * r[t]**2``. Also the
+    answer of other models whose fit failed.
 
     Known at: the bar itself.
 
@@ -41,10 +56,10 @@ def forecast_ewma(
     ----------
     J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed. (1996), section 5.2.
     """
-    out = empty_forecast(bars.log_close.size, len(horizons))
-    variance = one_bar_ewma(bars.returns, settings.ewma_decay)
-    for fold in bars.folds:
-        out.mean[fold.test] = 0.0
-        out.variance[fold.test] = np.multiply.outer(variance[fold.test], horizons)
-        out.df[fold.test] = settings.ewma_df
-    return out
+    variance = one_bar_ewma(series.returns, settings.ewma_decay)[fold.test]
+    return asset_forecast(
+        0.0,
+        np.multiply.outer(variance, horizons),
+        settings.ewma_df,
+        fallback=parameters.get("fallback", False),
+    )

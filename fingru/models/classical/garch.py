@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import numpy as np
 
 from fingru.arrays import FloatArray
-from fingru.models.classical.ewma import one_bar_ewma
+from fingru.models.classical.ewma import forecast_ewma
 from fingru.models.classical.garch_fit import (
     GarchKind,
     GarchParameters,
@@ -13,71 +16,91 @@ from fingru.models.classical.garch_fit import (
     is_sane,
     residual_variance,
 )
-from fingru.models.classical.own_bars import MIN_VARIANCE, OwnBars, OwnForecast, empty_forecast
+from fingru.models.classical.series import (
+    MIN_VARIANCE,
+    AssetFold,
+    AssetForecast,
+    AssetSeries,
+    Parameters,
+    asset_forecast,
+)
 from fingru.models.settings import BaselineSettings
 
-__all__ = ["GarchKind", "GarchParameters", "aggregate_variance", "forecast_garch", "next_variance"]
+__all__ = [
+    "GarchKind",
+    "GarchParameters",
+    "aggregate_variance",
+    "fit_asset",
+    "forecast_asset",
+    "next_variance",
+]
 
 _PERCENT = 100.0
 
 
-def forecast_garch(
-    kind: GarchKind, bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
-) -> OwnForecast:
-    """Forecast with a GARCH-type model refitted at every fold's origin.
+def fit_asset(
+    kind: GarchKind,
+    series: AssetSeries,
+    train: range,
+    _horizons: tuple[int, ...],
+    settings: BaselineSettings,
+    earlier: Sequence[Parameters],
+) -> Parameters:
+    """Fit a GARCH-type model to percent returns; the first guess is the previous fold's answer.
 
-    Fitted on percent returns; the first guess is the previous fold's answer. A fit that fails or
-    is absurd is replaced by the previous fold's parameters if these are sane on the new training
-    returns, else by ``ewma``; the fold's rows are then flagged. The degrees of freedom of the
-    h-bar return are those of one bar: aggregation alone would thin the tails, but the unknown
-    path of the variance fattens them.
+    A fit that fails or is absurd is replaced by the previous fold's parameters if these are sane
+    on the new training returns, else by ``ewma``; ``fallback`` then is True.
 
-    Parameters
-    ----------
-    kind
-        Leverage, error distribution and window.
-    bars
-        The asset's own bars and folds.
-    horizons
-        Bars ahead.
-    settings
-        ``rolling_bars``, and ``ewma_decay`` and ``ewma_df`` for the fallback.
-
-    Known at: parameters at the fold's origin, variance at the bar itself.
+    Known at: the fold's origin.
 
     References
     ----------
     Bollerslev (1987), Review of Economics and Statistics 69. Glosten, Jagannathan and Runkle
     (1993), Journal of Finance 48.
     """
-    out = empty_forecast(bars.log_close.size, len(horizons))
-    percent = _PERCENT * bars.returns
-    ewma = one_bar_ewma(bars.returns, settings.ewma_decay)
-    previous: GarchParameters | None = None
-    for fold in bars.folds:
-        first = fold.train.start
-        if kind.rolling:
-            first = max(first, fold.train.stop - settings.rolling_bars)
-        training = percent[first : fold.train.stop]
-        fitted = fit_garch(training, kind, previous)
-        out.fallback[fold.test] = fitted is None
-        if fitted is None and previous is not None and is_sane(previous, training):
-            fitted = previous
-        if fitted is None:
-            out.mean[fold.test] = 0.0
-            out.variance[fold.test] = np.multiply.outer(ewma[fold.test], horizons)
-            out.df[fold.test] = settings.ewma_df
-            continue
-        variance = next_variance(fitted, percent[first : fold.test.stop])[
-            fold.test.start - first :
-        ]
-        for position, horizon in enumerate(horizons):
-            total = aggregate_variance(fitted, variance, horizon) / _PERCENT**2
-            out.mean[fold.test, position] = horizon * fitted.mean / _PERCENT
-            out.variance[fold.test, position] = np.maximum(total, MIN_VARIANCE)
-        out.df[fold.test] = fitted.df
-        previous = fitted
-    return out
+    training = _PERCENT * series.returns[_first(kind, train, settings) : train.stop]
+    known = next((p["garch"] for p in reversed(earlier) if p["garch"] is not None), None)
+    previous = None if known is None else GarchParameters(**known)
+    fitted = fit_garch(training, kind, previous)
+    failed = fitted is None
+    if failed and previous is not None and is_sane(previous, training):
+        fitted = previous
+    return {"garch": None if fitted is None else asdict(fitted), "fallback": failed}
+
+
+def forecast_asset(
+    kind: GarchKind,
+    parameters: Parameters,
+    series: AssetSeries,
+    fold: AssetFold,
+    horizons: tuple[int, ...],
+    settings: BaselineSettings,
+) -> AssetForecast:
+    """Filter the variance through the test range with the fitted parameters.
+
+    The degrees of freedom of the h-bar return are those of one bar: aggregation alone would thin
+    the tails, but the unknown path of the variance fattens them.
+
+    Known at: the bar itself, given the parameters.
+    """
+    if parameters["garch"] is None:
+        return forecast_ewma(parameters, series, fold, horizons, settings)
+    fitted = GarchParameters(**parameters["garch"])
+    first = _first(kind, fold.train, settings)
+    percent = _PERCENT * series.returns[first : fold.test.stop]
+    variance = next_variance(fitted, percent)[fold.test.start - first :]
+    totals = [aggregate_variance(fitted, variance, h) / _PERCENT**2 for h in horizons]
+    return asset_forecast(
+        np.array([horizon * fitted.mean / _PERCENT for horizon in horizons]),
+        np.maximum(np.stack(totals, axis=1), MIN_VARIANCE),
+        fitted.df,
+        fallback=parameters["fallback"],
+    )
+
+
+def _first(kind: GarchKind, train: range, settings: BaselineSettings) -> int:
+    """First return that is fitted and filtered."""
+    return max(train.start, train.stop - settings.rolling_bars) if kind.rolling else train.start
 
 
 def next_variance(parameters: GarchParameters, returns: FloatArray) -> FloatArray:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
 from fingru.arrays import FloatArray
 from fingru.distributions import StudentT
 from fingru.features.trailing import rolling_mean
-from fingru.models.classical.ewma import one_bar_ewma
-from fingru.models.classical.own_bars import (
+from fingru.models.classical.ewma import forecast_ewma, one_bar_ewma
+from fingru.models.classical.series import (
     MIN_VARIANCE,
-    OwnBars,
-    OwnFold,
-    OwnForecast,
-    empty_forecast,
+    AssetFold,
+    AssetForecast,
+    AssetSeries,
+    Parameters,
+    asset_forecast,
 )
 from fingru.models.settings import BaselineSettings
 
@@ -22,50 +25,56 @@ WINDOWS = (1, 5, 22)
 """Bars of the trailing means of squared returns: day, week, month."""
 
 _DF_BOUNDS = (2.1, 200.0)
+_FEWEST_LABELS = 50
 
 
-def forecast_har(
-    bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
-) -> OwnForecast:
-    """Forecast with a heterogeneous autoregression of squared returns, one regression a horizon.
+def fit_har(
+    series: AssetSeries,
+    train: range,
+    horizons: tuple[int, ...],
+    settings: BaselineSettings,
+    _earlier: Sequence[Parameters],
+) -> Parameters:
+    """Fit a heterogeneous autoregression of squared returns, one regression a horizon.
 
     ``E[s_h[t]] = c0 + c1 * q1[t] + c5 * q5[t] + c22 * q22[t]`` where ``q_w`` is the mean of the
     last w squared returns and ``s_h`` the sum of the next h. Coefficients are not negative, so the
     forecast is positive; both sides are divided by the EWMA variance, so that calm and wild times
     count alike. The mean is h times the training mean; the degrees of freedom maximise the
-    Student-t likelihood of the training labels. With fewer than ``MIN_RETURNS / 2`` training
-    labels, or a variance of 0, ``ewma`` answers and the rows are flagged.
+    Student-t likelihood of the training labels. With fewer than 50 training labels, or a variance
+    of 0, ``ewma`` answers and the rows are flagged.
 
-    Parameters
-    ----------
-    bars
-        The asset's own bars and folds.
-    horizons
-        Bars ahead.
-    settings
-        ``ewma_decay`` and ``ewma_df``.
-
-    Known at: coefficients at the fold's origin, regressors at the bar itself.
+    Known at: the fold's origin.
 
     References
     ----------
     Corsi (2009), Journal of Financial Econometrics 7, section 2.3; weights as in Patton and
     Sheppard (2015), Review of Economics and Statistics 97.
     """
-    out = empty_forecast(bars.log_close.size, len(horizons))
-    ewma = one_bar_ewma(bars.returns, settings.ewma_decay)
-    regressors = _regressors(bars.returns)
-    for fold in bars.folds:
-        for position, horizon in enumerate(horizons):
-            mean, variance, df = _fit_and_forecast(bars, fold, horizon, regressors, ewma)
-            failed = variance is None
-            out.fallback[fold.test] |= failed
-            out.mean[fold.test, position] = 0.0 if failed else mean
-            out.variance[fold.test, position] = (
-                horizon * ewma[fold.test] if variance is None else variance
+    ewma = one_bar_ewma(series.returns, settings.ewma_decay)
+    regressors = _regressors(series.returns)
+    fitted = [_fit(series, train, horizon, regressors, ewma) for horizon in horizons]
+    return {"horizons": fitted, "fallback": None in fitted}
+
+
+def forecast_har(
+    parameters: Parameters,
+    series: AssetSeries,
+    fold: AssetFold,
+    horizons: tuple[int, ...],
+    settings: BaselineSettings,
+) -> AssetForecast:
+    """Variance by the fitted regressions. Known at: regressors at the bar itself."""
+    simple = forecast_ewma(parameters, series, fold, horizons, settings)
+    mean, variance, df = simple.mean.copy(), simple.variance, simple.df.copy()
+    regressors = _regressors(series.returns)[fold.test]
+    for h, (horizon, fitted) in enumerate(zip(horizons, parameters["horizons"], strict=True)):
+        if fitted is not None:
+            mean[:, h], df[:, h] = fitted["mean"], fitted["df"]
+            variance[:, h] = np.maximum(
+                regressors @ np.asarray(fitted["coefficients"]), horizon * MIN_VARIANCE
             )
-            out.df[fold.test, position] = settings.ewma_df if failed else df
-    return out
+    return asset_forecast(mean, variance, df, fallback=parameters["fallback"])
 
 
 def _regressors(returns: FloatArray) -> FloatArray:
@@ -74,29 +83,28 @@ def _regressors(returns: FloatArray) -> FloatArray:
     return np.column_stack([np.ones(returns.size), *means])
 
 
-def _fit_and_forecast(
-    bars: OwnBars, fold: OwnFold, horizon: int, regressors: FloatArray, ewma: FloatArray
-) -> tuple[float, FloatArray | None, float]:
-    """Mean, variances of the test range (None where the fit failed) and degrees of freedom."""
-    returns = bars.returns
-    labelled = np.arange(fold.train.start - 1, fold.train.stop - horizon)
+def _fit(
+    series: AssetSeries, train: range, horizon: int, regressors: FloatArray, ewma: FloatArray
+) -> Parameters | None:
+    """Coefficients, mean and degrees of freedom of one horizon; None where the fit failed."""
+    returns = series.returns
+    labelled = np.arange(train.start - 1, train.stop - horizon)
     labelled = labelled[np.isfinite(regressors[labelled].sum(axis=1) + ewma[labelled])]
-    if labelled.size < 50:
-        return 0.0, None, np.nan
+    if labelled.size < _FEWEST_LABELS:
+        return None
     squares = np.cumsum(np.nan_to_num(returns) ** 2)
     target = squares[labelled + horizon] - squares[labelled]
     weight = 1.0 / ewma[labelled]
     scaled = regressors[labelled] * weight[:, None]
     size = np.sqrt((scaled**2).mean(axis=0))
     if not (size > 0.0).all() or target.max() <= MIN_VARIANCE:
-        return 0.0, None, np.nan
+        return None
     coefficients = nnls(scaled / size, target * weight)[0] / size
-    mean = horizon * returns[fold.train.start : fold.train.stop].mean()
+    mean = float(horizon * returns[train.start : train.stop].mean())
     fitted = np.maximum(regressors[labelled] @ coefficients, horizon * MIN_VARIANCE)
-    label = bars.log_close[labelled + horizon] - bars.log_close[labelled]
+    label = series.log_close[labelled + horizon] - series.log_close[labelled]
     df = _likeliest_df(label, mean, fitted)
-    variance = np.maximum(regressors[fold.test] @ coefficients, horizon * MIN_VARIANCE)
-    return mean, variance, df
+    return {"coefficients": coefficients.tolist(), "mean": mean, "df": df}
 
 
 def _likeliest_df(label: FloatArray, mean: float, variance: FloatArray) -> float:

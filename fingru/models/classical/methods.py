@@ -1,31 +1,52 @@
-"""From the name of a baseline to the function that forecasts one asset with it."""
+"""From the kind of a classical model to its method, and one asset's walk through the folds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from fingru.models.classical.constant import forecast_constant
-from fingru.models.classical.ewma import forecast_ewma
-from fingru.models.classical.garch import GarchKind, forecast_garch
-from fingru.models.classical.har import forecast_har
-from fingru.models.classical.own_bars import OwnBars, OwnForecast
+from fingru.models.classical import garch
+from fingru.models.classical.constant import fit_constant, forecast_constant
+from fingru.models.classical.ewma import fit_ewma, forecast_ewma
+from fingru.models.classical.garch_fit import GarchKind
+from fingru.models.classical.har import fit_har, forecast_har
+from fingru.models.classical.series import (
+    AssetFold,
+    AssetForecast,
+    AssetSeries,
+    Method,
+    Parameters,
+)
 from fingru.models.settings import BaselineSettings
 
-Method = Callable[[OwnBars, tuple[int, ...], BaselineSettings], OwnForecast]
+
+def garch_method(kind: GarchKind) -> Method:
+    """Method of one member of the GARCH family."""
+    return Method(partial(garch.fit_asset, kind), partial(garch.forecast_asset, kind), slow=True)
+
 
 METHODS: Mapping[str, Method] = {
-    "constant": forecast_constant,
-    "ewma": forecast_ewma,
-    "har": forecast_har,
-    "garch": partial(forecast_garch, GarchKind(leverage=False)),
-    "gjr_garch_t": partial(forecast_garch, GarchKind(leverage=True)),
-    "gjr_garch_t_rolling": partial(forecast_garch, GarchKind(leverage=True, rolling=True)),
+    "constant": Method(fit_constant, forecast_constant),
+    "ewma": Method(fit_ewma, forecast_ewma),
+    "har": Method(fit_har, forecast_har),
+    "garch": garch_method(GarchKind(leverage=False)),
+    "gjr_garch_t": garch_method(GarchKind(leverage=True)),
+    "gjr_garch_t_rolling": garch_method(GarchKind(leverage=True, rolling=True)),
 }
 
 
-def forecast_asset(
-    name: str, bars: OwnBars, horizons: tuple[int, ...], settings: BaselineSettings
-) -> OwnForecast:
-    """Forecast one asset with one baseline; a pure function that any process may run."""
-    return METHODS[name](bars, horizons, settings)
+def walk_asset(
+    method: Method, series: AssetSeries, horizons: tuple[int, ...], settings: BaselineSettings
+) -> list[tuple[AssetFold, Parameters, AssetForecast]]:
+    """Fit at every fold of one asset and forecast its test range.
+
+    Known at: parameters at the fold's origin, everything else at the bar itself.
+    """
+    earlier: list[Parameters] = []
+    found = []
+    for fold in series.folds:
+        parameters = method.fit(series, fold.train, horizons, settings, earlier)
+        earlier.append(parameters)
+        forecast = method.forecast(parameters, series, fold, horizons, settings)
+        found.append((fold, parameters, forecast))
+    return found

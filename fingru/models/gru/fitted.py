@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,22 @@ from numpy.typing import NDArray
 from fingru import __version__
 from fingru.arrays import finite_or_none
 from fingru.errors import ModelError
-from fingru.features.feature_set import FeatureSet
+from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem
+from fingru.kernels.threads import compute_threads
+from fingru.models.folder import read_arrays, save_parts
 from fingru.models.gru.diagnostics import alarms
 from fingru.models.gru.network import MultiScaleGRU, NetworkShape
 from fingru.models.gru.plan import TrainingPlan
+from fingru.models.gru.prediction import as_forecast, choose_device, empty_columns, forecast_folds
+from fingru.models.gru.sequences import build_bank
 from fingru.models.gru.settings import ModelSettings, TrainingSettings
-from fingru.models.gru.training import TrainedStack
+from fingru.models.gru.training import HistoryRow, TrainedStack
+from fingru.models.protocol import check_values, origin_row
 
 
 @dataclass(frozen=True)
-class FittedFold:
+class FittedGRU:
     """The models of one fold.
 
     Parameters
@@ -42,6 +48,7 @@ class FittedFold:
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
     manifest: dict[str, Any]
+    device: str = "auto"
 
     @property
     def model(self) -> ModelSettings:
@@ -58,9 +65,39 @@ class FittedFold:
         """Members of the ensemble."""
         return len(self.mean)
 
+    def predict(self, problem: ForecastProblem, rows: range) -> Forecast:
+        """Forecast from the origins ``rows``, as ``Fitted``; the state starts before the origin.
 
-def fold_identity(problem: ForecastProblem, fold: Fold, plan: TrainingPlan) -> dict[str, Any]:
-    """What decides the weights of a fold, as plain values.
+        Known at: each row at its own close, given weights fitted at the model's origin.
+        """
+        features = problem.features
+        found = {
+            "features": list(features.names),
+            "scales": list(features.scales),
+            "feature_fingerprint": features.fingerprint,
+            "horizons": list(problem.labels.horizons),
+        }
+        check_values(self.manifest, found)
+        first = origin_row(self.manifest, problem.prices.index)
+        fold = Fold(self.manifest["fold"], first, 0, first, rows.stop - 1)
+        out = empty_columns(problem, self.model)
+        with compute_threads(self.training.threads):
+            forecast_folds(build_bank(problem), [self], [fold], out, choose_device(self.device))
+        if rows.start > first:
+            for values in out.values():
+                values[: rows.start] = np.nan
+        return as_forecast(problem, out)
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors`` and ``manifest.json`` into ``folder``."""
+        named = {"kind": "gru", **self.manifest, "standardiser": "standardiser.mean, .std"}
+        save_parts(folder, named, _arrays(self))
+
+
+def fold_identity(
+    problem: ForecastProblem, fold: Fold, plan: TrainingPlan, first: FittedGRU | None
+) -> dict[str, Any]:
+    """What decides the weights of a fold that goes on from ``first``, as plain values.
 
     The data hash covers the prices up to the origin: a model is a function of the past alone.
     """
@@ -75,13 +112,14 @@ def fold_identity(problem: ForecastProblem, fold: Fold, plan: TrainingPlan) -> d
         "feature_fingerprint": features.fingerprint,
         "scales": list(features.scales),
         "horizons": list(problem.labels.horizons),
-        "data_sha256": problem.prices.until(fold.origin).sha256,
+        "data_sha256": problem.data_sha256(fold.origin),
         "seed": plan.seed,
         "versions": {"fingru": __version__, "torch": torch.__version__},
+        "started_from": None if first is None else first.manifest["origin"],
     }
 
 
-def split_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> list[FittedFold]:
+def split_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> list[FittedGRU]:
     """Cut a trained stack, whose models are ordered by fold and member, into its folds."""
     members = len(stack.mean) // len(identities)
     fitted = []
@@ -97,7 +135,7 @@ def split_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> li
         ]
         weights = {name: values[rows].copy() for name, values in stack.weights.items()}
         fitted.append(
-            FittedFold(
+            FittedGRU(
                 weights,
                 stack.mean[rows].copy(),
                 stack.std[rows].copy(),
@@ -107,60 +145,13 @@ def split_folds(stack: TrainedStack, identities: Sequence[dict[str, Any]]) -> li
     return fitted
 
 
-def build_network(fitted: Sequence[FittedFold], device: torch.device) -> MultiScaleGRU:
-    """Network of all members of these folds, in their order, ready to forecast."""
-    one = fitted[0]
-    shape = NetworkShape(
-        models=sum(f.members for f in fitted),
-        scales=tuple(one.manifest["scales"]),
-        features=one.mean.shape[-1],
-        horizons=len(one.manifest["horizons"]),
-    )
-    network = MultiScaleGRU(shape, _runs_on(one.model, device))
-    network.load_state_dict(
-        {k: torch.from_numpy(np.concatenate([f.weights[k] for f in fitted])) for k in one.weights}
-    )
-    return network.to(device).eval()
-
-
-def _runs_on(model: ModelSettings, device: torch.device) -> ModelSettings:
-    """The settings, without a kernel of another device: that is how, not what was trained."""
-    belongs_to = {"numba": "cpu", "triton": "cuda"}.get(model.backend, device.type)
-    return model if belongs_to == device.type else model.model_copy(update={"backend": "auto"})
-
-
-def check_fits(
-    fitted: FittedFold, features: FeatureSet, horizons: tuple[int, ...] | None = None
-) -> None:
-    """Refuse features or horizons other than those the model was fitted to.
-
-    Raises
-    ------
-    ModelError
-        Names the first difference and the mend.
-    """
-    found = {
-        "features": list(features.names),
-        "scales": list(features.scales),
-        "feature_fingerprint": features.fingerprint,
-    }
-    if horizons is not None:
-        found["horizons"] = list(horizons)
-    for key, value in found.items():
-        if fitted.manifest[key] != value:
-            raise ModelError(
-                f"the model was fitted to {key} {fitted.manifest[key]}, not {value}",
-                "use the configuration stored with the model, or fit a new one",
-            )
-
-
 def _in_order(values: dict[str, Any]) -> dict[str, Any]:
     """With keys sorted at every level, as a fold comes back from its checkpoint."""
     ordered: dict[str, Any] = json.loads(json.dumps(values, sort_keys=True))
     return ordered
 
 
-def check_weights(fitted: FittedFold, where: str) -> None:
+def check_weights(fitted: FittedGRU, where: str) -> None:
     """Refuse weights whose names or shapes are not those of the manifest's architecture.
 
     Raises
@@ -184,3 +175,66 @@ def check_weights(fitted: FittedFold, where: str) -> None:
                 f"{where}: {name} should be {wanted} and is {found}",
                 "weights and manifest are of different models; restore both or fit again",
             )
+
+
+def to_state(fitted: FittedGRU, history: Sequence[HistoryRow]) -> dict[str, NDArray[Any]]:
+    """Flatten a fitted fold and its history."""
+    manifest = json.dumps(fitted.manifest, sort_keys=True).encode()
+    return {
+        **_arrays(fitted),
+        "manifest": np.frombuffer(manifest, dtype=np.uint8),
+        "history.step": np.array([[r.member, r.step] for r in history], dtype=np.int64),
+        "history.loss": np.array([[r.train_loss, r.validation_loss] for r in history]),
+    }
+
+
+def from_state(
+    state: Mapping[str, NDArray[Any]], identity: Mapping[str, Any]
+) -> tuple[FittedGRU, list[HistoryRow]]:
+    """Rebuild a fitted fold and its history, and check that they are of this very run.
+
+    Raises
+    ------
+    ModelError
+        If settings, features, data or seed were others.
+    """
+    manifest = json.loads(state["manifest"].tobytes())
+    for key, value in identity.items():
+        if manifest.get(key) != value:
+            raise ModelError(
+                f"the checkpoint of fold {identity['fold']} was made with other {key}",
+                "resume with the configuration and data of the run, or start a new run",
+            )
+    steps, losses = state["history.step"].tolist(), state["history.loss"].tolist()
+    history = [
+        HistoryRow(identity["fold"], member, step, train, validation)
+        for (member, step), (train, validation) in zip(steps, losses, strict=True)
+    ]
+    return _fitted(state, manifest), history
+
+
+def _arrays(fitted: FittedGRU) -> dict[str, NDArray[Any]]:
+    weights = {f"weights.{name}": values for name, values in fitted.weights.items()}
+    return {**weights, "standardiser.mean": fitted.mean, "standardiser.std": fitted.std}
+
+
+def _fitted(
+    state: Mapping[str, NDArray[Any]], manifest: dict[str, Any], device: str = "auto"
+) -> FittedGRU:
+    weights = {k.removeprefix("weights."): v for k, v in state.items() if k.startswith("weights.")}
+    mean, std = (state[f"standardiser.{part}"] for part in ("mean", "std"))
+    return FittedGRU(weights, mean, std, manifest, device)
+
+
+def load(folder: Path, manifest: Mapping[str, Any], device: str = "auto") -> FittedGRU:
+    """Rebuild a stored model.
+
+    Raises
+    ------
+    ModelError
+        If the weights are damaged, or of another model than the manifest.
+    """
+    fitted = _fitted(read_arrays(folder), dict(manifest), device)
+    check_weights(fitted, str(folder))
+    TrainingSettings(**manifest["training"])
+    return fitted

@@ -8,9 +8,9 @@ recurrence with the same warm-up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -18,11 +18,14 @@ from fingru.arrays import BoolArray, FloatArray, IntArray
 from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem
-from fingru.kernels.threads import compute_threads
-from fingru.models.gru.fitted import FittedFold, build_network, check_fits
-from fingru.models.gru.likelihood import Distribution, Gaussian
-from fingru.models.gru.sequences import DeviceBank, SequenceBank, build_bank, tail_windows
+from fingru.models.ensemble import mixture
+from fingru.models.gru.likelihood import Distribution
+from fingru.models.gru.network import MultiScaleGRU, NetworkShape
+from fingru.models.gru.sequences import DeviceBank, SequenceBank, tail_windows
 from fingru.models.gru.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from fingru.models.gru.fitted import FittedGRU
 
 ASSET_BLOCK = 8
 """Assets forecast at a time; bounds memory."""
@@ -50,10 +53,32 @@ def as_forecast(problem: ForecastProblem, columns: Columns) -> Forecast:
     )
 
 
+def build_network(fitted: Sequence[FittedGRU], device: torch.device) -> MultiScaleGRU:
+    """Network of all members of these folds, in their order, ready to forecast."""
+    one = fitted[0]
+    shape = NetworkShape(
+        models=sum(f.members for f in fitted),
+        scales=tuple(one.manifest["scales"]),
+        features=one.mean.shape[-1],
+        horizons=len(one.manifest["horizons"]),
+    )
+    network = MultiScaleGRU(shape, _runs_on(one.model, device))
+    network.load_state_dict(
+        {k: torch.from_numpy(np.concatenate([f.weights[k] for f in fitted])) for k in one.weights}
+    )
+    return network.to(device).eval()
+
+
+def _runs_on(model: ModelSettings, device: torch.device) -> ModelSettings:
+    """The settings, without a kernel of another device: that is how, not what was trained."""
+    belongs_to = {"numba": "cpu", "triton": "cuda"}.get(model.backend, device.type)
+    return model if belongs_to == device.type else model.model_copy(update={"backend": "auto"})
+
+
 @torch.no_grad()
 def forecast_folds(
     bank: SequenceBank,
-    fitted: Sequence[FittedFold],
+    fitted: Sequence[FittedGRU],
     folds: Sequence[Fold],
     out: Columns,
     device: torch.device,
@@ -90,30 +115,14 @@ def forecast_folds(
 
 
 def mix_members(forecast: Distribution, members: int) -> Columns:
-    """Columns of the equal mixture of members, arrays (folds, ...).
-
-    Law of total variance: ``variance = mean(variance_m) + mean(mean_m^2) - mean^2``, of which the
-    last two are the epistemic part. Degrees of freedom: ``1 / df = mean(1 / df_m)``, so that one
-    heavy-tailed member is not averaged away by a nearly Gaussian one. Skew: the mean.
-    """
+    """Columns of the equal ``mixture`` of the members of each fold, arrays (folds, ...)."""
 
     def split(values: Tensor) -> FloatArray:
-        array: FloatArray = values.double().cpu().numpy()
+        array: FloatArray = torch.broadcast_to(values, forecast.mean.shape).double().cpu().numpy()
         return array.reshape(-1, members, *array.shape[1:])
 
-    means, variances = split(forecast.mean), split(forecast.variance)
-    mean = means.mean(axis=1)
-    epistemic = np.square(means - mean[:, None]).mean(axis=1)
-    variance = variances.mean(axis=1) + epistemic
-    mixed = {"mean": mean, "variance": variance, "epistemic_variance": epistemic}
-    if isinstance(forecast, Gaussian):
-        return mixed
-    df = split(torch.broadcast_to(forecast.df, forecast.mean.shape))
-    mixed["df"] = 1 / (1 / df).mean(axis=1)
-    if forecast.skew is not None:
-        skew = split(torch.broadcast_to(forecast.skew, forecast.mean.shape))
-        mixed["skew"] = skew.mean(axis=1)
-    return mixed
+    df, skew = (None if part is None else split(part) for part in (forecast.df, forecast.skew))
+    return mixture(split(forecast.mean), split(forecast.variance), df, skew, axis=1)
 
 
 def _write(
@@ -134,57 +143,6 @@ def _write(
     unit = {"mean": scale, "variance": scale**2, "epistemic_variance": scale**2}
     for name, values in out.items():
         values[cell] = mixture[name][seen] * unit.get(name, 1.0)
-
-
-def predict_latest(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
-    """Forecast from the last session of ``problem``; every earlier row is NaN.
-
-    Raises
-    ------
-    ModelError
-        If the model does not fit the features or was fitted after the last session.
-    """
-    columns = predict_since(fitted, problem, device).columns()
-    for values in columns.values():
-        values[:-1] = np.nan
-    return as_forecast(problem, columns)
-
-
-def predict_since(fitted: FittedFold, problem: ForecastProblem, device: str = "auto") -> Forecast:
-    """Forecast from the model's origin and every later session; every earlier row is NaN.
-
-    Known at: each row at its own close, given weights fitted at the model's origin.
-
-    Raises
-    ------
-    ModelError
-        If the model does not fit the features or was fitted after the last session.
-    """
-    check_fits(fitted, problem.features, problem.labels.horizons)
-    last = problem.prices.n_sessions - 1
-    row = _origin_row(fitted, problem.prices.index)
-    out = empty_columns(problem, fitted.model)
-    with compute_threads(fitted.training.threads):
-        fold = Fold(fitted.manifest["fold"], row, 0, row, last)
-        forecast_folds(build_bank(problem), [fitted], [fold], out, choose_device(device))
-    return as_forecast(problem, out)
-
-
-def _origin_row(fitted: FittedFold, index: pd.DatetimeIndex) -> int:
-    """Row of the last session that the model has learnt from."""
-    origin = pd.Timestamp(fitted.manifest["origin"])
-    if origin > index[-1]:
-        raise ModelError(
-            f"the model was fitted at {origin}, after the last session {index[-1]}",
-            "update the prices, or choose an older model",
-        )
-    row = int(index.searchsorted(origin, side="right")) - 1
-    if row < 0:
-        raise ModelError(
-            f"the prices start at {index[0]}, after the model's origin {origin}",
-            "give the history that the model was fitted on",
-        )
-    return row
 
 
 def choose_device(name: str) -> torch.device:

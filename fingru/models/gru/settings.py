@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from fingru.errors import ConfigError
+from fingru.models.registry import find_kind, kinds
 from fingru.settings import MOST_BARS, MOST_STEPS, Settings
 
+if TYPE_CHECKING:
+    from fingru.market.prices import Prices
+    from fingru.models.registry import ModelOptions
+
 _MOST_BARS_OF_A_BATCH = 1_000_000
+
+
+def _with_kinds(schema: dict[str, Any]) -> None:
+    """The kinds that are registered when somebody asks what is allowed."""
+    schema["enum"] = [*kinds(), "none"]
 
 
 class ModelSettings(Settings):
@@ -16,10 +27,12 @@ class ModelSettings(Settings):
 
     section: ClassVar[str] = "model"
 
-    kind: Literal["gru", "none"] = Field(
+    kind: str = Field(
         default="gru",
-        description="Which model forecasts. none: no features, no training and no baselines; the "
-        "strategy is given no forecast and trades from the first bar on.",
+        description="Which model forecasts, as `fingru models kinds` lists them. none: no "
+        "features, no training and no baselines; the strategy is given no forecast and trades "
+        "from the first bar on.",
+        json_schema_extra=_with_kinds,
     )
     hidden_size: int = Field(
         default=24, ge=1, le=1024, description="Hidden units K of each scale's GRU."
@@ -64,6 +77,16 @@ class ModelSettings(Settings):
         description="Recurrence: plain torch, the kernels for CPU (numba) or CUDA (triton), or "
         "whichever of these is fast on the device.",
     )
+
+    @field_validator("kind")
+    @classmethod
+    def _registered(cls, kind: str) -> str:
+        if kind != "none":
+            try:
+                find_kind(kind)
+            except ConfigError as error:
+                raise ValueError(f"{error.problem}: {error.mend}") from None
+        return kind
 
 
 class TrainingSettings(Settings):
@@ -207,3 +230,20 @@ class TrainingSettings(Settings):
         if self.context_bars < self.burn_in:
             raise ValueError("context_bars must be at least burn_in: change one of them")
         return self
+
+
+def refuse_padding(prices: Prices, options: ModelOptions) -> None:
+    """Refuse sequences that are longer than the history; the default is padded instead.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting and the largest value that fits.
+    """
+    bars = options.training.seq_len
+    if bars > max(prices.n_sessions, TrainingSettings().seq_len):
+        raise ConfigError(
+            f"training.seq_len {bars} is longer than the {prices.n_sessions} sessions of "
+            f"{prices.source}",
+            f"set it to {prices.n_sessions} or less",
+        )

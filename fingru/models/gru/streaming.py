@@ -12,9 +12,9 @@ from torch import Tensor
 
 from fingru.arrays import BoolArray, FloatArray
 from fingru.distributions import Distribution, from_columns
-from fingru.models.gru.fitted import FittedFold, build_network
+from fingru.models.gru.fitted import FittedGRU
 from fingru.models.gru.network import StackedGRU
-from fingru.models.gru.prediction import mix_members
+from fingru.models.gru.prediction import build_network, mix_members
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class StreamingGRU:
     backtest gave, at the cost of one step per scale and bar.
     """
 
-    def __init__(self, fitted: FittedFold, n_assets: int) -> None:
+    def __init__(self, fitted: FittedGRU, n_assets: int) -> None:
         self._network = build_network([fitted], torch.device("cpu"))
         self._mean, self._std = torch.from_numpy(fitted.mean), torch.from_numpy(fitted.std)
         self._clip = fitted.training.input_clip

@@ -6,7 +6,11 @@ import pytest
 from fingru.errors import ConfigError
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
-from fingru.models.classical import BASELINE_NAMES, BaselineSettings, make_baseline
+from fingru.models.classical import BaselineSettings, make_baseline
+from fingru.models.classical.kinds import KINDS
+from fingru.models.walk import walk_forecast
+
+BASELINE_NAMES = [kind.name for kind in KINDS]
 
 SETTINGS = BaselineSettings(rolling_bars=250, workers=1)
 ORIGINS = (290, 400, 500)
@@ -15,7 +19,7 @@ every_baseline = pytest.mark.parametrize("name", BASELINE_NAMES)
 
 
 def walk(name, problem, folds):
-    return make_baseline(name, SETTINGS).walk_forward(problem, folds)
+    return walk_forecast(make_baseline(name, SETTINGS), problem, folds)
 
 
 def arrays(forecast, stop=None):

@@ -9,9 +9,9 @@ from fingru.bundled import bundled_path
 from fingru.distributions import Normal, StudentT, from_columns
 from fingru.forecast.problem import Fold
 from fingru.models.classical import BaselineSettings, garch, garch_fit, make_baseline
-from fingru.models.classical.constant import forecast_constant
+from fingru.models.classical.constant import fit_constant, forecast_constant
 from fingru.models.classical.ewma import one_bar_ewma
-from fingru.models.classical.garch import aggregate_variance, forecast_garch, next_variance
+from fingru.models.classical.garch import aggregate_variance, next_variance
 from fingru.models.classical.garch_fit import (
     GarchKind,
     GarchParameters,
@@ -19,7 +19,9 @@ from fingru.models.classical.garch_fit import (
     is_sane,
     mean_log_score,
 )
-from fingru.models.classical.own_bars import OwnBars, OwnFold
+from fingru.models.classical.methods import garch_method, walk_asset
+from fingru.models.classical.series import AssetFold, AssetSeries, Method
+from fingru.models.walk import walk_forecast as forecast_of
 
 SETTINGS = BaselineSettings(workers=1)
 LOADERS = {"sp500": arch.data.sp500.load, "nasdaq": arch.data.nasdaq.load}
@@ -33,16 +35,16 @@ def percent_returns():
     }
 
 
-def as_bars(returns: pd.Series, first_year: int) -> tuple[OwnBars, np.ndarray]:
+def as_bars(returns: pd.Series, first_year: int) -> tuple[AssetSeries, np.ndarray]:
     """Bars whose one-bar returns are ``returns``/100, refitted yearly; and the years."""
     log_close = np.r_[0.0, np.cumsum(returns.to_numpy() / 100)]
     years = returns.index.year.to_numpy()
     starts = [int(np.searchsorted(years, y)) for y in range(first_year, years[-1] + 1)]
     stops = [*starts[1:], len(returns)]
     folds = tuple(
-        OwnFold(range(1, s + 1), range(s, e)) for s, e in zip(starts, stops, strict=True)
+        AssetFold(range(1, s + 1), range(s, e)) for s, e in zip(starts, stops, strict=True)
     )
-    return OwnBars(log_close, folds), returns.to_numpy()[starts[0] :]
+    return AssetSeries(log_close, folds), returns.to_numpy()[starts[0] :]
 
 
 def test_log_likelihood_equals_the_published_one(percent_returns, reference):
@@ -71,15 +73,15 @@ def test_out_of_sample_scores_equal_those_of_arch_alone(percent_returns, referen
         "gjr_garch_t": GarchKind(leverage=True),
     }
     for name, kind in kinds.items():
-        forecast = forecast_garch(kind, bars, (1,), SETTINGS)
-        rows = slice(bars.folds[0].test.start, None)
+        walked = [f for *_, f in walk_asset(garch_method(kind), bars, (1,), SETTINGS)]
         mean, variance, df = (
-            values[rows, 0][:-1] for values in (forecast.mean, forecast.variance, forecast.df)
+            np.concatenate([getattr(f, part)[:, 0] for f in walked])[: len(outcome)]
+            for part in ("mean", "variance", "df")
         )
         score = -StudentT(100 * mean, 1e4 * variance, df).log_prob(outcome).mean()
         # half a unit of the last published digit, and where arch starts the variance
         assert score == pytest.approx(published[name], abs=6e-5), name
-        assert not forecast.fallback.any()
+        assert not any(f.fallback.any() for f in walked)
 
 
 @pytest.mark.parametrize("index", ["sp500", "nasdaq"])
@@ -94,10 +96,14 @@ def test_out_of_sample_scores_of_ewma_and_constant_equal_published(
         published["ewma"], abs=1e-5
     )
     daily = tuple(
-        OwnFold(range(1, t + 1), range(t, t + 1)) for t in range(first, first + len(outcome))
+        AssetFold(range(1, t + 1), range(t, t + 1)) for t in range(first, first + len(outcome))
     )
-    forecast = forecast_constant(OwnBars(bars.log_close, daily), (1,), SETTINGS)
-    mean, variance = forecast.mean[first:-1, 0], forecast.variance[first:-1, 0]
+    method = Method(fit_constant, forecast_constant)
+    walked = walk_asset(method, AssetSeries(bars.log_close, daily), (1,), SETTINGS)
+    mean, variance = (
+        np.concatenate([getattr(f, part)[:, 0] for *_, f in walked])
+        for part in ("mean", "variance")
+    )
     assert -Normal(100 * mean, 1e4 * variance).log_prob(outcome).mean() == pytest.approx(
         published["constant"], abs=1e-5
     )
@@ -143,7 +149,7 @@ def test_leverage_model_beats_simpler_ones_where_there_is_leverage(
     folds = [Fold(0, 2500, 0, 2500, 4000), Fold(1, 4001, 0, 4001, 6000)]
     score = {}
     for name in ("constant", "ewma", "garch", "gjr_garch_t"):
-        frame = make_baseline(name, SETTINGS).walk_forward(problem, folds).to_frame(problem.labels)
+        frame = forecast_of(make_baseline(name, SETTINGS), problem, folds).to_frame(problem.labels)
         values = -from_columns(frame).log_prob(frame["realized"])
         score[name] = pd.Series(values, frame.index).groupby(frame["horizon"]).mean()
     assert score["gjr_garch_t"][1] < score["garch"][1] < score["ewma"][1] < score["constant"][1]
@@ -155,8 +161,8 @@ def test_prices_that_never_moved_fall_back_to_ewma_and_say_so(prices_of, problem
     problem = problem_of(prices_of(np.r_[np.zeros(300), moving]))
     folds = [Fold(0, 290, 0, 290, 360)]
     for name in ("garch", "gjr_garch_t", "gjr_garch_t_rolling"):
-        found = make_baseline(name, SETTINGS).walk_forward(problem, folds)
-        ewma = make_baseline("ewma", SETTINGS).walk_forward(problem, folds)
+        found = forecast_of(make_baseline(name, SETTINGS), problem, folds)
+        ewma = forecast_of(make_baseline("ewma", SETTINGS), problem, folds)
         assert found.fallback[290:].all()
         np.testing.assert_array_equal(found.variance, ewma.variance)
         np.testing.assert_array_equal(found.df, ewma.df)
@@ -170,7 +176,7 @@ def test_stock_with_many_zero_returns_falls_back_and_others_do_not(prices_of, pr
     problem = problem_of(prices_of(np.diff(close, axis=0)))
     last = len(close) - 1
     folds = [Fold(0, 2520, 0, 2520, 2999), Fold(1, 3000, 0, 3000, last)]
-    found = make_baseline("garch", SETTINGS).walk_forward(problem, folds)
+    found = forecast_of(make_baseline("garch", SETTINGS), problem, folds)
     assert np.mean(problem.prices.log_returns[1:2521, 0] == 0) == pytest.approx(0.38, abs=0.01)
     assert found.fallback[2520:, 0].all()
     assert not found.fallback[:, 1:].any()
@@ -189,12 +195,12 @@ def test_second_failure_keeps_the_previous_folds_parameters(
 
     monkeypatch.setattr(garch, "fit_garch", fails_later)
     folds = [Fold(0, 500, 0, 500, 699), Fold(1, 700, 0, 700, 899)]
-    forecast = make_baseline("garch", SETTINGS).walk_forward(problem, folds)
+    forecast = forecast_of(make_baseline("garch", SETTINGS), problem, folds)
     assert not forecast.fallback[500:700].any()
     assert forecast.fallback[700:900].all()
     one_fold = make_baseline("garch", SETTINGS)
     fits.clear()
-    whole = one_fold.walk_forward(problem, [Fold(0, 500, 0, 500, 899)])
+    whole = forecast_of(one_fold, problem, [Fold(0, 500, 0, 500, 899)])
     np.testing.assert_array_equal(forecast.df[500:900], whole.df[500:900])
     np.testing.assert_array_equal(forecast.variance[500:900], whole.variance[500:900])
 
@@ -212,7 +218,7 @@ def test_previous_parameters_are_the_first_guess(
 
     monkeypatch.setattr(garch, "fit_garch", remembers)
     folds = [Fold(0, 500, 0, 500, 699), Fold(1, 700, 0, 700, 899)]
-    make_baseline("garch", SETTINGS).walk_forward(problem, folds)
+    forecast_of(make_baseline("garch", SETTINGS), problem, folds)
     assert starts[0] is None
     assert isinstance(starts[1], GarchParameters)
 
@@ -261,7 +267,7 @@ def test_rolling_fit_forgets_bars_before_its_window(garch_returns, prices_of, pr
 
     def variance(name, values):
         problem = problem_of(prices_of(values), (1,))
-        return make_baseline(name, settings).walk_forward(problem, folds).variance[900:]
+        return forecast_of(make_baseline(name, settings), problem, folds).variance[900:]
 
     np.testing.assert_allclose(
         variance("gjr_garch_t_rolling", returns),

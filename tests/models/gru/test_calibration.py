@@ -116,8 +116,8 @@ def test_corrections_are_stored_and_widen_what_is_forecast(
     problem, folds, model_settings, training_settings
 ):
     forecaster = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
-    forecaster.walk_forward(problem, folds)
-    fitted = forecaster.fitted[-1]
+    walk = forecaster.walk(problem, folds)
+    fitted = walk.fitted[-1]
     told = [one["calibration"]["correction"] for one in fitted.manifest["diagnostics"]]
     np.testing.assert_array_equal(fitted.weights[CORRECTION], np.array(told, np.float32))
     assert fitted.weights[CORRECTION].any()

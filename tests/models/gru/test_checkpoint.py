@@ -12,29 +12,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fingru.errors import ModelError
-from fingru.models.gru.checkpoint import (
-    FolderCheckpoints,
-    from_state,
-    load_model,
-    save_model,
-    to_state,
-)
+from fingru.models.gru.fitted import from_state, to_state
 from fingru.models.gru.forecaster import GRUForecaster
-from fingru.models.gru.prediction import predict_latest
 from fingru.models.gru.training import HistoryRow
+from fingru.models.registry import load_fitted
 
 
 @pytest.fixture
 def fitted(problem, folds, model_settings, training_settings):
     training = training_settings.model_copy(update={"steps": 2})
     forecaster = GRUForecaster(model_settings, training, seed=1, device="cpu")
-    forecaster.walk_forward(problem, folds[:1])
-    return forecaster.fitted[0]
+    return forecaster.fit(problem, folds[0])
+
+
+def latest(fitted, problem):
+    """Forecast from the last session alone."""
+    last = problem.prices.n_sessions - 1
+    return replace(fitted, device="cpu").predict(problem, range(last, last + 1))
 
 
 @pytest.fixture
 def folder(fitted, tmp_path):
-    save_model(tmp_path / "m", fitted)
+    fitted.save(tmp_path / "m")
     return tmp_path / "m"
 
 
@@ -47,8 +46,7 @@ def edit_manifest(folder, **changes):
 
 
 def test_saved_model_forecasts_the_same_bytes(folder, fitted, problem):
-    loaded = load_model(folder, problem.features)
-    ours, theirs = (predict_latest(f, problem, "cpu") for f in (fitted, loaded))
+    ours, theirs = (latest(f, problem) for f in (fitted, load_fitted(folder)))
     assert ours.variance.tobytes() == theirs.variance.tobytes()
     assert ours.mean.tobytes() == theirs.mean.tobytes()
 
@@ -67,7 +65,7 @@ def test_saved_model_is_two_files_and_the_manifest_says_what_it_is(folder, fitte
 
 
 def test_saving_twice_writes_the_same_bytes(folder, fitted, tmp_path):
-    save_model(tmp_path / "n", fitted)
+    fitted.save(tmp_path / "n")
     for name in ("manifest.json", "model.safetensors"):
         assert (folder / name).read_bytes() == (tmp_path / "n" / name).read_bytes()
 
@@ -82,64 +80,61 @@ def test_saving_twice_writes_the_same_bytes(folder, fitted, tmp_path):
 )
 def test_model_of_other_features_is_refused(folder, problem, change, named):
     with pytest.raises(ModelError, match=f"fitted to {named} .*configuration stored"):
-        load_model(folder, replace(problem.features, **change))
+        latest(
+            load_fitted(folder),
+            replace(problem, features=replace(problem.features, **change)),
+        )
 
 
 def test_model_without_features_to_compare_loads(folder):
-    assert load_model(folder).members == 2
+    assert load_fitted(folder).members == 2
 
 
 def test_weights_of_another_architecture_are_refused(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     edit_manifest(folder, model={**manifest["model"], "hidden_size": 7})
     with pytest.raises(ModelError, match=r"fusion\.weight should be"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 def test_weights_of_fewer_members_are_refused(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     edit_manifest(folder, model={**manifest["model"], "members": 3})
     with pytest.raises(ModelError, match="should be"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 def test_other_format_is_refused(folder):
     edit_manifest(folder, format=99)
     with pytest.raises(ModelError, match="format 99"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
-        load_model(tmp_path / "nowhere")
+        load_fitted(tmp_path / "nowhere")
 
 
 def test_pickled_weights_are_never_opened(folder):
     (folder / "model.safetensors").write_bytes(pickle.dumps({"weights.x": np.zeros(3)}))
     with pytest.raises(ModelError, match="not what was stored"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 def test_truncated_weights_are_refused(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ModelError, match="not what was stored"):
-        load_model(folder)
+        load_fitted(folder)
 
 
-def test_state_round_trip_keeps_weights_and_history(fitted, tmp_path):
+def test_state_round_trip_keeps_weights_and_history(fitted):
     history = [HistoryRow(0, 1, 2, 1.25, 1.5)]
-    checkpoints = FolderCheckpoints(tmp_path / "folds")
-    assert checkpoints.load(0) is None
-    checkpoints.save(0, to_state(fitted, history))
-    state = checkpoints.load(0)
-    restored, rows = from_state(state, fitted.manifest)
+    restored, rows = from_state(to_state(fitted, history), fitted.manifest)
     assert rows == history
     assert restored.manifest == fitted.manifest
     for name, w in fitted.weights.items():
         assert w.tobytes() == restored.weights[name].tobytes()
-    assert checkpoints.load(1) is None
-    assert [p.name for p in (tmp_path / "folds").iterdir()] == ["fold-0000.safetensors"]
 
 
 def test_state_of_other_data_is_refused(fitted):
@@ -154,12 +149,12 @@ def test_one_flipped_bit_is_refused_by_name(folder, name):
     content[content.index(b'"seed": 1') + 8 if name == "manifest.json" else -5] ^= 2
     path.write_bytes(bytes(content))
     with pytest.raises(ModelError, match=rf"{name} is not what was stored"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 def test_a_model_of_an_earlier_fingru_has_no_hashes_and_loads(folder):
     edit_manifest(folder)
-    assert load_model(folder).members == 2
+    assert load_fitted(folder).members == 2
 
 
 def test_hashes_of_one_file_alone_are_not_enough(folder):
@@ -168,7 +163,7 @@ def test_hashes_of_one_file_alone_are_not_enough(folder):
     del manifest["manifest_sha256"]
     path.write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match=r"manifest\.json is not what was stored"):
-        load_model(folder)
+        load_fitted(folder)
 
 
 JSON = st.recursive(
@@ -189,7 +184,7 @@ def test_no_manifest_breaks_loading_in_another_way_than_by_a_refusal(folder, pro
     value = data.draw(JSON)
     edit_manifest(folder, **{key: value})
     try:
-        load_model(folder, problem.features)
+        latest(load_fitted(folder), problem)
     except ModelError:
         pass
     finally:
@@ -200,4 +195,4 @@ def test_no_manifest_breaks_loading_in_another_way_than_by_a_refusal(folder, pro
 def test_a_manifest_that_is_none_is_refused(folder, content):
     (folder / "manifest.json").write_text(content)
     with pytest.raises(ModelError, match=r"manifest\.json"):
-        load_model(folder)
+        load_fitted(folder)

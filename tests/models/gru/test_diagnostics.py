@@ -107,8 +107,7 @@ def test_gradient_norms_count_what_moved():
 
 def fitted(problem, folds, model_settings, training_settings):
     forecaster = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
-    forecaster.walk_forward(problem, folds)
-    return forecaster.fitted
+    return forecaster.walk(problem, folds).fitted
 
 
 def test_every_member_of_every_fold_is_diagnosed(

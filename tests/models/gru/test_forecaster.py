@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fingru.errors import ModelError
-from fingru.forecast.problem import Fold
+from fingru.forecast.problem import Fold, no_progress
 from fingru.models.gru.forecaster import GRUForecaster, chunk_folds
 from fingru.models.gru.network import CORRECTION
 from fingru.models.gru.sequences import build_bank
@@ -34,12 +34,24 @@ class DictCheckpoints:
         self.states[fold] = {k: v.copy() for k, v in state.items()}
 
 
+class Walking:
+    """A forecaster, the checkpoints it walks with, and what its last walk made."""
+
+    def __init__(self, forecaster, checkpoints=None):
+        self.forecaster, self.checkpoints = forecaster, checkpoints
+
+    def walk_forward(self, problem, folds, progress=no_progress):
+        walk = self.forecaster.walk(problem, folds, progress, self.checkpoints)
+        self.fitted, self.history, self.bar_steps = walk.fitted, walk.history, walk.bar_steps
+        return walk.forecast
+
+
 @pytest.fixture
 def make_forecaster(model_settings, training_settings):
     def make(seed=3, checkpoints=None, backend="torch", **changes):
         training = training_settings.model_copy(update=changes)
         model = model_settings.model_copy(update={"backend": backend})
-        return GRUForecaster(model, training, seed=seed, device="cpu", checkpoints=checkpoints)
+        return Walking(GRUForecaster(model, training, seed=seed, device="cpu"), checkpoints)
 
     return make
 

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from fingru.models.gru.forecaster import GRUForecaster
-from fingru.models.gru.markets import walk_markets
 from fingru.models.gru.sequences import LabelRange, build_bank, join_banks, labelled
 from tests.conftest import make_panel, with_gaps
 
 SEEDS = (2, 5, 9)
+
+
+def walk_markets(problems, folds, settings, seed=0, device="auto"):
+    return GRUForecaster(*settings, seed=seed, device=device).walk_markets(problems, folds)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def test_each_market_is_forecast_as_if_it_were_alone(
 ):
     settings = (model_settings, training_settings.model_copy(update={"start": start}))
     together = list(walk_markets(iter(problems), folds, settings, seed=4, device="cpu"))
-    alone = GRUForecaster(*settings, seed=4, device="cpu").walk_forward(problems[0], folds)
+    alone = GRUForecaster(*settings, seed=4, device="cpu").walk(problems[0], folds).forecast
     np.testing.assert_allclose(arrays(together[0]), arrays(alone), rtol=1e-4, atol=1e-7)
     few = (settings[0], settings[1].model_copy(update={"stack_models": 1}))
     for ours, one in zip(together, walk_markets(problems, folds, few, 4, "cpu"), strict=True):

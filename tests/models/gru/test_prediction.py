@@ -14,7 +14,7 @@ from fingru.errors import ModelError
 from fingru.forecast.problem import Fold
 from fingru.models.gru.forecaster import GRUForecaster
 from fingru.models.gru.likelihood import Gaussian, StudentT
-from fingru.models.gru.prediction import choose_device, mix_members, predict_latest
+from fingru.models.gru.prediction import choose_device, mix_members
 
 
 def rows(*values):
@@ -61,31 +61,20 @@ def trained(problem, folds, model_settings, training_settings):
     reference = 4 * problem.features.reference_variance
     problem = replace(problem, features=replace(problem.features, reference_variance=reference))
     forecaster = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
-    return problem, forecaster, forecaster.walk_forward(problem, folds[:1])
+    walk = forecaster.walk(problem, folds[:1])
+    return problem, walk.fitted[0], walk.forecast
 
 
-def until(problem, row):
-    """The problem as known at ``row``: prices, features and labels cut there."""
-    features, prices = problem.features, problem.prices.until(row)
-    cut = replace(
-        features,
-        values=features.values[:, : row + 1],
-        valid=features.valid[:, : row + 1],
-        reference_variance=features.reference_variance[:, : row + 1],
-        index=prices.index,
-    )
-    labels = replace(
-        problem.labels,
-        values=problem.labels.values[: row + 1],
-        known_at=problem.labels.known_at[: row + 1],
-    )
-    return replace(problem, prices=prices, features=cut, labels=labels)
+def predict_latest(fitted, problem):
+    """Forecast from the last session alone."""
+    last = problem.prices.n_sessions - 1
+    return replace(fitted, device="cpu").predict(problem, range(last, last + 1))
 
 
 @pytest.mark.parametrize("row", [250, 251, 300])
 def test_predict_latest_equals_the_backtest(trained, row):
-    problem, forecaster, backtest = trained
-    live = predict_latest(forecaster.fitted[0], until(problem, row), "cpu")
+    problem, fitted, backtest = trained
+    live = predict_latest(fitted, problem.until(row))
     for name in ("mean", "variance", "df", "skew", "epistemic_variance"):
         ours, theirs = getattr(live, name), getattr(backtest, name)
         assert np.isnan(ours[:row]).all()
@@ -93,24 +82,23 @@ def test_predict_latest_equals_the_backtest(trained, row):
 
 
 def test_predict_latest_before_the_models_origin_is_refused(trained):
-    problem, forecaster, _ = trained
+    problem, fitted, _ = trained
     with pytest.raises(ModelError, match="after the last session"):
-        predict_latest(forecaster.fitted[0], until(problem, 249), "cpu")
+        predict_latest(fitted, problem.until(249))
 
 
 def test_predict_latest_without_the_models_past_is_refused(trained):
-    problem, forecaster, _ = trained
-    fitted = forecaster.fitted[0]
+    problem, fitted, _ = trained
     early = {**fitted.manifest, "origin": str(problem.prices.index[0] - pd.Timedelta(days=9))}
     with pytest.raises(ModelError, match="start at"):
-        predict_latest(replace(fitted, manifest=early), problem, "cpu")
+        predict_latest(replace(fitted, manifest=early), problem)
 
 
 def test_predict_latest_with_other_horizons_is_refused(trained, make_problem):
-    problem, forecaster, _ = trained
+    problem, fitted, _ = trained
     other = make_problem(problem.prices, horizons=(1, 2))
     with pytest.raises(ModelError, match="horizons"):
-        predict_latest(forecaster.fitted[0], other, "cpu")
+        predict_latest(fitted, other)
 
 
 def test_forecast_does_not_depend_on_how_far_the_fold_reaches(
@@ -118,7 +106,7 @@ def test_forecast_does_not_depend_on_how_far_the_fold_reaches(
 ):
     problem, _, backtest = trained
     short = GRUForecaster(model_settings, training_settings, seed=1, device="cpu")
-    forecast = short.walk_forward(problem, [Fold(0, 250, 0, 250, 260)])
+    forecast = short.walk(problem, [Fold(0, 250, 0, 250, 260)]).forecast
     np.testing.assert_allclose(forecast.variance[250:261], backtest.variance[250:261], rtol=1e-5)
     assert np.isnan(forecast.variance[261:]).all()
 

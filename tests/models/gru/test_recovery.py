@@ -58,7 +58,7 @@ def test_trained_network_recovers_most_of_what_ewma_misses(make_problem):
     forecaster = GRUForecaster(
         ModelSettings(hidden_size=12, members=2), training, seed=0, device="cpu"
     )
-    forecast = forecaster.walk_forward(problem, [Fold(0, ORIGIN, 0, ORIGIN, LAST)])
+    forecast = forecaster.walk(problem, [Fold(0, ORIGIN, 0, ORIGIN, LAST)]).forecast
     rows = slice(ORIGIN, LAST + 1)
     y = problem.labels.values[rows, :, 0]
     reference = problem.features.reference_variance.T[rows]

@@ -17,14 +17,15 @@ def test_streaming_equals_the_backtest(problem, folds, model_settings, training_
     features = replace(problem.features, reference_variance=reference)
     settings = model_settings.model_copy(update={"num_layers": layers})
     forecaster = GRUForecaster(settings, training_settings, seed=5, device="cpu")
-    backtest = forecaster.walk_forward(replace(problem, features=features), folds[1:2])
+    walk = forecaster.walk(replace(problem, features=features), folds[1:2])
+    backtest = walk.forecast
 
     origin, context = folds[1].origin, training_settings.context_bars
     has_bar = problem.prices.has_bar.copy()
     for a in range(problem.prices.n_assets):  # the warm-up counts each asset's own bars
         own = np.flatnonzero(has_bar[: origin + 1, a])
         has_bar[: own[-context] if len(own) >= context else 0, a] = False
-    stream = StreamingGRU(forecaster.fitted[0], problem.prices.n_assets)
+    stream = StreamingGRU(walk.fitted[0], problem.prices.n_assets)
     for t in range(folds[1].test_last + 1):
         bar = Bar(features.values[:, t], features.valid[:, t], has_bar[t], reference[:, t])
         live = stream.step(bar)
@@ -39,7 +40,7 @@ def test_streaming_equals_the_backtest(problem, folds, model_settings, training_
 
 def test_asset_without_a_bar_keeps_its_state(problem, folds, model_settings, training_settings):
     forecaster = GRUForecaster(model_settings, training_settings, seed=5, device="cpu")
-    forecaster.walk_forward(problem, folds[:1])
+    (fitted,) = forecaster.walk(problem, folds[:1]).fitted
     features = problem.features
     bars = [
         Bar(
@@ -51,7 +52,7 @@ def test_asset_without_a_bar_keeps_its_state(problem, folds, model_settings, tra
         for t in range(100, 108)
     ]
     halted = replace(bars[0], has_bar=np.array([True, False, True]))
-    plain, paused = (StreamingGRU(forecaster.fitted[0], 3) for _ in range(2))
+    plain, paused = (StreamingGRU(fitted, 3) for _ in range(2))
     last = [plain.step(b) for b in bars][-1]
     for bar in [bars[0], bars[1], bars[2], halted, *bars[3:]]:
         after = paused.step(bar)
@@ -64,8 +65,7 @@ def test_model_trained_with_a_kernel_for_cuda_runs_on_the_cpu(
     problem, folds, model_settings, training_settings
 ):
     forecaster = GRUForecaster(model_settings, training_settings, seed=5, device="cpu")
-    forecaster.walk_forward(problem, folds[:1])
-    (fitted,) = forecaster.fitted
+    (fitted,) = forecaster.walk(problem, folds[:1]).fitted
     elsewhere = {**fitted.manifest, "model": {**fitted.manifest["model"], "backend": "triton"}}
     t, features = 100, problem.features
     present = np.ones(3, dtype=bool)

@@ -11,24 +11,21 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import get_context
 from queue import Empty, SimpleQueue
 from types import ModuleType
+from typing import Any
 
-from fingru.models.classical.own_bars import OwnBars, OwnForecast
-from fingru.models.classical.worker import serve
-from fingru.models.settings import BaselineSettings
+from fingru.models.worker import serve
 
 _LOGGER = logging.getLogger(__name__)
 
-_SLOW = ("garch", "gjr_garch_t", "gjr_garch_t_rolling")
-
 MIN_FITS_FOR_PROCESSES = 600
-"""Fewer GARCH fits than this (some 5 ms each) do not pay for starting processes."""
+"""Fewer slow fits than this (some 5 ms each) do not pay for starting processes."""
 
 PATIENCE_S = 900.0
 """Processes that finish no task for so long are given up; a task takes seconds."""
@@ -38,13 +35,21 @@ _ENDING_S = 20.0
 
 @dataclass(frozen=True)
 class Task:
-    """One baseline on one asset; the arguments of ``methods.forecast_asset`` and their place."""
+    """One model on one asset.
+
+    Parameters
+    ----------
+    name
+        For a person.
+    call
+        What to do; a process beside this one gets it pickled.
+    slow_fits
+        Fits in it that are worth a process; 0 if it is quick.
+    """
 
     name: str
-    asset: int
-    bars: OwnBars
-    horizons: tuple[int, ...]
-    settings: BaselineSettings
+    call: Callable[[], Any]
+    slow_fits: int = 0
 
 
 class RunningTasks:
@@ -63,12 +68,12 @@ class RunningTasks:
     def __init__(self, tasks: Sequence[Task], workers: int) -> None:
         self._left = {id(task): task for task in tasks}
         self._todo: SimpleQueue[Task] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[Task, OwnForecast | Exception] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Task, Any] | None] = SimpleQueue()
         self._workers: list[Worker] = []
         self._over = False
-        slow = [task for task in tasks if task.name in _SLOW]
+        slow = [task for task in tasks if task.slow_fits]
         workers = min(workers, os.cpu_count() or 1, len(slow))
-        if workers > 1 and sum(len(task.bars.folds) for task in slow) >= MIN_FITS_FOR_PROCESSES:
+        if workers > 1 and sum(task.slow_fits for task in slow) >= MIN_FITS_FOR_PROCESSES:
             self._begin(slow, workers)
 
     def __enter__(self) -> RunningTasks:
@@ -79,12 +84,12 @@ class RunningTasks:
         for worker in self._workers:  # idle, or at something nobody waits for any more
             worker.end()
 
-    def results(self) -> Iterator[tuple[Task, OwnForecast]]:
-        """Yield every task with its forecast, in any order."""
-        here = [t for t in self._left.values() if not self._workers or t.name not in _SLOW]
-        for task, forecast in chain(_in_this_process(here), self._from_workers()):
+    def results(self) -> Iterator[tuple[Task, Any]]:
+        """Yield every task with its answer, in any order."""
+        here = [t for t in self._left.values() if not (self._workers and t.slow_fits)]
+        for task, answer in chain(_in_this_process(here), self._from_workers()):
             del self._left[id(task)]
-            yield task, forecast
+            yield task, answer
         yield from _in_this_process(list(self._left.values()))
 
     def _begin(self, slow: Sequence[Task], workers: int) -> None:
@@ -103,7 +108,7 @@ class RunningTasks:
         try:
             while True:
                 task = self._todo.get_nowait()
-                self._answers.put((task, worker.forecast(task)))
+                self._answers.put((task, worker.run(task)))
         except Empty:
             pass
         except WorkerEndedError:
@@ -112,7 +117,7 @@ class RunningTasks:
         finally:
             self._answers.put(None)
 
-    def _from_workers(self) -> Iterator[tuple[Task, OwnForecast]]:
+    def _from_workers(self) -> Iterator[tuple[Task, Any]]:
         """Yield what the processes finish; what they leave over is still in ``_left``."""
         working = len(self._workers)
         while working:
@@ -150,8 +155,8 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def forecast(self, task: Task) -> OwnForecast | Exception:
-        """Forecast of the task, or the error it ended with.
+    def run(self, task: Task) -> Any:  # noqa: ANN401 - whatever the task gives
+        """Answer of the task, or the error it ended with.
 
         Raises
         ------
@@ -159,11 +164,10 @@ class Worker:
             If the process ended before it answered.
         """
         try:
-            self._ours.send((task.name, task.bars, task.horizons, task.settings))
-            answer: OwnForecast | Exception = self._ours.recv()
+            self._ours.send(task.call)
+            return self._ours.recv()
         except (EOFError, OSError) as error:
             raise WorkerEndedError from error
-        return answer
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -171,16 +175,14 @@ class Worker:
         self.process.join(timeout=_ENDING_S)
 
 
-def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, OwnForecast]]:
+def _in_this_process(tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
     from threadpoolctl import ThreadpoolController
-
-    from fingru.models.classical.methods import forecast_asset
 
     controller = ThreadpoolController()
     for task in tasks:
         with controller.limit(limits=1):  # as in a worker: the last bits depend on the threads
-            forecast = forecast_asset(task.name, task.bars, task.horizons, task.settings)
-        yield task, forecast
+            answer = task.call()
+        yield task, answer
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import time
 import numba
 import pytest
 
-from fingru.pipeline.compiling import STAGE, compiling
+from fingru.pipeline.clock import STAGE, compiling
 
 
 class Told(list):

@@ -13,18 +13,16 @@ _NICENESS = 10
 
 
 def serve(pipe: Connection) -> None:
-    """Answer each task that comes through the pipe with its forecast or its error, to its end.
-
-    Known at: as ``methods.forecast_asset`` says.
-    """
+    """Answer each call that comes through the pipe with its result or its error, to its end."""
     _start()
-    from fingru.models.classical.methods import forecast_asset
+    from threadpoolctl import threadpool_limits
 
     try:
         while True:
-            name, bars, horizons, settings = pipe.recv()
+            call = pipe.recv()  # imports what uses linear algebra, so the limit comes after it
             try:
-                answer: object = forecast_asset(name, bars, horizons, settings)
+                with threadpool_limits(limits=1):
+                    answer: object = call()
             except Exception as error:  # noqa: BLE001 - raised where the task came from
                 answer = error
             pipe.send(answer)
@@ -33,16 +31,11 @@ def serve(pipe: Connection) -> None:
 
 
 def _start() -> None:
-    """End with the parent, leave signals to it, give way, use one thread for linear algebra."""
+    """End with the parent, leave signals to it, give way."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from threadpoolctl import threadpool_limits
-
-    from fingru.models.classical import methods  # noqa: F401 - loads what uses linear algebra
-
-    threadpool_limits(limits=1)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
 

@@ -8,17 +8,24 @@ import time
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from fingru.models.classical import (
-    BaselineSettings,
-    BaselineWalk,
-    forecast_baselines,
-    make_baseline,
-    pool,
-)
-from fingru.models.classical.methods import forecast_asset
+from fingru.forecast.problem import no_progress
+from fingru.models import pool
+from fingru.models.classical import BaselineSettings, make_baseline
+from fingru.models.walk import StartedWalks, walk_forecast
 
 NAMES = ("constant", "ewma", "garch", "gjr_garch_t")
+
+
+def started(problem, folds, settings):
+    made = [make_baseline(name, settings) for name in settings.names]
+    return StartedWalks(made, problem, folds, settings.workers)
+
+
+def forecast_baselines(problem, folds, settings, progress=no_progress):
+    with started(problem, folds, settings) as walks:
+        return [walk.forecast for walk in walks.finish(progress)]
 
 
 @pytest.fixture
@@ -56,10 +63,8 @@ def test_two_processes_give_the_same_bits_as_none(problem, folds_of, monkeypatch
 
 def test_all_at_once_equals_one_by_one(problem, folds_of):
     settings, folds = BaselineSettings(names=NAMES, workers=1), folds_of((250, 400), 499)
-    for forecast in forecast_baselines(problem, folds, settings):
-        assert_equal(
-            forecast, make_baseline(forecast.model, settings).walk_forward(problem, folds)
-        )
+    for found in forecast_baselines(problem, folds, settings):
+        assert_equal(found, walk_forecast(make_baseline(found.model, settings), problem, folds))
 
 
 @pytest.fixture
@@ -68,6 +73,9 @@ def beside(monkeypatch):
     monkeypatch.setattr(pool, "MIN_FITS_FOR_PROCESSES", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     return BaselineSettings(names=NAMES, workers=2)
+
+
+ONE_AT_A_TIME = threading.Lock()
 
 
 class FakeWorker:
@@ -79,11 +87,12 @@ class FakeWorker:
         self.done, self.ended = 0, False
         self.made.append(self)
 
-    def forecast(self, task):
+    def run(self, task):
         if self.done == self.lasts:
             raise pool.WorkerEndedError
         self.done += 1
-        return forecast_asset(task.name, task.bars, task.horizons, task.settings)
+        with ONE_AT_A_TIME, threadpool_limits(limits=1):  # as a process of its own
+            return task.call()
 
     def end(self):
         self.ended = True
@@ -109,7 +118,7 @@ def test_what_ended_processes_leave_over_is_done_here(
 
 def test_an_error_of_a_task_is_raised_where_it_came_from(problem, folds_of, monkeypatch, beside):
     class Fails(FakeWorker):
-        def forecast(self, _task):
+        def run(self, _task):
             return ValueError("no such forecast")
 
     monkeypatch.setattr(pool, "Worker", Fails)
@@ -123,7 +132,7 @@ def test_processes_that_finish_nothing_are_given_up(
     let_go = threading.Event()
 
     class Stuck(FakeWorker):
-        def forecast(self, _task):
+        def run(self, _task):
             let_go.wait(60)
             raise pool.WorkerEndedError
 
@@ -149,7 +158,7 @@ def test_work_that_nobody_waits_for_is_ended_without_a_word(
     let_go = threading.Event()
 
     class Busy(FakeWorker):
-        def forecast(self, _task):
+        def run(self, _task):
             assert let_go.wait(60)
             raise pool.WorkerEndedError
 
@@ -157,7 +166,7 @@ def test_work_that_nobody_waits_for_is_ended_without_a_word(
             let_go.set()
 
     monkeypatch.setattr(pool, "Worker", Busy)
-    with BaselineWalk(problem, folds_of((250,), 499), beside) as walk:
+    with started(problem, folds_of((250,), 499), beside) as walk:
         assert len(walk._running._workers) == 2  # and it ends before anyone asked for results
     for thread in threading.enumerate():
         if thread.name == "baselines":
@@ -173,10 +182,10 @@ def test_real_processes_that_are_killed_or_frozen_cost_no_forecast(
 ):
     monkeypatch.setattr(pool, "PATIENCE_S", 20.0)
     folds = folds_of((250, 330, 410), 499)
-    with BaselineWalk(problem, folds, beside) as walk:
-        workers = walk._running._workers
+    with started(problem, folds, beside) as walks:
+        workers = walks._running._workers
         os.kill(workers[0].process.pid, number)
-        found = walk.finish()
+        found = [walk.forecast for walk in walks.finish()]
     assert [worker.process.is_alive() for worker in workers] == [False, False]
     alone = forecast_baselines(problem, folds, BaselineSettings(names=NAMES, workers=1))
     for one, other in zip(alone, found, strict=True):
@@ -186,7 +195,7 @@ def test_real_processes_that_are_killed_or_frozen_cost_no_forecast(
 PARENT = """
 import os, signal, sys, time
 from multiprocessing.process import BaseProcess
-from fingru.models.classical.pool import Worker
+from fingru.models.pool import Worker
 workers = [Worker(), Worker()]
 print(*(worker.process.pid for worker in workers), flush=True)
 time.sleep(float(sys.argv[1]))
@@ -210,7 +219,7 @@ def test_no_process_outlives_the_one_it_works_for(after):
 def test_importing_the_baselines_loads_no_heavy_package():
     code = (
         "import sys, fingru.models.classical;"
-        "print({'scipy', 'arch', 'numba', 'torch', 'statsmodels'} & set(sys.modules))"
+        "print({'arch', 'numba', 'torch', 'statsmodels'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300

@@ -1,4 +1,4 @@
-"""Says when numba compiles, which on the first run takes longer than anything else.
+"""Seconds by stage, and when numba compiles, which on a first run takes longer than anything else.
 
 Machine code is kept on disk, so later runs only load it; loading is not counted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
 
@@ -66,3 +67,28 @@ def compiling(progress: Progress) -> Iterator[Compiling]:
     listener = Compiling(progress)
     with events.install_listener("numba:compile", listener):
         yield listener
+
+
+@dataclass
+class Clock:
+    """Adds up the seconds spent in each stage, and since it was made.
+
+    Compiling kernels, which only a first run does, is a stage of its own and part of no other.
+    """
+
+    compiling: Compiling
+    stages: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=perf_counter)
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """Seconds by stage, ``total_s`` last."""
+        compiled = {"compile_s": self.compiling.seconds}
+        return {**self.stages, **compiled, "total_s": perf_counter() - self.started}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what is done inside as a stage."""
+        started, compiled = perf_counter(), self.compiling.seconds
+        yield
+        self.stages[name] = perf_counter() - started - (self.compiling.seconds - compiled)
