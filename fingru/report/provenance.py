@@ -60,11 +60,11 @@ def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
         return True, unchanged + unseen
     if status == "passed with reservations":
         named = "; ".join(map(str, check.get("reservations") or []))
-        return None, f"{unchanged} But the check does not vouch for this: {named}.{unseen}"
+        return None, f"{unchanged} The check does not cover: {named}.{unseen}"
     if status == "leak":
         found = check.get("leaks") or [{}]
         place = ", ".join(str(found[0][k]) for k in ("stage", "column") if k in found[0])
-        return False, f"Something had seen the future ({place}): do not trust this result."
+        return False, f"Look-ahead found ({place}): do not trust this result."
     why = f" ({check['reason']})" if check.get("reason") else ""
     return None, f"The leak check was not run{why}; `fingru leakcheck` does it."
 
@@ -72,7 +72,7 @@ def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
 _FILLS = {
     "next_bar": "next bar",
     "next_close": "next close",
-    "same_close": "at the same close (nobody can do this)",
+    "same_close": "at the same close (not achievable in practice)",
 }
 
 
@@ -118,20 +118,20 @@ def warnings_of(result: BacktestResult) -> list[str]:
 def run_warnings(result: BacktestResult) -> list[str]:
     """What is doubtful in the run itself, whatever its prices."""
     found = [
-        f"Altered since the run ended: {change}. The numbers here may be anybody's."
+        f"Altered since the run ended: {change}. Do not trust these numbers."
         for change in result.manifest.get("altered") or []
     ]
     if configuration(result).get("simulation.fill") == "same_close":
         found.append(
-            "Trades are filled at the close they were decided on. Nobody can do this; the result "
-            "is too good."
+            "Trades are filled at the close they were decided on, which is not achievable in "
+            "practice; the result is too good."
         )
     passed, sentence = leak_verdict(result)
     if passed is False:
         found.append(sentence)
     reservations = (result.metrics.get("leak_check") or {}).get("reservations") or []
     found += [
-        f"Not vouched for by the leak check: {reservation}."
+        f"Not covered by the leak check: {reservation}."
         for reservation in reservations
         if "same_close" not in reservation  # said above
     ]

@@ -1,4 +1,4 @@
-"""How much of the result may be luck, and how it bears cost, delay and size: tables and a figure.
+"""How significant a result is, and how it bears cost, delay and size: tables and a figure.
 
 All take what ``fingru.backtest.robustness`` stored, the field ``evidence`` of ``metrics.json``.
 """

@@ -66,7 +66,7 @@ def tables(result: BacktestResult) -> dict[str, Table]:
 
 
 def optional_tables(result: BacktestResult) -> dict[str, Table]:
-    """Where the profit came from and how much may be luck; without what the run did not store."""
+    """Where the profit came from and how significant and robust it is; without what the run did not store."""
     return {
         key: make(stored)
         for section, makers in _OF_SECTION.items()

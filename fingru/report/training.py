@@ -116,7 +116,7 @@ def gates(result: BacktestResult) -> go.Figure:
     if not members:
         return theme.nothing_to_draw("gates")
     figure = theme.new_figure(
-        "gates", height=340, xaxis=theme.axis("how far open", range=[0, 1]),
+        "gates", height=340, xaxis=theme.axis("gate value (1: open)", range=[0, 1]),
         yaxis=theme.axis("share of units and bars", ".0%"),
     )  # fmt: skip
     for colour, scale in zip(theme.LINES, sorted(members[0]["gates"], key=int), strict=False):

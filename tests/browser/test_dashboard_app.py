@@ -10,7 +10,7 @@ PAGES = {
     "run": ("/run?run=first", "Growth of 1 and drawdown"),
     "returns": ("/run?run=first&tab=Returns+%26+risk", "Monthly returns"),
     "quality": ("/run?run=first&tab=Forecast+quality", "Coverage by level"),
-    "trades": ("/run?run=first&tab=Trades+%26+costs&win=1Y", "What costs take"),
+    "trades": ("/run?run=first&tab=Trades+%26+costs&win=1Y", "Impact of costs"),
     "folds": ("/run?run=first&tab=Folds", "Training and validation loss"),
     "config": ("/run?run=first&tab=Model+%26+config", "Command to reproduce"),
     "forecasts": ("/forecasts?run=first&fc_asset=BBB", "BBB: forecasts and realised returns"),

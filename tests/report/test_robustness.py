@@ -69,7 +69,7 @@ def test_report_of_a_run_shows_profit_and_luck(found, result):
     from fingru.report.html import render_html
 
     page = render_html(replace(result, metrics={**result.metrics, "evidence": found}))
-    for heading in ("Against the benchmarks", "How certain each Sharpe ratio is", "If decisions"):
+    for heading in ("Against the benchmarks", "Precision of the Sharpe", "Sensitivity to delay"):
         assert heading in page
     assert "Against the benchmarks" not in render_html(result)
 
