@@ -66,7 +66,7 @@ def tables(result: BacktestResult) -> dict[str, Table]:
 
 
 def optional_tables(result: BacktestResult) -> dict[str, Table]:
-    """Where the profit came from and how significant and robust it is; without what the run did not store."""
+    """Attribution of the profit, significance and robustness, as far as the run stored them."""
     return {
         key: make(stored)
         for section, makers in _OF_SECTION.items()
