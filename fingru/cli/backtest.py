@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fingru.cli import complete
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
+from fingru.cli.output import print_json, print_message, print_tables, progress_bars
+from fingru.errors import ConfigError, LeakFoundError, StoreError
 
 if TYPE_CHECKING:
     from fingru.config import Config
@@ -51,7 +54,6 @@ def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) ->
     So is user code that it names and this user never did, unless it is trusted.
     """
     from fingru.config import make_config
-    from fingru.errors import ConfigError
     from fingru.pipeline.record import refuse_other_object
     from fingru.store.runs import RunDirectory
     from fingru.store.settings import StoreSettings
@@ -79,9 +81,6 @@ def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) ->
 def _run(
     settings: Config, resume: str | None, *, json: bool, quiet: bool
 ) -> tuple[Run, RunDirectory]:
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import progress_bars
-    from fingru.errors import StoreError
     from fingru.pipeline.backtest import run_backtest
 
     with interruptible("interrupted before anything was stored"), progress_bars(quiet) as progress:
@@ -94,7 +93,6 @@ def _run(
 
 
 def _show(run: Run, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
-    from fingru.cli.output import print_json, print_message, print_tables
 
     if json:
         where = {"run_id": directory.run_id, "run_directory": str(directory.path)}
@@ -109,7 +107,6 @@ def _show(run: Run, directory: RunDirectory, *, json: bool, quiet: bool) -> None
 
 
 def _refuse_leak(check: dict[str, Any]) -> None:
-    from fingru.errors import LeakFoundError
 
     if check["status"] == "leak":
         first = check["leaks"][0]

@@ -8,6 +8,7 @@ import typer
 
 from fingru.cli import complete
 from fingru.cli import options as opt
+from fingru.cli.output import plain_table, print_json, print_tables
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +34,6 @@ def features(
 
     `features.columns` takes these names, and functions of your own as FILE.py:FUNCTION.
     """
-    from fingru.cli.output import print_json, print_tables
     from fingru.features.registry import list_features
     from fingru.market import load_prices
 
@@ -49,7 +49,6 @@ def features(
 
 
 def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:
-    from fingru.cli.output import plain_table
 
     checked = () if source is None else ("here",)
     rows = []
@@ -74,7 +73,6 @@ def strategies(json: opt.Json = False) -> None:
     A parameter is set with `--set strategy.parameters.NAME=VALUE`; your own strategy is given
     as `--strategy FILE.py`.
     """
-    from fingru.cli.output import print_json, print_tables
     from fingru.strategy import list_strategies
 
     found = list_strategies()
@@ -85,7 +83,6 @@ def strategies(json: opt.Json = False) -> None:
 
 
 def _strategy_table(notes: list[dict[str, Any]]) -> Table:
-    from fingru.cli.output import plain_table
 
     rows = []
     for note in notes:

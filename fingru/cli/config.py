@@ -9,6 +9,8 @@ import typer
 
 from fingru.cli import complete
 from fingru.cli import options as opt
+from fingru.cli.output import plain_table, print_json, print_message, print_tables
+from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,10 +31,8 @@ def show(
     json: opt.Json = False,
 ) -> None:
     """All settings: value, default, limits and meaning."""
-    from fingru.cli.output import print_json, print_tables
     from fingru.config import to_toml
     from fingru.config.catalogue import all_settings, sections
-    from fingru.errors import ConfigError
 
     if toml and json:
         raise ConfigError("--toml and --json exclude each other", "give one of them")
@@ -53,9 +53,7 @@ def init(
     ] = Path("fingru.toml"),
 ) -> None:
     """Write a file with every setting at its default, each explained, for --config."""
-    from fingru.cli.output import print_message
     from fingru.config.template import commented_toml
-    from fingru.errors import ConfigError
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,10 +80,8 @@ def explain(
     json: opt.Json = False,
 ) -> None:
     """What a setting, or every setting of a section, means and may be."""
-    from fingru.cli.output import print_json, print_tables
     from fingru.config.catalogue import all_settings, sections, settings_of
     from fingru.config.refusals import suggestion
-    from fingru.errors import ConfigError
     from fingru.settings import current_key
 
     config = opt.GivenSettings(file).config()
@@ -129,7 +125,6 @@ def _print_setting(document: dict[str, Any]) -> None:
 
 def _table(section: str, config: Config) -> Table:
     """Settings of one section; an asterisk marks what is not at its default."""
-    from fingru.cli.output import plain_table
     from fingru.config.catalogue import sections, settings_of, value_of
 
     title = f"{section}: {sections()[section]}" if section else "Settings of no section"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from fingru.cli import options as opt
+from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
     from fingru.store.settings import StoreSettings
@@ -26,7 +27,6 @@ def dashboard(
 ) -> None:
     """Open the web UI over the stored runs, on 127.0.0.1."""
     from fingru.bundled import bundled_path
-    from fingru.errors import ConfigError
     from fingru.store.settings import URL_VARIABLE, StoreSettings
 
     _check_free(port)
@@ -56,7 +56,6 @@ def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _check_free(port: int) -> None:
-    from fingru.errors import ConfigError
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

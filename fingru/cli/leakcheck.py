@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
+from fingru.cli.output import plain_table, print_json, print_message, print_tables, progress_bars
+from fingru.errors import LeakFoundError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,10 +35,7 @@ def leakcheck(
     """
     from fingru.audit.leak import leak_check, render
     from fingru.audit.leak.report import FILE_READ
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import print_json, print_message, print_tables, progress_bars
     from fingru.config import with_values
-    from fingru.errors import LeakFoundError
 
     settings = with_values(given.config(), {"leak_check.cuts": cuts})
     prices = opt.prices_of(settings, quiet)
@@ -75,8 +75,6 @@ def _refusal(leak: dict[str, str]) -> tuple[str, str]:
 
 def _table(rows: list[tuple[str, str, str, str]], cuts: list[str]) -> Table:
     """Stages in the order of the pipeline; where something differs, what and since when."""
-    from fingru.cli.output import plain_table
-
     leaks = any(difference for *_, difference in rows)
     texts = ("stage", "verdict", *(("first difference",) if leaks else ()))
     cells = [

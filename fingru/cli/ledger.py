@@ -14,6 +14,7 @@ from fingru.cli.output import (
     print_message,
     print_tables,
 )
+from fingru.errors import StoreError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,8 +45,6 @@ def ledger(
     database = opt.existing_database(store)
     rows = [] if database is None else _rows(database, data_sha, trials)
     if data_sha is not None and not rows:
-        from fingru.errors import StoreError
-
         raise StoreError(
             f"the ledger has no trial on data whose hash begins with {data_sha!r}",
             "run `fingru runs ledger` to see what it has",

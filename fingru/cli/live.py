@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
+from fingru.cli.output import plain_table, print_json, print_message, print_tables, progress_bars
+from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,8 +28,6 @@ def train(given: opt.GivenSettings, json: opt.Json = False, quiet: opt.Quiet = F
 
     The settings of the walk-forward that matter here are its window and ``rolling_bars``.
     """
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import print_json, print_message, progress_bars
     from fingru.pipeline.trained import train_model
 
     settings = given.config()
@@ -76,7 +77,6 @@ def predict(
     quiet: opt.Quiet = False,
 ) -> None:
     """Latest forecast and target weights of a stored model, as a table or JSON."""
-    from fingru.cli.output import print_json, print_message, print_tables
     from fingru.config import with_values
     from fingru.pipeline.live import predict as predict_now
 
@@ -108,7 +108,6 @@ def _model(model: str | None, store: StoreSettings, models: Path | None) -> Trai
 
 
 def _holdings(text: str | None) -> dict[str, float]:
-    from fingru.errors import ConfigError
 
     weights = {}
     for part in opt.split(text) or []:
@@ -140,7 +139,6 @@ def _document(trained: TrainedModel, prediction: Prediction) -> dict[str, object
 
 
 def _table(trained: TrainedModel, prediction: Prediction) -> Table:
-    from fingru.cli.output import plain_table
     from fingru.market.sessions import session_name
 
     title = f"From the close of {session_name(prediction.origin)}, model {trained.model_id}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
 from fingru.cli.output import (
     plain_table,
     print_json,
@@ -19,6 +20,7 @@ from fingru.cli.output import (
     print_tables,
     progress_bars,
 )
+from fingru.errors import ConfigError, PromotionRefusedError, StoreError
 
 if TYPE_CHECKING:
     from fingru.config import Config
@@ -70,8 +72,6 @@ def retrain(
 
     Exit 0 promoted or nothing due, 5 the gate kept the champion, 2 bad input.
     """
-    from fingru.errors import ConfigError
-
     if once == (schedule is not None):
         raise ConfigError(
             "fingru retrain needs a time", "give exactly one of --once and --schedule CRON"
@@ -98,8 +98,6 @@ def _print_next_times(schedule: str, zone: str, count: int, *, json: bool) -> No
 
 
 def _retrain_now(settings: Config, *, json: bool, quiet: bool) -> None:
-    from fingru.cli.interrupts import interruptible
-    from fingru.errors import PromotionRefusedError
     from fingru.retrain.job import retrain_once
 
     interrupted = "the retraining was interrupted; the champion is unchanged"
@@ -231,7 +229,6 @@ def rollback(store: StoreSettings, reason: Reason = "rolled back manually") -> N
 
 
 def _database(store: StoreSettings) -> Database:
-    from fingru.errors import StoreError
 
     database = opt.existing_database(store)
     if database is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
+from fingru.cli.output import plain_table, print_json, print_tables, progress_bars
 
 _SURROGATES = opt.Flag(
     "null_test.surrogates", "N", "Surrogate markets without predictability.", kind=int
@@ -24,8 +26,6 @@ def nulltest(given: opt.GivenSettings, json: opt.Json = False, quiet: opt.Quiet 
     in one program. With 100 surrogates the smallest p-value is 0.0099.
     """
     from fingru.audit.null import null_test, render
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import plain_table, print_json, print_tables, progress_bars
 
     settings = given.config()
     prices = opt.prices_of(settings, quiet)

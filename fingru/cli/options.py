@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from fingru.cli import complete
+from fingru.cli.output import print_at_exit, print_message
 from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -304,7 +305,6 @@ def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Pric
     What is doubtful is said when the command ends, below its result, where it is read; ``warn``
     is False for a command whose result says it already.
     """
-    from fingru.cli.output import print_at_exit, print_message
     from fingru.market import Severity, load_prices
 
     data = config.data

@@ -19,6 +19,7 @@ from fingru.cli.output import (
     print_message,
     print_tables,
 )
+from fingru.errors import StoreError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +89,6 @@ def _reporting_changes(run: RunDirectory) -> Iterator[list[Mismatch]]:
 @opt.with_store
 def compare(run_ids: opt.RunIds, store: StoreSettings, json: opt.Json = False) -> None:
     """Metrics of several runs side by side, and the settings in which they differ."""
-    from fingru.errors import StoreError
     from fingru.report.comparison import compare_runs
     from fingru.report.terminal import render_table
     from fingru.store.runs import RunDirectory
@@ -167,7 +167,6 @@ def report(
 
 def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Mismatch]) -> BacktestResult:
     """A stored run with the trials of today, or of its end if the ledger cannot be read."""
-    from fingru.errors import StoreError
     from fingru.pipeline.trials import with_todays_trials
     from fingru.report.loading import load_result
 

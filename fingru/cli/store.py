@@ -10,6 +10,7 @@ import typer
 
 from fingru.cli import options as opt
 from fingru.cli.output import print_json, print_message
+from fingru.errors import ConfigError
 
 if TYPE_CHECKING:
     from fingru.store.settings import StoreSettings
@@ -95,7 +96,6 @@ def migrate(
     The SQLite file that is left is kept under another name. From then on the commands need the
     new URL, in FINGRU_STORE_URL or a file for --config.
     """
-    from fingru.errors import ConfigError
     from fingru.store.migrate import migrate_store
     from fingru.tune.study import copy_studies
 

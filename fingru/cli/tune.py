@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingru.cli import options as opt
+from fingru.cli.interrupts import interruptible
+from fingru.cli.output import plain_table, print_json, print_message, print_tables, progress_bars
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,8 +51,6 @@ def tune(
     The sessions that `fingru backtest` forecasts are cut off first, so no trial can reach them.
     The same command resumes an interrupted search. Exit 4 interrupted.
     """
-    from fingru.cli.interrupts import interruptible
-    from fingru.cli.output import print_json, print_message, print_tables, progress_bars
     from fingru.tune.search import SearchPlan
     from fingru.tune.search import search as run_search
     from fingru.tune.space import DEFAULT_KEYS
@@ -103,7 +103,6 @@ def _document(result: SearchResult, file: Path) -> dict[str, Any]:
 
 
 def _table(result: SearchResult) -> Table:
-    from fingru.cli.output import plain_table
 
     best = result.trials.sort_values("value").head(10)
     rows = [

@@ -70,7 +70,7 @@ def smaller(config: Config, sizes: Mapping[str, Mapping[str, int]]) -> Config:
 
     Examples
     --------
-    >>> smaller(Config(), {"model": {"hidden": 8, "members": 64}}).model.hidden
+    >>> smaller(Config(), {"model": {"hidden_size": 8, "members": 64}}).model.hidden_size
     8
     """
     return with_values(
