@@ -9,7 +9,7 @@ start, so that they add up bar by bar.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from fingru.arrays import FloatArray, finite_or_none
 from fingru.backtest.accounting import NEXT_CLOSE, SAME_CLOSE, Account, over_equity
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import Simulation, simulate
-from fingru.backtest.unconditional import mix_heads, unconditional_forecast
+from fingru.distributions import Normal
 from fingru.errors import ConfigError, FingruError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold
@@ -131,6 +131,62 @@ def without_costs(settings: SimulationSettings) -> SimulationSettings:
     free = {"cost_bps", "commission_per_trade", "half_spread_bps", "slippage_bps",
             "impact_coefficient", "borrow_bps"}  # fmt: skip
     return settings.model_copy(update=dict.fromkeys(free, 0.0) | {"asset_costs": None})
+
+
+def unconditional_forecast(prices: Prices, forecast: Forecast, folds: Sequence[Fold]) -> Forecast:
+    """Replace both heads by each asset's long-run moments, constant within a fold.
+
+    ``mean = h m`` and ``variance = h s2`` with m and s2 (ddof 1) of the asset's one-bar log
+    returns in rows ``train_first .. origin``; an asset with fewer than 20 of them takes the
+    average of the others. A Gaussian: no tails, no skew, no disagreement of members. There is a
+    forecast where ``forecast`` has one.
+
+    Known at: rows of a fold at its origin.
+    """
+    horizons = np.asarray(forecast.horizons, dtype=np.float64)
+    mean, variance = np.full_like(forecast.mean, np.nan), np.full_like(forecast.mean, np.nan)
+    for fold in folds:
+        m, s2 = _moments(prices.log_returns[fold.train_first : fold.origin + 1])
+        rows = slice(fold.test_first, fold.test_last + 1)
+        mean[rows] = m[:, None] * horizons
+        variance[rows] = s2[:, None] * horizons
+    absent = ~(np.isfinite(forecast.mean) & np.isfinite(forecast.variance))
+    mean[absent] = np.nan
+    variance[absent] = np.nan
+    return forecast.with_distribution("long_run", Normal(mean, variance))
+
+
+def mix_heads(mean_from: Forecast, variance_from: Forecast) -> Forecast:
+    """Mean head of one forecast (with its members' disagreement), variance head of another.
+
+    Tails, asymmetry and recalibration are of the distribution around the mean: they come with the
+    variance. There is a forecast where both have one.
+    """
+    absent = np.isnan(mean_from.mean) | np.isnan(variance_from.variance)
+    return replace(
+        variance_from,
+        model=f"{mean_from.model}+{variance_from.model}",
+        distribution=variance_from.distribution.with_moments(
+            np.where(absent, np.nan, mean_from.mean),
+            np.where(absent, np.nan, variance_from.variance),
+        ),
+        epistemic_variance=mean_from.epistemic_variance,
+    )
+
+
+def _moments(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    present = np.isfinite(returns)
+    count = present.sum(axis=0)
+    mean = np.where(present, returns, 0.0).sum(axis=0) / np.maximum(count, 1)
+    squares = np.where(present, (returns - mean) ** 2, 0.0).sum(axis=0)
+    variance = squares / np.maximum(count - 1, 1)
+    known = (count >= 20) & (variance > 0.0)
+    if not known.any():
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    return (
+        np.where(known, mean, mean[known].mean()),
+        np.where(known, variance, variance[known].mean()),
+    )
 
 
 def equal_weight_returns(prices: Prices) -> FloatArray:

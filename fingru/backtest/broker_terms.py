@@ -91,15 +91,7 @@ def _timing(prices: Prices, settings: SimulationSettings) -> int:
 def cost_by_asset(settings: SimulationSettings, assets: tuple[str, ...], name: str) -> FloatArray:
     """Rate of one cost for each asset, (A,), in the unit of its setting.
 
-    Parameters
-    ----------
-    settings
-        The rate for all, and ``asset_costs`` where it differs.
-    assets
-        Symbols of the panel.
-    name
-        ``cost_bps``, ``half_spread_bps``, ``slippage_bps``, ``commission_per_trade`` or
-        ``borrow_bps``.
+    ``name`` is a field of ``AssetCosts``: the rate for all, and ``asset_costs`` where it differs.
 
     Raises
     ------

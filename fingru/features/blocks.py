@@ -22,8 +22,7 @@ from fingru.features.aggregation import (
     side_by_side,
 )
 from fingru.features.bars import FIELDS, MARKET, Bars, Windows
-from fingru.features.custom import computed
-from fingru.features.definition import Feature
+from fingru.features.definition import Feature, computed
 from fingru.features.market import MarketRows, at_own_bars
 from fingru.features.settings import FeatureSettings
 from fingru.market.prices import Prices

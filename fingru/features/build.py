@@ -18,8 +18,7 @@ from fingru.errors import ConfigError
 from fingru.features.aggregation import phases
 from fingru.features.bars import FIELDS, MARKET, Windows
 from fingru.features.blocks import Recipe, blocks, one_asset, parallel_map, write_block
-from fingru.features.custom import refuse_look_ahead
-from fingru.features.definition import Feature
+from fingru.features.definition import Feature, refuse_look_ahead
 from fingru.features.feature_set import FeatureSet
 from fingru.features.market import ASSET_VOLATILITY, LISTED_ROWS, MarketRows, market_rows
 from fingru.features.registry import resolve_columns
@@ -42,10 +41,8 @@ def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) 
 
     Parameters
     ----------
-    prices
-        T sessions of A assets.
-    settings
-        Columns, scales and windows.
+    prices, settings
+        T sessions of A assets; columns, scales and windows.
     threads
         Assets are computed on so many threads; 0: on all available cores. The values are the
         same. With a user's own columns it is one, as they may not be made for more.

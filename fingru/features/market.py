@@ -31,10 +31,8 @@ class MarketRows:
 
     Parameters
     ----------
-    log_return
-        (N,) mean of z: the return of the equal-risk portfolio.
-    variance
-        (N,) its square.
+    log_return, variance
+        (N,) mean of z, the return of the equal-risk portfolio, and its square.
     average_variance
         (N,) mean of the squares of z; minus ``variance`` it is the cross-sectional variance.
     usual_variance
@@ -53,20 +51,13 @@ class MarketRows:
 
 
 def market_rows(prices: Prices, longest: int) -> MarketRows:
-    """Average the standardised returns of all assets that trade, (T,).
+    """Average the standardised returns of all assets that trade, (T,); of one, it is the asset.
 
     ``z = 0.01 r / sqrt(mean(r**2 over the last n returns, this one included))`` with n =
     ``longest``, fewer while there are fewer. The return itself is included so that a bad price
     is at most ``sqrt(n)`` volatilities large, and an asset's first return one. An asset that has
     not moved for n returns is left out. Returns are from market row to market row, so nothing
     is lost in rows on which the market rests.
-
-    Parameters
-    ----------
-    prices
-        T sessions of A assets, A of any size; with one asset the market is the asset.
-    longest
-        Returns in the slow volatility of an asset.
 
     Known at: the close of the row.
 
@@ -119,16 +110,8 @@ def trading_rows(has_bar: BoolArray) -> BoolArray:
 def at_own_bars(market: MarketRows, rows: NDArray[np.intp]) -> MarketRows:
     """Sum the market over the rows from one own bar of an asset to its next.
 
-    Parameters
-    ----------
-    market
-        The market in panel rows, (T,).
-    rows
-        (n,) panel rows of the asset's bars, ascending.
-
-    Returns
-    -------
-    (n,) arrays; NaN at the first bar, as an asset's own return.
+    ``market`` is in panel rows (T,), ``rows`` (n,) are those of the asset's bars, ascending; what
+    comes out, (n,), is NaN at the first bar, as an asset's own return.
 
     Known at: the close of each bar.
     """

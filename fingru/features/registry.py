@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from fingru.errors import ConfigError, did_you_mean
 from fingru.features import asset_columns, indicator_columns, market_columns, ta_columns
 from fingru.features.bars import FIELDS, MARKET, Windows
-from fingru.features.custom import load_feature
-from fingru.features.definition import Feature
+from fingru.features.definition import Feature, load_feature
 from fingru.features.settings import DEFAULT_COLUMNS, FeatureSettings
 from fingru.market.prices import Prices
 
@@ -88,22 +86,9 @@ def _resolve(column: str) -> Feature:
 class FeatureNote:
     """One column that ``features.columns`` takes.
 
-    Parameters
-    ----------
-    name
-        As it is written there.
-    meaning
-        One line.
-    needs
-        Fields beside the close: ``open``, ``high``, ``low``, ``volume``.
-    reads_market
-        Whether it compares with the whole panel.
-    warmup_bars
-        Bars of an asset before its first value at scale 1, that bar included.
-    default
-        Whether it is among the default columns.
-    available
-        Whether the panel has the fields; None if none was given.
+    ``needs`` are fields beside the close; ``reads_market`` says whether the column compares with
+    the whole panel, ``warmup_bars`` how many bars of an asset its first value at scale 1 takes,
+    and ``available`` whether a given panel has the fields.
     """
 
     name: str
@@ -117,21 +102,17 @@ class FeatureNote:
 
 def list_features(prices: Prices | None = None) -> list[FeatureNote]:
     """Every column there is: built in, of the market, and of the ``ta`` package."""
-    return list(_notes(prices))
-
-
-def _notes(prices: Prices | None) -> Iterator[FeatureNote]:
     windows = Windows(1, FeatureSettings().longest_window)
     missing = set() if prices is None else {f for f in FIELDS if getattr(prices, f) is None}
-    for name, feature in zip(
-        available_columns(), resolve_columns(available_columns()), strict=True
-    ):
-        yield FeatureNote(
-            name=name,
+    return [
+        FeatureNote(
+            name=feature.name,
             meaning=(feature.function.__doc__ or "").partition("\n")[0].replace("``", ""),
             needs=tuple(need for need in feature.needs if need != MARKET),
             reads_market=MARKET in feature.needs,
             warmup_bars=feature.warmup(windows),
-            default=name in DEFAULT_COLUMNS,
+            default=feature.name in DEFAULT_COLUMNS,
             available=None if prices is None else not missing & set(feature.needs),
         )
+        for feature in resolve_columns(available_columns())
+    ]

@@ -20,15 +20,11 @@ def ewma(values: FloatArray, decay: float, start: int) -> FloatArray:
     Parameters
     ----------
     values
-        (..., N) values; NaN entries are left out and get NaN.
+        (..., N) values; NaN entries are left out and get NaN, as do those before the start.
     decay
         Weight of the past, in (0, 1).
     start
         Finite values averaged for the start, at least 1.
-
-    Returns
-    -------
-    (..., N) mean; NaN before the start.
 
     Known at: the bar itself.
     """

@@ -35,6 +35,7 @@ from fingru.measures.inference import (
 _NUMBERS = 1 << 22
 _DRAWS = (4_096, 16_384)
 _GRID = np.linspace(-9.0, 9.0, 2001)
+_STILL = 1e-18
 
 
 def superior_ability_p(ours: FloatArray, benchmark: FloatArray, seed: int) -> float:
@@ -181,6 +182,29 @@ def _ratio_of_sums(sums: FloatArray, squares: FloatArray, n: int) -> FloatArray:
     variance = np.maximum(squares.sum(axis=0) / n - mean**2, np.finfo(float).tiny)
     ratio: FloatArray = mean / np.sqrt(variance)
     return ratio
+
+
+def correlations(values: FloatArray) -> FloatArray:
+    """Correlations of trials by the bars that they have in common, (N, N), from returns (n, N).
+
+    ``sum(z_i z_j)`` over the bars that both have, each z of mean 0 and unit length over its own
+    bars; so trials of other bars have nothing in common. A trial that never moves is unlike all.
+
+    Examples
+    --------
+    >>> one, other = np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, 1.0, -1.0, -1.0])
+    >>> correlations(np.stack([one, 2 * one, other], axis=1))[0].round(9).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    present = np.isfinite(values)
+    count = np.maximum(present.sum(axis=0), 1)
+    centred = np.where(present, values - np.where(present, values, 0.0).sum(axis=0) / count, 0.0)
+    length = np.sqrt(np.square(centred).sum(axis=0))
+    moving = length > _STILL
+    units = np.where(moving, centred / np.where(moving, length, 1.0), 0.0)
+    matrix: FloatArray = units.T @ units
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
 
 
 def expected_maximum(correlation: FloatArray) -> float:

@@ -2,6 +2,15 @@
 
 All are simple returns per bar, (n,), of the same bars; the same cash is in both. NaN where
 undefined: too few bars, no difference between the two, or a series that lost all its equity.
+
+References
+----------
+Goodwin (1998), "The information ratio", Financial Analysts Journal 54(4). Grinold and Kahn (2000),
+"Active portfolio management", chapter 5.
+Morningstar (2011), "Upside and downside capture ratios", methodology paper.
+Newey and West (1987), "A simple, positive semi-definite, heteroskedasticity and autocorrelation
+consistent covariance matrix", equation 5.
+RiskMetrics Technical Document, 4th edition (1996), section 5.2: decay 0.94 for daily returns.
 """
 
 from __future__ import annotations
@@ -23,11 +32,6 @@ def information_ratio(returns: FloatArray, benchmark: FloatArray, bars_per_year:
 
     ``mean(d) / std(d, ddof=1) * sqrt(bars_per_year)`` with ``d = returns - benchmark``.
 
-    References
-    ----------
-    Goodwin (1998), "The information ratio", Financial Analysts Journal 54(4). Grinold and Kahn
-    (2000), "Active portfolio management", chapter 5.
-
     Examples
     --------
     >>> round(information_ratio(np.array([0.02, 0.05]), np.array([0.01, 0.02]), 1.0), 6)
@@ -46,10 +50,6 @@ def capture_ratio(
     ``annual_return(returns[k]) / annual_return(benchmark[k])`` with k the bars on which the
     benchmark rose (``up``) or fell; bars on which it stood still belong to neither. Above 1 is
     good for ``up``, below 1 for down. NaN where there is no such bar.
-
-    References
-    ----------
-    Morningstar (2011), "Upside and downside capture ratios", methodology paper.
     """
     chosen = benchmark > 0.0 if up else benchmark < 0.0
     if not chosen.any() or lost_everything(returns) or lost_everything(benchmark):
@@ -77,21 +77,8 @@ def market_regression(
     Standard errors allow for autocorrelation and unequal variance: Bartlett kernel with
     ``newey_west_lags``, times ``N / (N - 2)``.
 
-    Parameters
-    ----------
-    excess, market_excess
-        (N,) simple returns over cash; NaN in either leaves all undefined.
-    bars_per_year
-        For ``alpha_per_year = bars_per_year * alpha``.
-
-    Returns
-    -------
-    Values are None with fewer than 20 returns, with NaN, or where the market did not move.
-
-    References
-    ----------
-    Newey and West (1987), A Simple, Positive Semi-definite, Heteroskedasticity and
-    Autocorrelation Consistent Covariance Matrix, equation 5.
+    ``alpha_per_year = bars_per_year * alpha``. All are None with fewer than 20 returns over cash,
+    (N,), with NaN in either, or where the market did not move.
     """
     n = len(excess)
     undefined: dict[str, float | int | None] = dict.fromkeys(
@@ -128,20 +115,7 @@ def volatility_regimes(
     ``v[t-1]`` is at most the first tercile of ``v[0..t-1]``, ``high`` if above the second, else
     ``middle``; ``unknown`` with fewer than ``min_periods`` of them.
 
-    Parameters
-    ----------
-    market
-        (n,) simple returns, no NaN.
-    decay
-        Weight of yesterday's variance.
-    min_periods
-        Sessions before the first regime is named.
-
     Known at: row t at the close of t - 1.
-
-    References
-    ----------
-    RiskMetrics Technical Document, 4th edition (1996), section 5.2: decay 0.94 for daily returns.
     """
     variance = pd.Series(market**2).ewm(alpha=1.0 - decay, adjust=False).mean()
     expanding = variance.expanding(min_periods)

@@ -29,6 +29,7 @@ from fingru.measures.inference import (
     skewness_and_kurtosis,
 )
 from fingru.measures.multiple_testing import (
+    correlations,
     deflated_sharpe_ratio,
     effective_trials,
     expected_maximum,
@@ -44,7 +45,7 @@ from fingru.store.ledger import (
     ledger_entries,
     returns_in_common,
 )
-from fingru.store.returns import correlations, on_all_bars
+from fingru.store.returns import on_all_bars
 
 FEWEST_BARS = 64
 """Common bars below which no probability of overfitting is told: 8 blocks of 8."""

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from fingru.arrays import FloatArray
 
-_STILL = 1e-18
-
 
 @dataclass(frozen=True)
 class TrialReturns:
@@ -107,31 +105,3 @@ def largest_table(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp
     columns = np.flatnonzero((first <= start) & (last >= end))
     inside = np.arange(start, end + 1)
     return inside[present[start : end + 1][:, columns].all(axis=1)], columns
-
-
-def correlations(values: FloatArray) -> FloatArray:
-    """Correlations of trials by the bars that they have in common, (N, N).
-
-    ``sum(z_i z_j)`` over the bars that both have, each z of mean 0 and unit length over its own
-    bars; so trials of other bars have nothing in common. A trial that never moves is unlike all.
-
-    Parameters
-    ----------
-    values
-        (n, N) returns, NaN where a trial has no bar.
-
-    Examples
-    --------
-    >>> one, other = np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, 1.0, -1.0, -1.0])
-    >>> correlations(np.stack([one, 2 * one, other], axis=1))[0].round(9).tolist()
-    [1.0, 1.0, 0.0]
-    """
-    present = np.isfinite(values)
-    count = np.maximum(present.sum(axis=0), 1)
-    centred = np.where(present, values - np.where(present, values, 0.0).sum(axis=0) / count, 0.0)
-    length = np.sqrt(np.square(centred).sum(axis=0))
-    moving = length > _STILL
-    units = np.where(moving, centred / np.where(moving, length, 1.0), 0.0)
-    matrix: FloatArray = units.T @ units
-    np.fill_diagonal(matrix, 1.0)
-    return matrix

@@ -13,11 +13,11 @@ from fingru.backtest.attribution import (
     attribute,
     linked_parts,
     profit_by_side,
+    unconditional_forecast,
     without_costs,
 )
 from fingru.backtest.settings import SimulationSettings
 from fingru.backtest.simulator import simulate
-from fingru.backtest.unconditional import unconditional_forecast
 from fingru.distributions import Normal
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingru.backtest.unconditional import mix_heads, unconditional_forecast
+from fingru.backtest.attribution import mix_heads, unconditional_forecast
 from fingru.distributions import Normal
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast

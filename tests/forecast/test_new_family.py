@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from fingru.backtest.attribution import mix_heads, unconditional_forecast
 from fingru.backtest.simulator import simulate
-from fingru.backtest.unconditional import mix_heads, unconditional_forecast
 from fingru.distributions import FAMILIES, Distribution, from_columns
 from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast

@@ -6,7 +6,6 @@ import pytest
 
 from fingru.store.returns import (
     TrialReturns,
-    correlations,
     largest_table,
     on_all_bars,
     pack,
@@ -92,32 +91,3 @@ def test_bars_that_one_of_them_lacks_in_between_are_left_out():
     rows, columns = largest_table(values)
     assert list(rows) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
     assert list(columns) == [0, 1]
-
-
-@pytest.fixture
-def noise():
-    return np.random.default_rng(3).normal(size=(4000, 6))
-
-
-def test_correlations_are_those_of_numpy(noise):
-    mixed = noise @ np.random.default_rng(1).normal(size=(6, 6))
-    expected = np.corrcoef(mixed, rowvar=False)
-    np.testing.assert_allclose(correlations(mixed), expected, atol=1e-12)
-
-
-def test_trials_of_other_bars_have_nothing_in_common(noise):
-    values = np.full((4000, 2), NAN)
-    values[:2000, 0], values[2000:, 1] = noise[:2000, 0], noise[:2000, 0]
-    np.testing.assert_array_equal(correlations(values), np.eye(2))
-
-
-def test_correlations_over_some_common_bars_are_those_of_a_whole(noise):
-    values = np.where(np.arange(4000)[:, None] < [4000, 2000, 3000], noise[:, :1], NAN)
-    found = correlations(values)
-    assert np.linalg.eigvalsh(found).min() > -1e-12
-    assert found[0, 1] == pytest.approx(0.5**0.5, abs=0.03)
-
-
-def test_a_trial_that_never_moves_is_unlike_all_others(noise):
-    found = correlations(np.hstack([noise[:, :1], np.zeros((4000, 1)), noise[:, :1]]))
-    np.testing.assert_allclose(found, [[1, 0, 1], [0, 1, 0], [1, 0, 1]], atol=1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 from fingru.features.aggregation import phases
 from fingru.features.bars import MARKET, Windows
 from fingru.features.blocks import one_asset
-from fingru.features.custom import first_change
+from fingru.features.definition import first_change
 from fingru.features.market import market_rows
 from fingru.features.registry import resolve_columns
 from fingru.features.settings import FeatureSettings

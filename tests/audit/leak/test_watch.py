@@ -15,7 +15,7 @@ from fingru.audit.leak.vouching import LIMITS, limits, reservations
 from fingru.audit.leak.watch import watched
 from fingru.config import Config, with_values
 from fingru.errors import LeakFoundError
-from fingru.features.custom import load_feature
+from fingru.features.definition import load_feature
 from fingru.market import load_prices
 from fingru.market.sources.csv_file import read_csv
 from fingru.strategy import load_strategy
