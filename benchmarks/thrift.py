@@ -27,9 +27,8 @@ from torch.utils.checkpoint import checkpoint
 from fingru import load_prices
 from fingru.config import Config
 from fingru.kernels.threads import compute_threads
-from fingru.models.gru.forecaster import make_plan
 from fingru.models.gru.network import MultiScaleGRU
-from fingru.models.gru.plan import ModelTask
+from fingru.models.gru.plan import ModelTask, TrainingPlan
 from fingru.models.gru.sequences import build_bank
 from fingru.models.gru.stack_run import StackTrainer
 from fingru.walkforward.walk import WalkForward, prepare
@@ -46,7 +45,17 @@ MODELS, STEPS, WARM_UP = 17, 20, 3
 def slice_run(job: WalkForward, sequences: int) -> StackTrainer:
     """One slice of the last folds' models, about to train."""
     training = job.config.training.model_copy(update={"batch_size": sequences})
-    plan = make_plan(job.problem, (job.config.model, training), 0, torch.device("cpu"))
+    features = job.problem.features
+    plan = TrainingPlan(
+        model=job.config.model,
+        training=training,
+        scales=features.scales,
+        features=len(features.names),
+        horizons=job.problem.labels.horizons,
+        warmup_bars=features.warmup_bars,
+        seed=0,
+        device=torch.device("cpu"),
+    )
     members = range(job.config.model.members)
     tasks = [ModelTask(fold, m) for fold in job.folds[-6:] for m in members][:MODELS]
     return StackTrainer(build_bank(job.problem), tasks, [task.known for task in tasks], plan)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal, NamedTuple
 
+from fingru.models import registry
+
 Fmt = Literal[
     "percent", "percent2", "ratio", "probability", "score", "gain", "count", "bps", "days",
     "date", "interval", "seconds", "text",
@@ -119,21 +121,16 @@ _NAMES = {
     "ewma_vol_target": "EWMA volatility target",
     "risk_aware": "Risk aware",
     "vol_target": "Volatility target",
-    "gru": "GRU",
-    "ewma": "EWMA",
     "ewma_t": "EWMA-t",
-    "har": "HAR",
-    "garch": "GARCH",
     "garch_t": "GARCH-t",
-    "gjr_garch_t": "GJR-GARCH-t",
-    "gjr_garch_t_rolling": "GJR-GARCH-t, rolling",
-    "constant": "Constant variance",
 }
+"""Strategies, and models that only stored runs know; the others name themselves."""
 
 
 def label_of(identifier: str) -> str:
     """What a person calls a strategy, model or option; unknown names lose their underscores."""
-    return _NAMES.get(identifier, identifier.replace("_", " "))
+    known = _NAMES.get(identifier) or registry.label_of(identifier)
+    return known or identifier.replace("_", " ")
 
 
 def is_missing(value: object) -> bool:
