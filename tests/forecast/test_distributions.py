@@ -12,7 +12,7 @@ from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import Fold
-from fingru.models.classical import make_baseline
+from fingru.models.classical.forecaster import make_baseline
 from fingru.models.classical.methods import METHODS
 from fingru.models.recalibration import recalibrate
 from fingru.models.walk import walk_forecast

@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from fingru.forecast.problem import no_progress
 from fingru.models import pool
-from fingru.models.classical import BaselineSettings, make_baseline
+from fingru.models.classical.forecaster import make_baseline
+from fingru.models.settings import BaselineSettings
 from fingru.models.walk import StartedWalks, walk_forecast
 
 NAMES = ("constant", "ewma", "garch", "gjr_garch_t")

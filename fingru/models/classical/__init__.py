@@ -6,10 +6,5 @@
 
 Each works on one asset's own bars at a time: parameters are fitted at a fold's origin on the
 returns known by then, and the variance is filtered bar by bar through the test range with these
-parameters. Importing this package loads neither scipy nor arch.
+parameters. Importing this package loads none of them.
 """
-
-from fingru.models.classical.forecaster import ClassicalForecaster, make_baseline
-from fingru.models.settings import BaselineSettings
-
-__all__ = ["BaselineSettings", "ClassicalForecaster", "make_baseline"]

@@ -6,8 +6,9 @@ import pytest
 from fingru.errors import ConfigError
 from fingru.forecast.problem import Fold
 from fingru.market.prices import Prices
-from fingru.models.classical import BaselineSettings, make_baseline
+from fingru.models.classical.forecaster import make_baseline
 from fingru.models.classical.kinds import KINDS
+from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast
 
 BASELINE_NAMES = [kind.name for kind in KINDS]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from fingru.forecast.problem import Fold
-from fingru.models.classical import BaselineSettings, make_baseline
+from fingru.models.classical.forecaster import make_baseline
 from fingru.models.classical.har import WINDOWS
+from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast as forecast_of
 
 SETTINGS = BaselineSettings(workers=1)
