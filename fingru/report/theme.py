@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -56,18 +55,11 @@ _TEMPLATE = go.layout.Template(
 )
 
 
-@dataclass(frozen=True)
-class FigureMeta:
+class FigureMeta(NamedTuple):
     """The words that travel with a figure, in ``figure.layout.meta``.
 
-    Parameters
-    ----------
-    title
-        Heading, without a final stop.
-    caption
-        What is drawn and how to read it, one or two sentences.
-    alt
-        What a reader who cannot see the figure should know.
+    ``title`` is its heading, ``caption`` says what is drawn and how to read it, ``alt`` what a
+    reader who cannot see the figure should know.
     """
 
     title: str
@@ -95,7 +87,7 @@ def new_figure(
         height=height,
         margin={"l": 56, "r": 16, "t": 36, "b": 36},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "xanchor": "left"},
-        meta={name: texts[name] for name in ("title", "caption", "alt")},
+        meta={name: texts[name] for name in FigureMeta._fields},
     )
     return figure.update_layout(**layout)
 

@@ -9,7 +9,9 @@ from fingru.backtest.simulator import simulate_weights
 from fingru.backtest.summary import strategy_metrics
 from fingru.measures.evaluation import score_forecasts
 from fingru.measures.returns import drawdowns
-from fingru.report.labels import FORECAST_FIELDS, STRATEGY_FIELDS, TERMS
+from fingru.report import table, theme
+from fingru.report.figures import FIGURES
+from fingru.report.labels import FORECAST_FIELDS, FORMATS, STRATEGY_FIELDS, TERMS, label_of
 
 CASH_RATE = 0.03
 
@@ -80,3 +82,25 @@ def test_the_formula_of_a_forecast_number_is_what_is_computed(result, name):
     letters = {"y": rows["realized"], "m": rows["mean"], "v": rows["variance"]}
     value = eval(TERMS[name].formula, {}, WORDS | letters)
     assert leaf[name] == pytest.approx(value, rel=1e-9), TERMS[name].formula
+
+
+def test_every_figure_has_its_words():
+    texts = theme._texts()
+    assert set(texts) == {*FIGURES, "compared"}
+    for key, words in texts.items():
+        assert set(words) == {"title", "caption", "alt", "empty"}, key
+
+
+@pytest.mark.parametrize("key", sorted(table._sections()))
+def test_columns_of_tables_are_written_in_known_formats(key):
+    words = {"title": "t", "model": "m", "horizon": 1, "baseline": "b"}
+    made = table.Table.of(key, [], **words)
+    assert {column.fmt for column in made.columns} <= {*FORMATS, "date", "interval", "text"}
+    assert all(isinstance(column.label, str) and column.label for column in made.columns)
+    assert len({column.name for column in made.columns}) == len(made.columns)
+
+
+def test_models_are_called_what_they_call_themselves():
+    assert label_of("gru") == "GRU"
+    assert label_of("gjr_garch_t") == "GJR-GARCH-t"
+    assert label_of("my_strategy") == "my strategy"
