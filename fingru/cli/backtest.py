@@ -13,7 +13,7 @@ from fingru.errors import ConfigError, LeakFoundError, StoreError
 
 if TYPE_CHECKING:
     from fingru.config import Config
-    from fingru.pipeline.backtest import Run
+    from fingru.pipeline.result import Result
     from fingru.store.runs import RunDirectory
 
 
@@ -80,7 +80,7 @@ def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) ->
 
 def _run(
     settings: Config, resume: str | None, *, json: bool, quiet: bool
-) -> tuple[Run, RunDirectory]:
+) -> tuple[Result, RunDirectory]:
     from fingru.pipeline.backtest import run_backtest
 
     with interruptible("interrupted before anything was stored"), progress_bars(quiet) as progress:
@@ -92,7 +92,7 @@ def _run(
     return run, run.directory
 
 
-def _show(run: Run, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
+def _show(run: Result, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
 
     if json:
         where = {"run_id": directory.run_id, "run_directory": str(directory.path)}

@@ -6,10 +6,8 @@ the same bytes; the manifest is sealed last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fingru.audit.leak import Watch, watched
 from fingru.backtest.result import BacktestResult
@@ -28,6 +26,7 @@ from fingru.pipeline.record import (
     recording_failure,
     started_baselines,
 )
+from fingru.pipeline.result import Result
 from fingru.store.runs import RUN_TABLES, RunDirectory
 from fingru.strategy import Strategy, StrategyFactory
 from fingru.walkforward.walk import (
@@ -40,51 +39,7 @@ from fingru.walkforward.walk import (
 )
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished backtest: its result and, if it was stored, where."""
-
-    result: BacktestResult
-    directory: RunDirectory | None = None
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """``metrics.json``."""
-        return self.result.metrics
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """``manifest.json``."""
-        return self.result.manifest
-
-    @property
-    def forecasts(self) -> pd.DataFrame:
-        """``forecasts.parquet``."""
-        return self.result.forecasts
-
-    @property
-    def equity(self) -> pd.DataFrame:
-        """``equity.parquet``."""
-        return self.result.equity
-
-    @property
-    def weights(self) -> pd.DataFrame:
-        """``weights.parquet``."""
-        return self.result.weights
-
-    @property
-    def trades(self) -> pd.DataFrame:
-        """``trades.parquet``."""
-        return self.result.trades
-
-    def figures(self) -> dict[str, go.Figure]:
-        """Every figure of the report, by name."""
-        from fingru.report.figures import figures
-
-        return figures(self.result)
+    pass
 
 
 def run_backtest(
@@ -95,7 +50,7 @@ def run_backtest(
     progress: Progress = no_progress,
     resume: str | None = None,
     store: bool = True,
-) -> Run:
+) -> Result:
     """Run an honest walk-forward backtest and store it.
 
     Parameters
@@ -128,14 +83,14 @@ def run_backtest(
         job = _begin(prices, config, given, clock, watch, progress)
         if not store:
             result = _work(Work(job, clock, watch, progress))
-            return Run(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
+            return Result(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))
         directory = open_directory(job, resume)
         with recording_failure(directory):
             result = _work(Work(job, clock, watch, progress, directory))
             _write(result, directory, clock)
             directory.finish("done", clock.timing)
     directory.checkpoints.drop()
-    return Run(replace(result, manifest=directory.manifest), directory)
+    return Result(replace(result, manifest=directory.manifest), directory)
 
 
 def _begin(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,9 @@ from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
 from fingru.store.runs import RunDirectory
 from fingru.walkforward.walk import WalkForward, baseline_names, chosen_forecast, simulate_all
+
+NOT_COUNTED = {"count": 1, "sharpe_variance": None, "counted": False}
+"""Trials, where a result is not stored."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,27 @@ def trade(work: Work, forecasts: Mapping[str, Forecast]) -> Trade:
     with clock.stage("evidence_s"):
         progress("evidence", 0, 1)
         trials = _count_trial(job, chosen, work.directory)
-        weighed = _weigh(job, simulations, trials)
+        weighed = weigh(job, simulations, trials)
         progress("evidence", 1, 1)
     metrics = {
         "trials": trials,
         "leak_check": leak,
         "attribution": profit.summary,
         "evidence": weighed,
+        **notes_of(job, simulations),
+    }
+    return Trade(simulations, profit, metrics)
+
+
+def notes_of(job: WalkForward, simulations: Mapping[str, Simulation]) -> dict[str, Any]:
+    """What a reader must know of the prices and of the simulations, as in ``metrics.json``."""
+    return {
         "data_warnings": [finding.to_dict() for finding in job.prices.warnings],
         "notes": [
             *(note for simulation in simulations.values() for note in simulation.notes),
             *(_late_starts(simulations) if not job.has_model else ()),
         ],
     }
-    return Trade(simulations, profit, metrics)
 
 
 def _late_starts(simulations: Mapping[str, Simulation]) -> Iterator[str]:
@@ -126,7 +136,7 @@ def _attribute(
     )
 
 
-def _weigh(
+def weigh(
     job: WalkForward, simulations: Mapping[str, Simulation], trials: Mapping[str, Any]
 ) -> dict[str, Any]:
     """How much of the result may be luck, and how it bears cost, delay and size."""
@@ -148,44 +158,67 @@ def judge(
     Without a model the tables of forecasts and training have their columns and no rows.
     """
     table = _forecast_table(job, forecasts)
-    metrics = {
-        "strategies": _strategy_metrics(job, trade),
-        "forecasts": score_forecasts(common_rows(table), job.prices),
-        "diagnostics": [
-            {"fold": fitted.manifest["fold"], "members": fitted.manifest.get("diagnostics", [])}
-            for fitted in (() if walk is None or walk.history is None else walk.fitted)
-        ],
-        **trade.metrics,
-    }
-    simulated = [simulation.equity for simulation in trade.simulations.values()]
+    trained = walk is not None and walk.history is not None
+    diagnostics = [
+        {"fold": fitted.manifest["fold"], "members": fitted.manifest.get("diagnostics", [])}
+        for fitted in (walk.fitted if walk is not None and trained else ())
+    ]
+    result = judge_simulations(
+        job, trade.simulations, table, {"diagnostics": diagnostics, **trade.metrics}
+    )
+    history = walk.history if walk is not None and walk.history is not None else no_training()
+    return replace(result, training=history, attribution=trade.attribution.parts)
+
+
+def judge_simulations(
+    job: WalkForward,
+    simulations: Mapping[str, Simulation],
+    table: pd.DataFrame,
+    metrics: Mapping[str, Any],
+) -> BacktestResult:
+    """Tables and metrics of simulations, the chosen one first, without a manifest.
+
+    Parameters
+    ----------
+    table
+        Forecasts with their outcomes, to be scored.
+    metrics
+        What else stands in ``metrics.json``; ``trials`` says how often was tried.
+    """
+    chosen = next(iter(simulations.values()))
     return BacktestResult(
         manifest={},
-        metrics=metrics,
+        metrics={
+            "strategies": _strategy_metrics(job, simulations, metrics["trials"]),
+            "forecasts": score_forecasts(common_rows(table), job.prices),
+            **metrics,
+        },
         forecasts=table,
-        weights=trade.chosen.weights,
-        trades=trade.chosen.trades,
-        equity=pd.concat(simulated, ignore_index=True),
-        training=no_training() if walk is None or walk.history is None else walk.history,
-        attribution=trade.attribution.parts,
+        weights=chosen.weights,
+        trades=chosen.trades,
+        equity=pd.concat([s.equity for s in simulations.values()], ignore_index=True),
+        training=no_training(),
     )
 
 
-def _strategy_metrics(job: WalkForward, trade: Trade) -> dict[str, Any]:
+def _strategy_metrics(
+    job: WalkForward, simulations: Mapping[str, Simulation], trials: Mapping[str, Any]
+) -> dict[str, Any]:
     """Of every simulation; only the chosen strategy is one of the trials."""
-    year, trials = job.prices.bars_per_year, trade.metrics["trials"]
-    reference = trade.simulations.get(REFERENCE)
+    year, chosen = job.prices.bars_per_year, next(iter(simulations))
+    reference = simulations.get(REFERENCE)
     market = None if reference is None else reference.equity["net_return"].to_numpy()
     return {
         name: strategy_metrics(
             simulation.equity,
             year,
-            trials=trials["count"] if simulation is trade.chosen else None,
+            trials=trials["count"] if name == chosen else None,
             trial_sharpe_variance=(trials["sharpe_variance"] or 0.0) * year,
             seed=job.config.seed,
             cash_rate=job.config.simulation.cash_rate,
             benchmark=None if name == REFERENCE else market,
         )
-        for name, simulation in trade.simulations.items()
+        for name, simulation in simulations.items()
     }
 
 
@@ -203,7 +236,7 @@ def _count_trial(
 ) -> dict[str, Any]:
     """Enter this run in the trial ledger and say how often its test days have been tried."""
     if directory is None:
-        return {"count": 1, "sharpe_variance": None, "counted": False}
+        return dict(NOT_COUNTED)
     net = chosen.equity["net_return"].to_numpy()
     dates = pd.DatetimeIndex(chosen.equity["date"])
     made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
