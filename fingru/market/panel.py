@@ -57,8 +57,10 @@ def build_panel(
 
     Parameters
     ----------
-    reading, source
-        What the source gave, and what the user asked for.
+    reading
+        What the source gave.
+    source
+        What the user asked for.
     assets
         The symbols to keep, in this order; all if None.
     timezone
@@ -108,8 +110,10 @@ def _chosen(
     if repeated := [a for i, a in enumerate(assets) if a in assets[:i]]:
         raise DataError(f"asset {repeated[0]!r} is asked for twice", "name it once")
     if unknown := [a for a in assets if a not in set(known)]:
-        problem = f"{source} has no asset {', '.join(map(repr, unknown))}"
-        raise DataError(problem, f"choose from {first_few(known, 30)}")
+        raise DataError(
+            f"{source} has no asset {', '.join(map(repr, unknown))}",
+            f"choose from {first_few(known, 30)}",
+        )
     return [kept for t in tables if (kept := t.keep(assets)).symbols]
 
 

@@ -70,7 +70,14 @@ def is_compact_date(text: str) -> bool:
 
 
 def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowName) -> Stamps:
-    """Parse a column of dates: its distinct texts, and the (N,) position of every row's.
+    """Parse the date column of a file.
+
+    Parameters
+    ----------
+    values, codes
+        The distinct texts, and the (N,) position among them of every row.
+    origin, row_name
+        Name of the file and of a row, for messages.
 
     Raises
     ------

@@ -91,17 +91,27 @@ def test_feature_of_readme_is_built(tmp_path, panel):
     assert momentum.std() > 0.1
 
 
-@pytest.mark.slow
-def test_python_example_of_readme_runs(tmp_path, monkeypatch):
-    block = next(code for code in PYTHON_BLOCKS if "run_backtest" in code)
-    code = block.replace("Config()", "Config(**SMALL)").replace(".show()", "")
-    small = {
-        "model": {"members": 1, "hidden_size": 8},
-        "training": {"steps": 10},
-        "baselines": {"names": ("ewma",), "workers": 1},
-    }
+def test_python_example_of_readme_runs(tmp_path, monkeypatch, capsys):
+    block = next(code for code in PYTHON_BLOCKS if "walk_forward" in code)
+    few = "members=1, steps=5, hidden_size=8, seq_len=100, burn_in=40, context_bars=40"
+    code = block.replace("fingru.GRU(members=1)", f"fingru.GRU({few}, threads=1)")
+    assert code != block
     monkeypatch.chdir(tmp_path)
-    namespace = {"SMALL": small}
+    namespace = {}
     exec(compile(code, "README.md", "exec"), namespace)
-    assert namespace["run"].metrics["strategies"]["risk_aware"]["periods"] > 100
-    assert (tmp_path / "data" / "runs").is_dir()
+    assert namespace["latest"].shape == (2, 5)
+    assert set(namespace["scores"].index) == {"gru", "garch"}
+    assert "<Result of vol_target on DataFrame" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_python_tour_runs(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"docs/python.md, block {number}", "exec"), namespace)
+    assert namespace["forecast"].scores().loc[1, "n"] > 0
+    assert namespace["run"].metrics["leak_check"]["status"] == "passed"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "returns.html"]

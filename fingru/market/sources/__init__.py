@@ -25,8 +25,14 @@ def read_source(
 ) -> Reading:
     """Read whatever a source names, or take what it holds, unchecked.
 
-    Messages call it ``name``; what is not among ``assets`` may be left unread, and vendors'
-    answers are kept in ``cache_dir``.
+    Parameters
+    ----------
+    source, name
+        The source, and what messages call it.
+    assets
+        The symbols to keep; others may be left unread.
+    cache_dir
+        Where vendors' answers are kept.
 
     Raises
     ------

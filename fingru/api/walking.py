@@ -1,0 +1,238 @@
+"""Walk-forward of several models on the same folds, and their comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fingru.api.forecasts import Forecasts
+from fingru.api.inputs import as_prices, refuse_unknown
+from fingru.api.models import Model
+from fingru.backtest.schedule import make_folds
+from fingru.backtest.settings import WalkForwardSettings
+from fingru.config import Config, with_values
+from fingru.errors import ConfigError, DataError
+from fingru.forecast.forecast import Forecast
+from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
+from fingru.market.prices import Prices
+from fingru.measures.evaluation import (
+    Score,
+    common_rows,
+    loss_table,
+    model_confidence_set,
+    score_forecasts,
+)
+from fingru.measures.significance import diebold_mariano
+from fingru.models.protocol import AssetByAsset
+from fingru.models.registry import check_data, find_kind
+from fingru.models.walk import StartedWalks, walk
+from fingru.walkforward.walk import main_model, make_problem
+
+if TYPE_CHECKING:
+    from fingru.api.inputs import AnyPrices
+
+Models = Model | Sequence[Model] | Mapping[str, Model]
+
+
+class Walked(dict[str, Forecasts]):
+    """Out-of-sample forecasts of several models on the same folds, by name."""
+
+    def scores(self) -> pd.DataFrame:
+        """Pooled scores of every model by horizon, each on all its forecasts.
+
+        ``compare`` scores them on common rows, and says which differences are significant.
+        """
+        tables = {name: forecasts.scores() for name, forecasts in self.items()}
+        return pd.concat(tables, names=["model", "horizon"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long table of all forecasts, with the outcomes that are known."""
+        return pd.concat([f.to_frame() for f in self.values()], ignore_index=True)
+
+    def __repr__(self) -> str:
+        """One line for each model."""
+        return "\n".join(f"{name}: {forecasts!r}" for name, forecasts in self.items())
+
+    def _repr_html_(self) -> str:
+        """The scores, for notebooks."""
+        return str(self.scores().to_html())
+
+
+def walk_forward(
+    models: Models,
+    prices: AnyPrices,
+    *,
+    refit: str | int = "year",
+    first_refit: str | date | None = None,
+    horizons: Sequence[int] | None = None,
+    progress: Progress = no_progress,
+    **settings: Any,  # noqa: ANN401 - of walk_forward
+) -> Walked:
+    """Refit every model on its way through the prices, and forecast what follows each refit.
+
+    The same folds, labels and corrections as in ``run_backtest``: the same forecasts, bit by bit.
+
+    Parameters
+    ----------
+    models
+        A model, several, or several by a name of their own. Whether they are fitted already does
+        not matter; they are not changed.
+    prices
+        A panel, or a DataFrame of prices.
+    refit
+        ``year``, ``quarter``, ``month``, or every so many bars.
+    first_refit
+        First date that is forecast; after 30 % of the sessions or three years if None.
+    horizons
+        Bars ahead; those of the models, which must then be the same, if None.
+    progress
+        Told about every stage.
+    settings
+        Others of ``walk_forward``: ``window``, ``rolling_bars``, ``min_train_bars``.
+
+    Returns
+    -------
+    Walked
+        Forecasts by name.
+
+    Known at: each row at its own close, with what was fitted at the origin of its fold.
+
+    Raises
+    ------
+    FingruError
+        If the prices are too short, or a setting is unknown.
+    """
+    panel, named = as_prices(prices), _named(models)
+    if not named:
+        raise ConfigError("there is no model to walk forward", "give one, such as fingru.EWMA()")
+    refuse_unknown(settings, WalkForwardSettings.model_fields, "walk_forward")
+    first_day = None if first_refit is None else str(pd.Timestamp(first_refit).date())
+    given = settings | {"refit": refit, "first_refit": first_day}
+    changes: dict[str, Any] = {f"walk_forward.{name}": value for name, value in given.items()}
+    changes["horizons"] = list(horizons or _common_horizons(named.values()))
+    configs = {name: with_values(model.config, changes) for name, model in named.items()}
+    first = next(iter(configs.values()))
+    folds = make_folds(panel.index, first.walk_forward, first.horizons)
+    found = _walk(configs, panel, folds, progress)
+    return Walked(
+        {
+            name: Forecasts(replace(one, model=name), panel, tuple(folds))
+            for name, one in found.items()
+        }
+    )
+
+
+def compare(
+    models: Models | Walked, prices: AnyPrices | None = None, *, reference: str | None = None,
+    score: Score = "log_score", horizon: int | None = None, **settings: Any,  # noqa: ANN401 - of walk_forward
+) -> pd.DataFrame:  # fmt: skip
+    """Score models on the same folds and rows, best first, and say what may be chance.
+
+    Parameters
+    ----------
+    models
+        As in ``walk_forward``, or what it gave.
+    prices, settings
+        As in ``walk_forward``; not needed with what it gave.
+    reference
+        Model that the others are compared with; the one of the best score if None.
+    score
+        ``log_score`` (mean negative log density), ``gaussian_nll``, ``crps`` or ``qlike``:
+        smaller is better.
+    horizon
+        Bars ahead; the shortest if None.
+
+    Returns
+    -------
+    DataFrame
+        One row per model: the pooled scores on common rows, ``difference`` of the score from the
+        reference's, its two-sided ``p_value`` (Diebold and Mariano, of the mean over assets), and
+        ``in_confidence_set`` (Hansen, Lunde and Nason, at 90 %).
+    """
+    if not isinstance(models, Walked):
+        if prices is None:
+            raise DataError("there are no prices", "give compare(models, prices)")
+        models = walk_forward(models, prices, **settings)
+    one = next(iter(models.values()))
+    ahead = min(one.forecast.horizons) if horizon is None else horizon
+    if ahead not in one.forecast.horizons:
+        known = ", ".join(map(str, one.forecast.horizons))
+        raise DataError(f"horizon {ahead} is not forecast", f"choose {known}")
+    table = models.to_frame()
+    table = common_rows(table[table["horizon"] == ahead])
+    scored = score_forecasts(table, one.prices)
+    rows = {name: scored[name][str(ahead)]["pooled"] for name in models}
+    shown = list(dict.fromkeys([score, *_COMPARED]))
+    found = pd.DataFrame.from_dict(rows, orient="index")[shown].sort_values(score)
+    found.index.name = "model"
+    if len(found) < 2:
+        return found
+    base = str(found.index[0]) if reference is None else reference
+    if base not in found.index:
+        raise ConfigError(f"{base!r} is not compared", f"choose {', '.join(models)}")
+    losses = loss_table(table, ahead, score).groupby(level="origin").mean()
+    tests = {
+        name: diebold_mariano(losses[name].to_numpy(), losses[base].to_numpy(), ahead)
+        for name in found.index
+        if name != base
+    }
+    found["difference"] = found[score] - found[score].to_dict()[base]
+    found["p_value"] = pd.Series({name: test.p_value for name, test in tests.items()})
+    found["in_confidence_set"] = model_confidence_set(table, ahead, score)["included"]
+    return found
+
+
+_COMPARED = ("log_score", "crps", "qlike", "rmse", "mae", "coverage90", "n")
+
+
+def _named(models: Models) -> dict[str, Model]:
+    if isinstance(models, Mapping):
+        return dict(models)
+    every = [models] if isinstance(models, Model) else list(models)
+    named: dict[str, Model] = {}
+    for model in every:
+        if not isinstance(model, Model):
+            raise ConfigError(
+                f"{model!r} is no model", "give models such as fingru.GRU() and fingru.GARCH()"
+            )
+        number = sum(other.kind == model.kind for other in named.values())
+        named[f"{model.kind}_{number + 1}" if number else model.kind] = model
+    return named
+
+
+def _common_horizons(models: Iterable[Model]) -> tuple[int, ...]:
+    different = {model.config.horizons for model in models}
+    if len(different) > 1:
+        raise ConfigError("the models have different horizons", "give horizons=, for all of them")
+    return different.pop()
+
+
+def _walk(
+    configs: Mapping[str, Config], prices: Prices, folds: list[Fold], progress: Progress
+) -> dict[str, Forecast]:
+    """Forecasts by name; what is fitted asset by asset runs beside the others."""
+    for config in configs.values():
+        check_data(config.model.kind, prices, config)
+    shared: dict[str, ForecastProblem] = {}
+    problems, makers = [], []
+    for config in configs.values():
+        needs = find_kind(config.model.kind).needs_features
+        key = config.features.model_dump_json() if needs else ""
+        if key not in shared:
+            shared[key] = make_problem(prices, config, progress)
+        problems.append(shared[key])
+        makers.append(main_model(config))
+    beside = [i for i, maker in enumerate(makers) if isinstance(maker, AssetByAsset)]
+    workers = max(config.baselines.workers for config in configs.values())
+    found: dict[int, Forecast] = {}
+    with StartedWalks([makers[i] for i in beside], problems[0], folds, workers) as started:
+        for i, (maker, problem) in enumerate(zip(makers, problems, strict=True)):
+            if i not in beside:
+                found[i] = walk(maker, problem, folds, progress).forecast
+        for i, walked in zip(beside, started.finish(progress), strict=True):
+            found[i] = walked.forecast
+    return {name: found[i] for i, name in enumerate(configs)}
