@@ -236,10 +236,10 @@ def _trade(
         new = not np.isnan(target[a])
         if not (new or waited[a]):
             continue
-        wanted = target[a] * equity if new else ordered[a]
-        value = wanted - holdings[a]
+        goal = target[a] * equity if new else ordered[a]
+        value = goal - holdings[a]
         size = abs(value)
-        if value == 0.0 or (size < smallest and wanted != 0.0):
+        if value == 0.0 or (size < smallest and goal != 0.0):
             continue
         if np.isnan(fill[a]) or (pushes and np.isnan(push[a])):
             if quotes.delisted[row, a] or np.isnan(quotes.mark[filled_in, a]):
@@ -248,7 +248,7 @@ def _trade(
             if new:
                 missing = NO_PRICE if quotes.has_bar[filled_in, a] else NO_BAR
                 unfilled[a] = missing if np.isnan(fill[a]) else NO_VOLUME
-            waits[a], waiting[a] = True, wanted
+            waits[a], waiting[a] = True, goal
             continue
         fixed = size * commission_rate[a] + fee[a]
         crossed, slipped, pushed = size * spread_rate[a], size * slippage_rate[a], 0.0
@@ -261,7 +261,7 @@ def _trade(
         impact += pushed
         paid += cost
         cash -= value + cost
-        holdings[a], traded[a], cost_by_asset[a] = wanted, value, cost
+        holdings[a], traded[a], cost_by_asset[a] = goal, value, cost
     account.cash[row], account.cost[row] = cash, paid
     parts = account.cost_parts[row]
     parts[COMMISSION], parts[SPREAD], parts[SLIPPAGE], parts[IMPACT] = (

@@ -95,9 +95,9 @@ def attribute(
             "attribute a simulation over all test ranges of these folds",
         )
 
-    def replay(told: Forecast | None) -> Simulation:
+    def replay(given: Forecast | None) -> Simulation:
         return simulate(
-            prices, make_strategy(), name=simulation.name, forecast=told,
+            prices, make_strategy(), name=simulation.name, forecast=given,
             settings=without_costs(settings), first_row=rows.start - 1, last_row=rows.stop - 1,
         )  # fmt: skip
 

@@ -146,11 +146,11 @@ def _as_costs(where: str, own: float | AssetCosts | Mapping[str, str]) -> AssetC
         values = own if isinstance(own, Mapping) else {"cost_bps": own}
         return AssetCosts.model_validate(values)
     except ValidationError as error:
-        found = error.errors()[0]
+        first = error.errors()[0]
         raise ConfigError(
-            f"simulation.asset_costs, {where}: {'.'.join(map(str, found['loc']))} is "
-            f"{found['input']!r}",
-            found["msg"],
+            f"simulation.asset_costs, {where}: {'.'.join(map(str, first['loc']))} is "
+            f"{first['input']!r}",
+            first["msg"],
         ) from None
 
 

@@ -180,15 +180,15 @@ def _aligned(prices: Prices, weights: pd.DataFrame, name: str) -> pd.DataFrame:
         ("asset", weights.columns, pd.Index(prices.assets, dtype=object)),
         ("session", index, prices.index),
     )
-    for kind, labels, wanted in kinds:
+    for kind, labels, expected in kinds:
         wrong = {
             "twice": labels[labels.duplicated()],
-            "which is not in the prices": labels[~labels.isin(wanted)],
-            "which is missing": wanted[~wanted.isin(labels)],
+            "which is not in the prices": labels[~labels.isin(expected)],
+            "which is missing": expected[~expected.isin(labels)],
         }
-        for why, found in wrong.items():
-            if len(found):
-                label = found[0]
+        for why, those in wrong.items():
+            if len(those):
+                label = those[0]
                 shown = session_name(label) if isinstance(label, pd.Timestamp) else repr(label)
                 raise StrategyError(
                     f"{name}: the labels of the target weights are not those of the prices: "

@@ -129,8 +129,8 @@ def write_block(
             for a in np.flatnonzero(first[f]):
                 known = first[f][a] + windows.scale * feature.warmup(windows)
                 out[a, : max(0, known - warmup), f] = 0.0
-        for asset, rows, made in zip(block.assets, block.rows, out, strict=True):
-            values[asset, rows[warmup:], s] = made[: rows.size - warmup]
+        for asset, rows, columns in zip(block.assets, block.rows, out, strict=True):
+            values[asset, rows[warmup:], s] = columns[: rows.size - warmup]
 
 
 def one_asset(prices: Prices, asset: int, market: MarketRows | None) -> DenseBars:

@@ -167,7 +167,7 @@ def computed(feature: Feature, bars: Bars) -> FloatArray:
         raise ConfigError(
             f"feature {feature.name!r} failed at scale {bars.scale} on {len(bars)} bars "
             f"({type(error).__name__}: {error})",
-            "mend the function, or declare a longer warmup with @feature(warmup=...)",
+            "correct the function, or declare a longer warmup with @feature(warmup=...)",
         ) from error
     if values.shape != (len(bars),) or values.dtype.kind not in "fiub":
         raise ConfigError(

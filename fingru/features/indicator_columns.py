@@ -95,8 +95,8 @@ def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
     """
     window = bars.windows.window(BOLLINGER_BARS)
     bands = BollingerBands(stacked(bars.close), window=window, window_dev=2, fillna=False)
-    made = (bands.bollinger_hband(), bands.bollinger_lband(), bands.bollinger_mavg())
-    high, low, middle = (band.to_numpy().reshape(bars.close.shape) for band in made)
+    lines = (bands.bollinger_hband(), bands.bollinger_lband(), bands.bollinger_mavg())
+    high, low, middle = (line.to_numpy().reshape(bars.close.shape) for line in lines)
     return low, high - low, (high - low) / middle * 100
 
 

@@ -59,12 +59,12 @@ class TaColumn:
 
 def _read() -> dict[str, TaColumn]:
     table = resources.files("fingru.features").joinpath("ta_columns.csv").read_text("utf-8")
-    found = {}
+    columns = {}
     for row in csv.DictReader(table.splitlines()):
         pairs = (window.split("=") for window in row["windows"].split())
         windows = tuple((name, int(size)) for name, size in pairs)
-        found[row["column"]] = TaColumn(row["class"], row["method"], windows)
-    return found
+        columns[row["column"]] = TaColumn(row["class"], row["method"], windows)
+    return columns
 
 
 COLUMNS = _read()

@@ -84,16 +84,16 @@ def stepwise_superior(returns: Mapping[str, FloatArray], benchmark: str, seed: i
     block = max(1, round(max(block_length(r - theirs) for r in ours.values())))
     losses = pd.DataFrame({name: -r for name, r in ours.items()})
     test = SPA(-theirs, losses, block_size=block, reps=REPETITIONS, seed=seed)
-    found: list[str] = []
-    while len(found) < len(ours):  # arch's own StepM fails once nothing is left to compare
+    names: list[str] = []
+    while len(names) < len(ours):  # arch's own StepM fails once nothing is left to compare
         test.compute()
         chosen = {int(i) for i in test.better_models(pvalue=0.05)}
-        better = [name for i, name in enumerate(ours) if i in chosen and name not in found]
+        better = [name for i, name in enumerate(ours) if i in chosen and name not in names]
         if not better:
             break
-        found += better
-        test.subset(~losses.columns.isin(found))
-    return found
+        names += better
+        test.subset(~losses.columns.isin(names))
+    return names
 
 
 def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0) -> float:
