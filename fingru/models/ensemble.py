@@ -74,7 +74,7 @@ class FittedMixture:
         """``kind``, ``fold``, ``origin`` and ``horizons``, the same of all members."""
         shared = ("fold", "origin", "horizons", "data_sha256")
         first = self.members[0].manifest
-        return {"kind": self.name, **{k: first[k] for k in shared if k in first}, "scores": {}}
+        return {"kind": self.name, **{k: first[k] for k in shared if k in first}}
 
     def predict(self, problem: ForecastProblem, rows: range) -> Forecast:
         """Mix the forecasts of the members, as ``Fitted``."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fingru import __version__
 from fingru.errors import ModelError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
@@ -183,6 +184,23 @@ class Inspectable(Protocol):
         self, problem: ForecastProblem, folds: Sequence[Fold], walk: Walk
     ) -> Forecast | None:
         """What the fitted models say before anything corrects it, anew; None if nothing does."""
+
+
+def identity(kind: str, problem: ForecastProblem, fold: Fold) -> dict[str, Any]:
+    """Beginning of a manifest: kind, fold, origin, horizons and data, as plain values.
+
+    The data hash covers the prices up to the origin: a model is a function of the past alone.
+    """
+    index = problem.prices.index
+    return {
+        "kind": kind,
+        "fold": fold.number,
+        "origin": str(index[fold.origin]),
+        "train_first": str(index[fold.train_first]),
+        "horizons": list(problem.labels.horizons),
+        "data_sha256": problem.data_sha256(fold.origin),
+        "versions": {"fingru": __version__},
+    }
 
 
 def origin_row(manifest: Mapping[str, Any], index: pd.DatetimeIndex) -> int:

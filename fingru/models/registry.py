@@ -33,6 +33,7 @@ GROUP = "fingru.models"
 MIXED = "+"
 """Joins kinds whose mixture is a model: ``ewma+gjr_garch_t``."""
 
+_REGISTERED: dict[str, Kind] = {}
 _ROOMS = ("fingru.models.gru.kinds", "fingru.models.classical.kinds")
 
 
@@ -93,10 +94,24 @@ class Kind:
     check: Callable[[Prices, ModelOptions], None] | str | None = None
 
 
+def register(kind: Kind) -> Kind:
+    """Add a kind for as long as this process runs, as a notebook does; and give it back.
+
+    Raises
+    ------
+    ConfigError
+        If a shipped kind has its name, or the name could not be one.
+    """
+    if kind.name in _shipped() or not kind.name.isidentifier() or kind.name == "none":
+        raise ConfigError(f"a model cannot be called {kind.name!r}", "choose another name")
+    _REGISTERED[kind.name] = kind
+    return kind
+
+
 def kinds() -> dict[str, Kind]:
     """Every registered kind by name: the shipped ones first, then those of other packages."""
     others = {entry.name: _of_entry_point(entry) for entry in entry_points(group=GROUP)}
-    return _shipped() | {name: kind for name, kind in others.items() if name not in _shipped()}
+    return _shipped() | {n: k for n, k in (others | _REGISTERED).items() if n not in _shipped()}
 
 
 def find_kind(name: str) -> Kind:
@@ -107,8 +122,8 @@ def find_kind(name: str) -> Kind:
     ConfigError
         If it is not registered.
     """
-    if name in _shipped():  # without a look at other packages
-        return _shipped()[name]
+    if name in (near_at_hand := _shipped() | _REGISTERED):  # without a look at other packages
+        return near_at_hand[name]
     if MIXED in name:
         return _mixture(name)
     known = kinds()

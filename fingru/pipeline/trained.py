@@ -140,7 +140,7 @@ def store_model(
             "bar_seconds": None if size is None else size.seconds,
             "warnings": [finding.to_dict() for finding in prices.warnings],
         },
-        "scores": fitted.manifest["scores"],
+        "scores": fitted.manifest.get("scores", {}),
         "config": plain,
         "code": code,
     }

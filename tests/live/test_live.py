@@ -183,28 +183,28 @@ def largest_file(size):
 def test_weights_that_do_not_fit_the_disk_are_told_and_leave_nothing(
     prices, config, now, monkeypatch, size
 ):
-    from fingru.pipeline import live
+    from fingru.pipeline import trained
 
-    honest = live.store_model
+    honest = trained.store_model
 
     def squeezed(*arguments):
         with largest_file(size):
             return honest(*arguments)
 
-    monkeypatch.setattr(live, "store_model", squeezed)
+    monkeypatch.setattr(trained, "store_model", squeezed)
     with pytest.raises(StoreError, match=r"cannot write .*models/.*File too large"):
         train_model(prices.until(450), config, now)
     assert list(config.store.models.iterdir()) == []
 
 
 def test_a_full_disk_is_named_with_the_flag_of_the_models(prices, config, now, monkeypatch):
-    from fingru.models.gru import checkpoint
+    from fingru.models import folder
 
     def full(path, content):
         path.write_bytes(content[:10])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(checkpoint, "write_bytes_atomic", full)
+    monkeypatch.setattr(folder, "write_bytes_atomic", full)
     with pytest.raises(StoreError, match=r"the disk is full; free some space .* --models"):
         train_model(prices.until(450), config, now)
     assert list(config.store.models.iterdir()) == []

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru import __version__
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
 from fingru.models.classical.series import AssetForecast, Parameters, asset_series
 from fingru.models.folder import save_parts
 from fingru.models.pool import Task
-from fingru.models.protocol import Walk, check_values, origin_row
+from fingru.models.protocol import Walk, check_values, identity, origin_row
 from fingru.models.registry import ModelOptions
 from fingru.models.settings import BaselineSettings
 
@@ -74,7 +73,10 @@ class ClassicalForecaster:
     settings: BaselineSettings
 
     def fit(
-        self, problem: ForecastProblem, fold: Fold, _progress: Progress = no_progress
+        self,
+        problem: ForecastProblem,
+        fold: Fold,
+        progress: Progress = no_progress,  # noqa: ARG002 - quick
     ) -> FittedClassical:
         """Fit every asset at the fold's origin. Known at: ``fold.origin``."""
         from fingru.models.classical.methods import METHODS
@@ -115,19 +117,11 @@ class ClassicalForecaster:
     def _fitted(
         self, problem: ForecastProblem, fold: Fold, parameters: Mapping[str, Parameters]
     ) -> FittedClassical:
-        index = problem.prices.index
         return FittedClassical(
             {
-                "kind": self.name,
-                "fold": fold.number,
-                "origin": str(index[fold.origin]),
-                "train_first": str(index[fold.train_first]),
-                "horizons": list(problem.labels.horizons),
+                **identity(self.name, problem, fold),
                 "settings": self.settings.model_dump(mode="json", exclude={"names", "workers"}),
-                "data_sha256": problem.data_sha256(fold.origin),
                 "parameters": dict(parameters),
-                "scores": {},
-                "versions": {"fingru": __version__},
             }
         )
 

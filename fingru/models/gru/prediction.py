@@ -97,6 +97,7 @@ def forecast_folds(
     after = max(f.test_last - f.test_first for f in folds)
     windows = [tail_windows(bank, f.test_first, after, f.test_last) for f in folds]
     members = fitted[0].members
+    starts = np.array([fold.test_first for fold in folds])[:, None, None]
     for first in range(0, bank.n_assets, ASSET_BLOCK):
         block = slice(first, first + ASSET_BLOCK)
         cut = [w.positions(training.context_bars + after) for w in windows]
@@ -108,6 +109,8 @@ def forecast_folds(
         forecast = network(x, mask, skip=training.context_bars - 1)
         mixture = mix_members(forecast, members)
         seen = mask[::members, :, training.context_bars - 1 :].cpu().numpy()
+        # An asset without a bar at the origin has its last one before it: that is not forecast.
+        seen &= bank.rows[at[:, :, training.context_bars - 1 :]] >= starts
         _write(
             out, bank, mixture, horizons=fitted[0].manifest["horizons"],
             at=at[:, :, training.context_bars - 1 :], seen=seen, first_asset=first,

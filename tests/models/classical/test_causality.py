@@ -1,4 +1,4 @@
-"""Laws that every baseline keeps, found by name: no look-ahead, own bars only, shapes."""
+"""Laws of the classical models beyond those in tests/conformance: own bars only, and from when."""
 
 import numpy as np
 import pytest
@@ -34,28 +34,6 @@ def assert_same_until(one, other, row):
     assert (one.df is None) == (other.df is None)
     for a, b in zip(arrays(one, row + 1), arrays(other, row + 1), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@every_baseline
-@pytest.mark.parametrize("row", [290, 455])
-def test_later_prices_change_nothing_up_to_a_row(
-    name, row, prices_with_gaps, problem_of, folds_of
-):
-    rng = np.random.default_rng(row)
-    close = prices_with_gaps.close.copy()
-    later = close[row + 1 :]
-    later *= np.exp(rng.normal(0, 0.2, later.shape))
-    later[rng.random(later.shape) < 0.1] = np.nan
-    changed = Prices(
-        prices_with_gaps.index, prices_with_gaps.assets, close, bars_per_year=252.0, source="test"
-    )
-    folds = folds_of(ORIGINS, 599)
-    before = walk(name, problem_of(prices_with_gaps), folds)
-    after = walk(name, problem_of(changed), folds)
-    assert_same_until(before, after, row)
-    assert np.isfinite(before.variance[row]).any()
-    if name != "constant":
-        assert not np.array_equal(before.variance, after.variance, equal_nan=True)
 
 
 @every_baseline

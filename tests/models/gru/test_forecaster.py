@@ -243,3 +243,12 @@ def test_chunks_do_not_split_a_fold():
 def test_walk_forward_without_folds_is_refused(problem, make_forecaster):
     with pytest.raises(ModelError, match="no fold"):
         make_forecaster().walk_forward(problem, [])
+
+
+def test_a_later_fold_forecasts_nothing_before_its_origin(problem, folds, make_forecaster):
+    """Asset 1 has no bar at the origin of the last fold; its last forecast stays as it was."""
+    last = int(problem.prices.bars_of(1)[-1])
+    assert folds[1].test_first <= last < folds[2].test_first
+    first, whole = (make_forecaster().walk_forward(biased(problem), folds[:n]) for n in (2, 3))
+    assert np.isfinite(first.mean[last, 1]).all()
+    np.testing.assert_allclose(whole.mean[last, 1], first.mean[last, 1], rtol=1e-4)
