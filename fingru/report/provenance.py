@@ -62,8 +62,8 @@ def leak_verdict(result: BacktestResult) -> tuple[bool | None, str]:
         named = "; ".join(map(str, check.get("reservations") or []))
         return None, f"{unchanged} The check does not cover: {named}.{unseen}"
     if status == "leak":
-        found = check.get("leaks") or [{}]
-        place = ", ".join(str(found[0][k]) for k in ("stage", "column") if k in found[0])
+        leaks = check.get("leaks") or [{}]
+        place = ", ".join(str(leaks[0][k]) for k in ("stage", "column") if k in leaks[0])
         return False, f"Look-ahead found ({place}): do not trust this result."
     why = f" ({check['reason']})" if check.get("reason") else ""
     return None, f"The leak check was not run{why}; `fingru leakcheck` does it."
@@ -104,10 +104,10 @@ def header(result: BacktestResult) -> dict[str, str]:
 def data_warnings(result: BacktestResult) -> list[str]:
     """What is doubtful in the prices of a run, and what to do about it; notes are left out."""
     data = result.manifest["data"]
-    if "warnings" not in data:  # stored before findings were
+    if "warnings" not in data:  # stored before there were any
         return [_sentence(str(note)) for note in data.get("notes") or []]
-    found = [finding for finding in data["warnings"] if finding["severity"] == "warning"]
-    return [_sentence(": ".join(filter(None, (f["problem"], f["mend"])))) for f in found]
+    issues = [issue for issue in data["warnings"] if issue["severity"] == "warning"]
+    return [_sentence(": ".join(filter(None, (f["problem"], f["mend"])))) for f in issues]
 
 
 def warnings_of(result: BacktestResult) -> list[str]:
@@ -117,28 +117,28 @@ def warnings_of(result: BacktestResult) -> list[str]:
 
 def run_warnings(result: BacktestResult) -> list[str]:
     """What is doubtful in the run itself, whatever its prices."""
-    found = [
+    warnings = [
         f"Altered since the run ended: {change}. Do not trust these numbers."
         for change in result.manifest.get("altered") or []
     ]
     if configuration(result).get("simulation.fill") == "same_close":
-        found.append(
+        warnings.append(
             "Trades are filled at the close they were decided on, which is not achievable in "
             "practice; the result is too good."
         )
     passed, sentence = leak_verdict(result)
     if passed is False:
-        found.append(sentence)
+        warnings.append(sentence)
     reservations = (result.metrics.get("leak_check") or {}).get("reservations") or []
-    found += [
+    warnings += [
         f"Not covered by the leak check: {reservation}."
         for reservation in reservations
         if "same_close" not in reservation  # said above
     ]
     blocks = result.equity[result.equity["strategy"] == result.strategy]
     if len(blocks) and float(blocks["equity"].min()) <= 0:
-        found.append("The strategy lost all its equity.")
-    return found + [_sentence(str(note)) for note in result.metrics.get("notes") or []]
+        warnings.append("The strategy lost all its equity.")
+    return warnings + [_sentence(str(note)) for note in result.metrics.get("notes") or []]
 
 
 def _sentence(text: str) -> str:

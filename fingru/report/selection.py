@@ -100,8 +100,7 @@ def most_held(result: BacktestResult, most: int) -> list[str]:
 
 def scores_of(result: BacktestResult, model: str, horizon: int) -> dict[str, Any]:
     """Stored scores of a model at a horizon, ``pooled`` and ``assets``; may be empty."""
-    found = result.metrics.get("forecasts", {}).get(model, {}).get(str(horizon), {})
-    return dict(found)
+    return dict(result.metrics.get("forecasts", {}).get(model, {}).get(str(horizon), {}))
 
 
 def pooled_score(result: BacktestResult, model: str, horizon: int) -> float | None:
