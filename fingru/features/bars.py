@@ -167,7 +167,7 @@ class Bars:
 
     def one(self, series: tuple[int, ...], n: int) -> Bars:
         """The first n bars of one of many series, by its asset and phase, or by its phase."""
-        return Bars(**{f.name: _one(getattr(self, f.name), series, n) for f in fields(self)})
+        return cast("Bars", _one(self, series, n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,15 +205,12 @@ class Market:
         spread = self.average_variance - self.portfolio.realized_variance
         return np.asarray(np.maximum(spread, 0.0), dtype=np.float64)
 
-    def one(self, series: tuple[int, ...], n: int) -> Market:
-        """The market in step with ``Bars.one``."""
-        return Market(**{f.name: _one(getattr(self, f.name), series, n) for f in fields(self)})
-
 
 def _one(values: Any, series: tuple[int, ...], n: int) -> Any:  # noqa: ANN401 - any field
     """One series of a field; an array without the axis of the assets is indexed by phase."""
     if isinstance(values, Bars | Market):
-        return values.one(series, n)
+        single = {f.name: _one(getattr(values, f.name), series, n) for f in fields(values)}
+        return type(values)(**single)
     if not isinstance(values, np.ndarray):
         return values
     return values[series[len(series) - (values.ndim - 1) :] if series else ...][..., :n]
