@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,8 @@ AXIS_TEXT = "#797979"
 
 _REMOVED_BUTTONS = ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "pan2d"]
 SCALES = {"Auto": None, "Linear": False, "Log": True}
+"""Whether the growth axis is logarithmic; None leaves it to the figure."""
+
 WINDOWS = {"1Y": 1, "3Y": 3, "5Y": 5, "Max": None}
 
 
@@ -180,18 +183,15 @@ def _unfinished(row: dict[str, Any]) -> None:
         st.code(f"fingru backtest --resume {row['id']}", language="bash")
 
 
+def choose(label: str, options: Mapping[str, Any], key: str, default: str) -> Any:  # noqa: ANN401
+    """What stands in ``options`` under the segment that is picked; the choice is in the URL."""
+    picked = st.segmented_control(
+        label, list(options), default=default, required=True, key=key, bind="query-params"
+    )
+    return options[picked or default]
+
+
 def choose_window(last: pd.Timestamp, key: str = "win") -> pd.Timestamp | None:
     """First day of the chosen window, counted back from ``last``; None for everything."""
-    picked = st.segmented_control(
-        "Window", list(WINDOWS), default="Max", required=True, key=key, bind="query-params"
-    )
-    years = WINDOWS[picked or "Max"]
+    years = choose("Window", WINDOWS, key, "Max")
     return None if years is None else last - pd.DateOffset(years=years) + pd.Timedelta(days=1)
-
-
-def choose_scale(key: str) -> bool | None:
-    """Whether the growth axis is logarithmic; None leaves it to the figure."""
-    picked = st.segmented_control(
-        "Scale", list(SCALES), default="Auto", required=True, key=key, bind="query-params"
-    )
-    return SCALES[picked or "Auto"]

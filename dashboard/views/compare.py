@@ -37,7 +37,7 @@ def main() -> None:
     for run_id, result in zip(chosen, results, strict=True):
         for change in result.manifest.get("altered") or []:
             st.error(screen.plain(f"{run_id} was altered since it ended: {change}."))
-    figure = compared_growth(results, screen.choose_scale("cmp_scale"))
+    figure = compared_growth(results, screen.choose("Scale", screen.SCALES, "cmp_scale", "Auto"))
     screen.show_figure(figure, "compared")
     for k, table in enumerate(compare_runs(results)):
         screen.show_table(table, f"compare_{k}")

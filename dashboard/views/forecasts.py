@@ -25,11 +25,8 @@ def main() -> None:
         run_id, "forecast_bands", asset=asset, horizon=horizon, model=model, start=start
     )
     st.caption("Calibration below uses all forecasts of the run, not only the window above.")
-    scope = st.segmented_control(
-        "Calibration of", ["This asset", "All assets"], default="This asset", required=True,
-        key="fc_scope", bind="query-params",
-    )  # fmt: skip
-    within = asset if scope == "This asset" else None
+    scopes = {"This asset": asset, "All assets": None}
+    within = screen.choose("Calibration of", scopes, "fc_scope", "This asset")
     left, right = st.columns(2)
     with left:
         screen.show_figures(run_id, "coverage", horizon=horizon, asset=within)
@@ -50,10 +47,7 @@ def _choices(run_id: str) -> tuple[str, int, str, pd.Timestamp | None]:
             "Model", model_names(result), key="fc_model", bind="query-params", width=220,
             format_func=label_of,
         )  # fmt: skip
-        span = st.segmented_control(
-            "Window", list(SPANS), default="1Y", required=True, key="fc_win", bind="query-params"
-        )
-    months = SPANS[span or "1Y"]
+        months = screen.choose("Window", SPANS, "fc_win", "1Y")
     last = pd.Timestamp(result.forecasts["target"].max())
     start = None if months is None else last - pd.DateOffset(months=months)
     return str(asset), int(horizon or 1), str(model), start

@@ -62,7 +62,7 @@ def _summary(run_id: str) -> None:
     screen.show_headlines(run_id)
     with st.container(horizontal=True):
         start = screen.choose_window(_last_day(run_id))
-        log = screen.choose_scale("scale")
+        log = screen.choose("Scale", screen.SCALES, "scale", "Auto")
     screen.show_figures(run_id, "equity", start=start, log=log)
     screen.show_tables(run_id, "strategies")
 
