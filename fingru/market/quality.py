@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fingru.errors import first_few
 from fingru.market.issues import DataIssue, Severity, warning
 from fingru.market.sessions import session_name
 
 if TYPE_CHECKING:
-    from fingru.arrays import BoolArray, FloatArray
+    from fingru.arrays import BoolArray, FloatArray, IntArray
     from fingru.market.prices import Prices
 
 SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
@@ -40,61 +39,56 @@ def quality_issues(prices: Prices) -> list[DataIssue]:
 
     Known at: the last session; issues are for people and decide nothing.
     """
-    return [issue for check in _CHECKS for issue in check(prices)]
+    jumps, spikes, runs = (_by_asset(prices, f) for f in (split_like, reverting, stale_runs))
+    return [
+        *_counted(prices, jumps, "suspicious_jumps", "jump(s) like an unadjusted split",
+                  "use adjusted prices, or check these dates"),
+        *_counted(prices, spikes, "spikes", "isolated price spike(s) that revert the next bar",
+                  "check for bad ticks or a changed currency unit"),
+        *_counted(prices, runs, "stale_runs", f"run(s) of {_STALE_BARS} or more unchanged closes",
+                  "check for halts or filled-in prices"),
+        *gaps(prices),
+        *mixed_calendars(prices),
+        *zero_volume(prices),
+        *outside_range(prices),
+        *far_extremes(prices),
+        *short_history(prices),
+    ]  # fmt: skip
 
 
-def suspicious_jumps(prices: Prices) -> Iterator[DataIssue]:
-    """Find one-bar ratios near a split's that are 8 trailing deviations away.
+def split_like(closes: FloatArray) -> IntArray:
+    """Positions of one-bar ratios near a split's that are 8 trailing deviations away.
 
     A bar counts if ``|r[t]| > 8 s[t-1]``, s the root of the mean squared log return of the asset's
     previous 63 bars (at least 20), and ``exp(-r[t])`` is within 4 % of a ratio in ``SPLIT_RATIOS``
     or, from 2 on, of its inverse.
     """
-
-    def hits(closes: FloatArray) -> NDArray[np.intp]:
-        steps = np.diff(np.log(closes))
-        big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
-        found = []
-        for k in big[_near_split(steps[big])]:
-            window = steps[max(0, k - 63) : k]
-            usual = np.sqrt(np.mean(window**2)) if window.size >= 20 else np.inf
-            if abs(steps[k]) > _SPLIT_DEVIATIONS * usual:
-                found.append(k + 1)
-        return np.array(found, dtype=np.intp)
-
-    yield from _counted(
-        prices, _by_asset(prices, hits), "suspicious_jumps", "jump(s) like an unadjusted split",
-        "use adjusted prices, or check these dates",
-    )  # fmt: skip
+    steps = np.diff(np.log(closes))
+    forward = np.log(np.array(SPLIT_RATIOS))
+    ratios = np.concatenate([forward, -forward[forward >= np.log(2.0)]])
+    big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
+    near = np.abs(-steps[big][:, None] - ratios) < np.log1p(_SPLIT_TOLERANCE)
+    found = []
+    for k in big[near.any(axis=1)]:
+        window = steps[max(0, k - 63) : k]
+        usual = np.sqrt(np.mean(window**2)) if window.size >= 20 else np.inf
+        if abs(steps[k]) > _SPLIT_DEVIATIONS * usual:
+            found.append(k + 1)
+    return np.array(found, dtype=np.intp)
 
 
-def spikes(prices: Prices) -> Iterator[DataIssue]:
-    """Find bars half as high again or more (or lower) than both neighbours: bad ticks, pence."""
-
-    def hits(closes: FloatArray) -> NDArray[np.intp]:
-        steps = np.diff(np.log(closes))
-        there, back = steps[:-1], steps[1:]
-        large = np.minimum(np.abs(there), np.abs(back)) > _SPIKE
-        return 1 + np.flatnonzero(large & (np.abs(there + back) < 0.2 * np.abs(there)))
-
-    yield from _counted(
-        prices, _by_asset(prices, hits), "spikes",
-        "isolated price spike(s) that revert the next bar",
-        "check for bad ticks or a changed currency unit",
-    )  # fmt: skip
+def reverting(closes: FloatArray) -> IntArray:
+    """Positions of bars half as high again or more (or lower) than both neighbours."""
+    steps = np.diff(np.log(closes))
+    there, back = steps[:-1], steps[1:]
+    large = np.minimum(np.abs(there), np.abs(back)) > _SPIKE
+    return 1 + np.flatnonzero(large & (np.abs(there + back) < 0.2 * np.abs(there)))
 
 
-def stale_runs(prices: Prices) -> Iterator[DataIssue]:
-    """Find runs of 10 or more bars of an asset with the same close."""
-
-    def hits(closes: FloatArray) -> NDArray[np.intp]:
-        first = np.flatnonzero(np.concatenate([[True], closes[1:] != closes[:-1]]))
-        return first[np.diff(np.append(first, len(closes))) >= _STALE_BARS]
-
-    yield from _counted(
-        prices, _by_asset(prices, hits), "stale_runs",
-        f"run(s) of {_STALE_BARS} or more unchanged closes", "check for halts or filled-in prices",
-    )  # fmt: skip
+def stale_runs(closes: FloatArray) -> IntArray:
+    """Where runs of 10 or more bars with the same close begin."""
+    first = np.flatnonzero(np.concatenate([[True], closes[1:] != closes[:-1]]))
+    return first[np.diff(np.append(first, len(closes))) >= _STALE_BARS]
 
 
 def gaps(prices: Prices) -> Iterator[DataIssue]:
@@ -198,13 +192,7 @@ def mixed_calendars(prices: Prices) -> Iterator[DataIssue]:
         )
 
 
-_CHECKS: tuple[Callable[[Prices], Iterator[DataIssue]], ...] = (
-    suspicious_jumps, spikes, stale_runs, gaps, mixed_calendars, zero_volume, outside_range,
-    far_extremes, short_history,
-)  # fmt: skip
-
-
-def _by_asset(prices: Prices, check: Callable[[FloatArray], NDArray[np.intp]]) -> BoolArray:
+def _by_asset(prices: Prices, check: Callable[[FloatArray], IntArray]) -> BoolArray:
     """Mark (T, A) what a check finds among the (N,) closes of each asset's own bars."""
     hits = np.zeros(prices.close.shape, dtype=bool)
     for a in range(prices.n_assets):
@@ -224,20 +212,8 @@ def _week_ends(prices: Prices) -> tuple[BoolArray, BoolArray]:
     return weekend, np.asarray(~prices.has_bar[weekend].any(axis=0))
 
 
-def _near_split(steps: FloatArray) -> BoolArray:
-    forward = np.log(np.array(SPLIT_RATIOS))
-    ratios = np.concatenate([forward, -forward[forward >= np.log(2.0)]])
-    near = np.abs(-steps[:, None] - ratios) < np.log1p(_SPLIT_TOLERANCE)
-    return np.asarray(near.any(axis=1))
-
-
 def _counted(
-    prices: Prices,
-    hits: BoolArray,
-    kind: str,
-    what: str,
-    fix: str,
-    among: BoolArray | None = None,
+    prices: Prices, hits: BoolArray, kind: str, what: str, fix: str, among: BoolArray | None = None
 ) -> Iterator[DataIssue]:
     """Count hits and name the first, if any.
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingru.market.rearranged import rearranged
+from fingru.audit.null.surrogates import rearranged
 from tests.conftest import make_panel
 
 FIELDS = ("open", "high", "low", "close", "volume")
