@@ -58,16 +58,9 @@ whatever they are)."""
 
 @dataclass(frozen=True)
 class Judged:
-    """What a trial was judged on.
+    """What a trial was judged on: hash of the prices, symbols, first and last test day.
 
-    Parameters
-    ----------
-    data_sha256
-        Hash of the prices.
-    assets
-        Symbols; None where nobody kept them.
-    first, last
-        First and last test day, ``2020-12-31``; None where they were not kept.
+    Days are ``2020-12-31``; what nobody kept is None.
     """
 
     data_sha256: str
@@ -94,10 +87,9 @@ class Judged:
 
     def shares_days(self, other: Judged) -> bool:
         """Whether the test days overlap; unknown days may."""
-        ours, theirs = (self.first, self.last), (other.first, other.last)
-        if ours[0] is None or ours[1] is None or theirs[0] is None or theirs[1] is None:
+        if self.first is None or self.last is None or other.first is None or other.last is None:
             return True
-        return ours[0] <= theirs[1] and theirs[0] <= ours[1]
+        return self.first <= other.last and other.first <= self.last
 
 
 def judged_on(
@@ -148,16 +140,9 @@ class Deflation:
 def related_entries(
     database: Database, ledger: Sequence[LedgerEntry], judged: Judged
 ) -> tuple[list[LedgerEntry], int]:
-    """Entries that count for what was judged, with returns; how many configurations do not.
+    """Entries of the whole ledger that count for what was judged; how many others do not.
 
-    Parameters
-    ----------
-    database
-        The opened database.
-    ledger
-        All its entries, with or without returns.
-    judged
-        What the trial in question was judged on.
+    The entries have their returns; the others are different configurations on the same assets.
     """
     known = [(entry, Judged.of(entry)) for entry in ledger]
     with_assets = [(entry, of) for entry, of in known if of.shares_assets(judged)]
@@ -290,8 +275,7 @@ def with_todays_trials(result: BacktestResult, database: Database | None) -> Bac
     dsr = None
     if today["count"] > 1:
         limit = today["expected_maximum_sharpe"] / year**0.5
-        value = probability_above(net, _cash_per_bar(result), limit)
-        dsr = finite_or_none(value)
+        dsr = finite_or_none(probability_above(net, _cash_per_bar(result), limit))
     before = result.metrics.get("strategies", {})
     strategies = {name: values | {"dsr": None} for name, values in before.items()}
     if result.strategy in before:
@@ -318,15 +302,6 @@ def trial_summary(
     database: Database, ledger: Sequence[LedgerEntry], data_sha256: str
 ) -> dict[str, Any]:
     """Everything the ledger can say of one data set.
-
-    Parameters
-    ----------
-    database
-        The opened database.
-    ledger
-        All its entries, with or without returns.
-    data_sha256
-        Hash of the prices.
 
     Returns
     -------
@@ -356,10 +331,7 @@ def trial_summary(
     return {
         "configurations": len(latest),
         "entries": len(entries),
-        "by_kind": {
-            kind: {"configurations": configurations, "entries": entered}
-            for kind, configurations, entered in _by_kind(latest, entries)
-        },
+        "by_kind": _by_kind(latest, entries),
         "counted": found.count,
         "on_other_days": found.on_other_days,
         "independent_trials": found.independent,
@@ -407,10 +379,9 @@ def best_dsr(best: LedgerEntry, found: Deflation) -> float | None:
 
 def _by_kind(
     latest: Sequence[LedgerEntry], entries: Sequence[LedgerEntry]
-) -> list[tuple[str, int, int]]:
-    configurations = Counter(entry.trial.kind for entry in latest)
-    entered = Counter(entry.trial.kind for entry in entries)
-    return [(kind, configurations[kind], entered[kind]) for kind in sorted(entered)]
+) -> dict[str, dict[str, int]]:
+    different, all_ = (Counter(entry.trial.kind for entry in group) for group in (latest, entries))
+    return {k: {"configurations": different[k], "entries": all_[k]} for k in sorted(all_)}
 
 
 def _bars_per_year(entry: LedgerEntry | None) -> float | None:
