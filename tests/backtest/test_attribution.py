@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fingru.backtest.attribution import (
     attribute,
+    equal_weight_returns,
     linked_parts,
     profit_by_side,
     unconditional_forecast,
@@ -228,3 +229,10 @@ def test_simulation_of_other_sessions_is_refused(prices_small):
     simulation, _ = run(prices_small, forecast)
     with pytest.raises(ConfigError, match="periods"):
         attribute(prices_small, LongShort, forecast, simulation, settings=COSTLY, folds=FOLDS[:1])
+
+
+def test_market_is_the_mean_of_what_traded(prices_with_gaps):
+    market = equal_weight_returns(prices_with_gaps)
+    t = 10  # the first asset is not listed yet
+    close = prices_with_gaps.close
+    assert market[t] == pytest.approx((close[t, 1:] / close[t - 1, 1:] - 1).mean())

@@ -119,3 +119,9 @@ def test_a_finding_about_an_asset_that_is_left_out_goes_with_it(prices_small):
     assert about in prices.until(50).warnings
     assert about in prices.select(["S2", "S1"]).warnings
     assert about not in prices.select(["S2"]).warnings
+
+
+def test_rows_of_an_asset_are_those_with_a_bar(prices_with_gaps):
+    for a in range(prices_with_gaps.n_assets):
+        expected = [t for t, bar in enumerate(prices_with_gaps.has_bar[:, a]) if bar]
+        assert prices_with_gaps.bars_of(a).tolist() == expected

@@ -1,9 +1,9 @@
-"""The market's regimes and the regression on it."""
+"""The regression on a market against its law and an oracle, and the market's regimes."""
 
 import numpy as np
 import pytest
+import statsmodels.api as sm  # arch brings it
 
-from fingru.backtest.attribution import equal_weight_returns
 from fingru.measures.relative import market_regression, volatility_regimes
 
 
@@ -16,15 +16,21 @@ def test_regression_recovers_the_line_it_was_made_of():
     assert found["r_squared"] == pytest.approx(0.36e-4 / (0.36e-4 + 4e-6), abs=0.02)
 
 
+def test_errors_of_the_regression_are_those_of_statsmodels():
+    rng = np.random.default_rng(5)
+    market = rng.normal(0, 0.01, 700)
+    noise = rng.normal(0, 0.01, 701) * np.repeat([1.0, 3.0], [351, 350])
+    returns = 2e-4 + 1.3 * market + noise[1:] + 0.6 * noise[:-1]
+    found = market_regression(returns, market, 252.0)
+    hac = {"maxlags": found["lags"], "use_correction": True}
+    fit = sm.OLS(returns, sm.add_constant(market)).fit(cov_type="HAC", cov_kwds=hac)
+    assert found["beta_error"] == pytest.approx(fit.bse[1], rel=1e-12)
+    assert found["alpha_t"] == pytest.approx(fit.tvalues[0], rel=1e-12)
+    assert found["r_squared"] == pytest.approx(fit.rsquared, rel=1e-12)
+
+
 def test_regression_on_a_market_that_stands_still_is_undefined():
     assert market_regression(np.arange(30.0), np.zeros(30), 252.0)["beta"] is None
-
-
-def test_market_is_the_mean_of_what_traded(prices_with_gaps):
-    market = equal_weight_returns(prices_with_gaps)
-    t = 10  # the first asset is not listed yet
-    close = prices_with_gaps.close
-    assert market[t] == pytest.approx((close[t, 1:] / close[t - 1, 1:] - 1).mean())
 
 
 def test_regimes_know_neither_today_nor_later():
