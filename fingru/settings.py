@@ -88,16 +88,16 @@ class Settings(BaseModel):
         annotation = cls.model_fields[info.field_name or ""].annotation
         if isinstance(annotation, type) and issubclass(annotation, Settings):
             return value  # looks at its own
-        wanted = set(_types_in(annotation))
-        numbers = wanted & {int, float}
+        types = set(_types_in(annotation))
+        numbers = types & {int, float}
         for given in _plain_values(value):
-            if Any in wanted:
+            if Any in types:
                 wrong = isinstance(given, float) and not math.isfinite(given)
             elif isinstance(given, bool):
-                wrong = bool not in wanted
+                wrong = bool not in types
             else:
                 wrong = (
-                    isinstance(given, (int, float)) and not numbers and bool(wanted & {bool, date})
+                    isinstance(given, (int, float)) and not numbers and bool(types & {bool, date})
                 )
             if wrong:
                 raise PydanticCustomError("other_type", "input should be of another type")

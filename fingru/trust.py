@@ -77,18 +77,18 @@ def check_code(
     """
     known = _remembered()
     for reference in own_references(config, only):
-        found = _source(reference)
-        kept = stored.get(reference)
-        if kept is not None and (
-            not isinstance(kept, dict) or kept.get("sha256") != found["sha256"]
+        source = _source(reference)
+        then = stored.get(reference)
+        if then is not None and (
+            not isinstance(then, dict) or then.get("sha256") != source["sha256"]
         ):
             raise StrategyError(
-                f"{where} was made with {reference}, and {found['path']} is not what it was then",
+                f"{where} was made with {reference}, and {source['path']} has changed since",
                 "restore the file, or give --trust-code to run it as it is now",
             )
-        if found["sha256"] not in known:
+        if source["sha256"] not in known:
             raise StrategyError(
-                f"{where} would run {found['path']}, code that was never named in a command here",
+                f"{where} would run {source['path']}, code that was never named in a command here",
                 "read it first; if you trust it, give --trust-code",
             )
 
@@ -110,15 +110,15 @@ def own_references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[
 
 def _source(reference: str) -> dict[str, str]:
     """Path and hash of what a reference would run; the hash is empty if that is nowhere."""
-    place, _ = split_reference(reference)
-    files = [Path(place).expanduser()] if place.endswith(".py") else _files_of_module(place)
+    module, _ = split_reference(reference)
+    files = [Path(module).expanduser()] if module.endswith(".py") else _files_of_module(module)
     digest = hashlib.sha256()
     try:
         for file in files:
             digest.update(file.read_bytes())
     except OSError:
         return {"path": os.path.realpath(files[-1]), "sha256": ""}
-    path = os.path.realpath(files[-1]) if files else place
+    path = os.path.realpath(files[-1]) if files else module
     return {"path": path, "sha256": digest.hexdigest() if files else ""}
 
 

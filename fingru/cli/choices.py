@@ -37,14 +37,14 @@ def features(
     from fingru.features.registry import list_features
     from fingru.market import load_prices
 
-    found = list_features(None if source is None else load_prices(source))
+    notes = list_features(None if source is None else load_prices(source))
     if json:
-        print_json({"source": source, "features": [vars(note) for note in found]})
+        print_json({"source": source, "features": [vars(note) for note in notes]})
         return
-    shown = [note for note in found if all_ or ":" not in note.name]
+    shown = [note for note in notes if all_ or ":" not in note.name]
     print_tables(_feature_table(shown, source))
-    if len(shown) < len(found):
-        hidden = len(found) - len(shown)
+    if len(shown) < len(notes):
+        hidden = len(notes) - len(shown)
         print_tables(f"{hidden} more of the market and of the ta package: --all shows them.")
 
 
@@ -75,11 +75,11 @@ def strategies(json: opt.Json = False) -> None:
     """
     from fingru.strategy import list_strategies
 
-    found = list_strategies()
+    notes = list_strategies()
     if json:
-        print_json({"strategies": [vars(note) for note in found]})
+        print_json({"strategies": [vars(note) for note in notes]})
         return
-    print_tables(_strategy_table([vars(note) for note in found]))
+    print_tables(_strategy_table([vars(note) for note in notes]))
 
 
 def _strategy_table(notes: list[dict[str, Any]]) -> Table:

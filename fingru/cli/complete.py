@@ -31,16 +31,16 @@ def _quietly(
 def run_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
     """Runs in ``--runs``, the newest first."""
     root = Path(ctx.params.get("runs") or "data/runs")
-    found = (path.parent.name for path in root.glob("*/manifest.json"))
-    return [(name, "") for name in sorted(found, reverse=True)]
+    names = (path.parent.name for path in root.glob("*/manifest.json"))
+    return [(name, "") for name in sorted(names, reverse=True)]
 
 
 @_quietly
 def model_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
     """Models in ``--models``, the newest first."""
     root = Path(ctx.params.get("models") or "data/models")
-    found = (path.parent.name for path in root.glob("*/job.json"))
-    return [(name, "") for name in sorted(found, reverse=True)]
+    names = (path.parent.name for path in root.glob("*/job.json"))
+    return [(name, "") for name in sorted(names, reverse=True)]
 
 
 @_quietly

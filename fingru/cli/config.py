@@ -40,8 +40,8 @@ def show(
     if toml:
         typer.echo(to_toml(config), nl=False)
     elif json:
-        found = [_document(setting, config) for setting in all_settings().values()]
-        print_json({"settings": found, "sections": sections()})
+        documents = [_document(setting, config) for setting in all_settings().values()]
+        print_json({"settings": documents, "sections": sections()})
     else:
         print_tables(*(_table(section, config) for section in ("", *sections())))
 

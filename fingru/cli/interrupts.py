@@ -42,12 +42,12 @@ def stop_signals() -> Iterator[None]:
 
 
 @contextmanager
-def interruptible(problem: str, mend: str = "give the same command again") -> Iterator[None]:
-    """Say in words what a stop left behind, with the exit code of what can be gone on with.
+def interruptible(problem: str, fix: str = "give the same command again") -> Iterator[None]:
+    """Report what an interruption left behind, with the exit code for resumable work.
 
     Raises ``InterruptedRunError`` where the work was interrupted and has not said so itself.
     """
     try:
         yield
     except KeyboardInterrupt:
-        raise InterruptedRunError(problem, mend) from None
+        raise InterruptedRunError(problem, fix) from None

@@ -98,7 +98,7 @@ class Flag:
 
     @property
     def option(self) -> Any:  # noqa: ANN401 - as Typer's own function
-        """What Typer is told about it."""
+        """Its description for Typer."""
         name = f"--{self.option_name.replace('_', '-')}"
         return option(name, self.metavar, self.help, panel=self.panel, completion=self.completion)
 
@@ -126,14 +126,14 @@ RUNS = Flag("store.runs", "DIR", "Folder of runs.", kind=Path, read=str, panel=O
 MODELS = Flag("store.models", "DIR", "Folder of models.", kind=Path, read=str, panel=OUTPUT)
 MODEL_KIND = Flag(
     "model.kind", "KIND",
-    "gru, or none: no forecasts, and the strategy trades from the first bar.",
+    "Kind of model (`fingru models kinds`); none: the strategy trades from the first bar.",
     name="model", completion=complete.model_kinds,
 )  # fmt: skip
 STRATEGY = Flag(
     "strategy.name", "STRATEGY", "A shipped strategy, FILE.py or module:Class.",
     name="strategy", completion=complete.strategies,
 )  # fmt: skip
-MEMBERS = Flag("model.members", "N", "Models in the ensemble.", kind=int)
+MEMBERS = Flag("model.members", "N", "Ensemble size.", kind=int)
 HORIZONS = Flag("horizons", "1,5", "Bars ahead, comma-joined.", read=_whole_numbers)
 COST_BPS = Flag("simulation.cost_bps", "X", "Cost in basis points of traded value.", kind=float)
 DEVICE = Flag("device", "auto|cpu|cuda", "Where the model trains.")
@@ -300,10 +300,10 @@ def existing_database(store: StoreSettings) -> Database | None:
 
 
 def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Prices:
-    """Load the prices a configuration asks for and say what is worth knowing about them.
+    """Load the prices of a configuration and print what is worth knowing about them.
 
-    What is doubtful is said when the command ends, below its result, where it is read; ``warn``
-    is False for a command whose result says it already.
+    Warnings are printed when the command ends, below its result; ``warn`` is False for a command
+    whose result lists them already.
     """
     from fingru.market import Severity, load_prices
 

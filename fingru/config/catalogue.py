@@ -61,8 +61,8 @@ def value_of(config: Config, key: str) -> Any:  # noqa: ANN401 - of any setting
 def _schema() -> Node:
     """JSON schema of ``Config``, without references."""
     whole = Config.model_json_schema()
-    found: Node = _resolved(whole, whole["$defs"])
-    return found
+    schema: Node = _resolved(whole, whole["$defs"])
+    return schema
 
 
 def _setting(key: str, node: Node, defaults: Mapping[str, Any]) -> Setting:
@@ -71,10 +71,10 @@ def _setting(key: str, node: Node, defaults: Mapping[str, Any]) -> Setting:
 
 
 def _look_up(values: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - of any setting
-    found: Any = values
+    value: Any = values
     for part in key.split("."):
-        found = found[part]
-    return found
+        value = value[part]
+    return value
 
 
 def _leaves(node: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:

@@ -11,22 +11,22 @@ from fingru.settings import RENAMED
 
 
 def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
-    """Turn pydantic's findings about the first wrong key into (problem, mend)."""
+    """Turn pydantic's findings about the first wrong key into (problem, fix)."""
     error = errors[0]
     path = _key_of(error)
     if error["type"] == "extra_forbidden":
         return f"unknown configuration key {path!r}", suggestion(path)
     if error["type"] == "value_error":
         message = error["msg"].removeprefix("Value error, ")
-        problem, _, mend = message.partition(": ")
-        return f"configuration {path}: {problem}" if path else problem, mend
+        problem, _, fix = message.partition(": ")
+        return f"configuration {path}: {problem}" if path else problem, fix
     given = error["input"]
     shown = str(given).lower() if isinstance(given, bool) else repr(given)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return f"configuration key {path!r} is {shown}", _mend(path)
+    return f"configuration key {path!r} is {shown}", _fix(path)
 
 
-def _mend(path: str) -> str:
+def _fix(path: str) -> str:
     if path in all_settings():
         return f"give {all_settings()[path].allowed}"
     if path in sections():
@@ -51,9 +51,9 @@ def suggestion(path: str) -> str:
     section, _, name = path.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
     renamed = [f"{s}.{names[name]}" for s, names in RENAMED.items() if name in names]
-    found = [key for key in known if key.rpartition(".")[2] == name] + renamed
-    found += [siblings[near] for near in difflib.get_close_matches(name, siblings)]
-    found += difflib.get_close_matches(path, list(all_settings()), cutoff=0.8)
-    if found:
-        return f"did you mean {found[0]!r}?"
+    candidates = [key for key in known if key.rpartition(".")[2] == name] + renamed
+    candidates += [siblings[near] for near in difflib.get_close_matches(name, siblings)]
+    candidates += difflib.get_close_matches(path, list(all_settings()), cutoff=0.8)
+    if candidates:
+        return f"did you mean {candidates[0]!r}?"
     return "known keys here: " + ", ".join(sorted(siblings.values()))

@@ -59,7 +59,7 @@ class StrategySettings(Settings):
 
 
 class LeakCheckSettings(Settings):
-    """The short job on which every run proves that it does not see the future."""
+    """The short job on which every run checks itself for look-ahead."""
 
     in_backtest: bool = Field(default=True, description="run the short check with every backtest")
     assets: int = Field(default=3, ge=1, le=1000, description="assets of the short job")
@@ -72,18 +72,18 @@ class LeakCheckSettings(Settings):
 
 
 class NullTestSettings(Settings):
-    """The procedure on markets in which nothing can be forecast; see ``fingru.audit.null``."""
+    """Monte Carlo permutation test of the procedure on surrogate markets."""
 
     surrogates: int = Field(
-        default=100, ge=19, le=10_000, description="markets in which nothing can be forecast"
+        default=100, ge=19, le=10_000, description="number of surrogate markets"
     )
     kind: Literal["residuals", "sign_flip", "blocks"] = Field(
         default="residuals",
-        description="how they are made of the real one: GARCH residuals in another order, returns "
-        "of random sign, or blocks of sessions in another order",
+        description="how surrogates are generated: GARCH residuals in another order, returns of "
+        "random sign, or blocks of sessions in another order",
     )
     statistic: Literal["sharpe", "sharpe_over_equal_weight", "ic"] = Field(
-        default="sharpe", description="what the p-value of the procedure is of"
+        default="sharpe", description="statistic to test"
     )
     assets: int = Field(default=4, ge=1, le=1000, description="assets of each market")
     sessions: int = Field(
@@ -141,9 +141,7 @@ class Config(Settings):
     null_test: NullTestSettings = NullTestSettings()
     retrain: RetrainSettings = RetrainSettings()
     store: StoreSettings = Field(default_factory=StoreSettings)  # it looks at the environment
-    seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="decides every random number of the run"
-    )
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="random seed of the run")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where the model trains"
     )

@@ -145,7 +145,7 @@ def cron_trigger(expression: str, zone: str = "UTC") -> CronTrigger:
 
 def _values(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
     """Values of a field: a list of ``*``, numbers, names and ranges, each with a step or not."""
-    found: set[int] = set()
+    values: set[int] = set()
     for part in text.split(","):
         span, slash, step_text = part.partition("/")
         step = _number(step_text, 1, high - low + 1, {}) if slash else 1
@@ -159,8 +159,8 @@ def _values(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[
             last = 7
         if last < first:
             raise ValueError(f"runs backwards in {span!r}")
-        found.update(range(first, last + 1, step))
-    return frozenset(found)
+        values.update(range(first, last + 1, step))
+    return frozenset(values)
 
 
 def _number(text: str, low: int, high: int, names: dict[str, int]) -> int:

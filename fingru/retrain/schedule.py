@@ -53,14 +53,14 @@ def run_trigger(trigger: Trigger, arguments: Sequence[str]) -> None:
     with _until_signal() as stopped:
         due: datetime | None = None
         while (due := _next(trigger, due, datetime.now(UTC))) is not None:
-            said = f"{due:%a %Y-%m-%d %H:%M %Z}"
-            logger.info("next retraining: %s", said)
+            when = f"{due:%a %Y-%m-%d %H:%M %Z}"
+            logger.info("next retraining: %s", when)
             if not _wait_for(due, stopped):
                 break
             if datetime.now(UTC) - due <= LATEST:
                 _fire(arguments, stopped)
             else:
-                logger.warning("the retraining of %s was slept through", said)
+                logger.warning("the retraining of %s was missed: the machine was asleep", when)
     logger.info("the schedule has ended")
 
 
@@ -79,11 +79,11 @@ def _next(trigger: Trigger, previous: datetime | None, now: datetime) -> datetim
 @contextmanager
 def _until_signal() -> Iterator[Callable[[], bool]]:
     """Whether a signal that ends the schedule has come."""
-    seen: list[int] = []
+    received: list[int] = []
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    before = {n: signal.signal(n, lambda number, _frame: seen.append(number)) for n in numbers}
+    before = {n: signal.signal(n, lambda number, _frame: received.append(number)) for n in numbers}
     try:
-        yield lambda: bool(seen)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -236,9 +236,9 @@ def _make_or_upgrade(connection: Connection) -> None:
 
 _REBUILD = (
     "it is damaged; `fingru store rebuild` with the same --runs and --config keeps it under "
-    "another name and makes ledger, registry and index anew from what runs and models store"
+    "another name and rebuilds ledger, registry and index from what runs and models store"
 )
-_MENDS = {
+_FIXES = {
     "locked": "another process is writing to it; wait for it to end and try again",
     "readonly": "make it writable, or choose another folder with --runs",
     "unable to open": "check the folder and its permissions, or choose another with --runs",
@@ -257,8 +257,8 @@ def _translated(database: Database) -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         cause = cause.strip().splitlines()[0] if cause.strip() else type(error).__name__
-        mend = next((text for sign, text in _MENDS.items() if sign in cause), "")
+        fix = next((text for sign, text in _FIXES.items() if sign in cause), "")
         raise StoreError(
             f"the database {database.name} refused ({cause})",
-            mend or "check that it is reachable and that store.url is right",
+            fix or "check that it is reachable and that store.url is right",
         ) from error

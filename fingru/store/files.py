@@ -20,7 +20,7 @@ LOCK_TIMEOUT_S = 60.0
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 """What file systems without locks answer."""
 
-_MENDS = {
+_FIXES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder with {flag}",
     errno.EDQUOT: "the quota is used up; free some space or choose another folder with {flag}",
     errno.EACCES: "check its permissions or choose another folder with {flag}",
@@ -52,8 +52,8 @@ def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs")
     cannot write runs/a.json: the file system is read-only; choose a writable folder with --runs
     """
     reason = error.strerror or str(error)
-    mend = _MENDS.get(error.errno or 0, "the operating system says: {reason}")
-    return StoreError(f"cannot {action} {path}", mend.format(flag=flag, reason=reason))
+    fix = _FIXES.get(error.errno or 0, "the operating system says: {reason}")
+    return StoreError(f"cannot {action} {path}", fix.format(flag=flag, reason=reason))
 
 
 @contextmanager
@@ -103,13 +103,13 @@ def set_aside(file: Path, label: str, now: datetime) -> Path:
 
     Raises ``StoreError`` if one of them cannot be renamed.
     """
-    kept = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
+    renamed = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
     with explained("rename", file):
         for ending in ("", "-wal", "-shm"):
             beside = Path(f"{file}{ending}")
             if beside.exists():
-                beside.rename(f"{kept}{ending}")
-    return kept
+                beside.rename(f"{renamed}{ending}")
+    return renamed
 
 
 @contextmanager

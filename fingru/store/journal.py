@@ -1,7 +1,7 @@
 """The ledger once more, as lines of text beside its SQLite file.
 
 A damaged or deleted file must not make anybody's trials forgotten: each trial is appended here
-after it was entered, and a ledger made anew begins with these lines.
+after it was entered, and a rebuilt ledger begins with these lines.
 """
 
 from __future__ import annotations

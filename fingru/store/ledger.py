@@ -1,4 +1,4 @@
-"""The trial ledger: every configuration that was ever judged on some data, kept for good.
+"""The trial ledger: every configuration ever evaluated on some data, kept for good.
 
 The best of many tries looks good by luck alone. How good is known only to who counted the tries,
 so the ledger counts for the user: backtests and tuning trials are appended with their returns,
@@ -49,7 +49,7 @@ class Trial:
 
 
 def indecisive_sections(model_kind: str) -> set[str]:
-    """Sections of a configuration that no trial is told apart by: they change no result."""
+    """Sections of a configuration that change no result, so that no trial differs by them."""
     of_models = {"features", "training", "recalibration", "baselines", "horizons"}
     return {"store", "data", "device"} | (of_models if model_kind == "none" else set())
 
@@ -113,13 +113,13 @@ def _keep_journal(database: Database, newest: int) -> None:
 
 
 def _keep_assets(connection: Connection, data_sha256: str, assets: Sequence[str]) -> None:
-    kept = schema.data_assets
-    known = select(kept.c.assets).where(kept.c.data_sha256 == data_sha256)
+    table = schema.data_assets
+    known = select(table.c.assets).where(table.c.data_sha256 == data_sha256)
     values = {"data_sha256": data_sha256, "assets": list(assets)}
     if connection.dialect.name == "postgresql":  # where another writer may be faster
-        connection.execute(postgresql.insert(kept).values(values).on_conflict_do_nothing())
+        connection.execute(postgresql.insert(table).values(values).on_conflict_do_nothing())
     elif connection.execute(known).first() is None:
-        connection.execute(insert(kept).values(values))
+        connection.execute(insert(table).values(values))
 
 
 def learn_assets(database: Database, runs: Path) -> None:
@@ -155,7 +155,7 @@ class LedgerEntry:
     # what it was judged by; None for trials of a fingru that did not keep them, or if they were
     # not asked for
     returns: TrialReturns | None = None
-    assets: tuple[str, ...] | None = None  # symbols of its prices; None where nobody told them
+    assets: tuple[str, ...] | None = None  # symbols of its prices; None where unknown
 
 
 def ledger_entries(
@@ -174,7 +174,7 @@ def ledger_entries(
     numbers
         Only these entries.
     """
-    kept, symbols = schema.trial_returns, schema.data_assets
+    returns, symbols = schema.trial_returns, schema.data_assets
     query = select(trials).order_by(trials.c.id)
     if data_sha256 is not None:
         query = query.where(trials.c.data_sha256 == data_sha256)
@@ -182,10 +182,12 @@ def ledger_entries(
         query = query.where(trials.c.id.in_(numbers))
     with reading(database) as connection:
         present = inspect(connection)  # an older database that may only be read lacks tables
-        if present.has_table(kept.name):
-            columns = [c for c in kept.c if with_returns or not c.name.startswith(("bars", "net"))]
+        if present.has_table(returns.name):
+            columns = [
+                c for c in returns.c if with_returns or not c.name.startswith(("bars", "net"))
+            ]
             joined = query.add_columns(*columns)
-            query = joined.join(kept, kept.c.trial_id == trials.c.id, isouter=True)
+            query = joined.join(returns, returns.c.trial_id == trials.c.id, isouter=True)
         assets: dict[str, list[str]] = {}
         if present.has_table(symbols.name):
             rows = connection.execute(select(symbols.c.data_sha256, symbols.c.assets))

@@ -47,10 +47,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     manifest = read_json(path)
-    mend = "restore it, or delete the run with `fingru runs delete`"
-    check_shape(manifest, _SHAPE, str(path), mend)
+    fix = "restore it, or delete the run with `fingru runs delete`"
+    check_shape(manifest, _SHAPE, str(path), fix)
     if manifest["status"] not in _STATUSES:
-        raise StoreError(f"{path} has the status {manifest['status']!r}", mend)
+        raise StoreError(f"{path} has the status {manifest['status']!r}", fix)
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""A ledger and a registry made anew from what runs and models keep themselves.
+"""A ledger and a registry rebuilt from what runs and models store themselves.
 
 Nothing that is there is changed or removed: what is missing is added, so that it may be done
 again, and on a database in good order does nothing.
@@ -36,11 +36,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was made anew."""
+    """What a rebuild added."""
 
     database: str  # where
     backup: Path | None  # the damaged file under its new name; None if there was none
-    from_journal: int  # trials that were missing, by where they were found
+    from_journal: int  # trials that were missing, by source
     from_runs: int
     models: int  # models that were missing
     champion: str | None  # id of the champion now, or None
@@ -170,7 +170,7 @@ def _of_run(run: RunDirectory) -> Entry | None:
 
 def _without_standing(models: Path) -> list[Standing]:
     """Models whose standing nothing tells, as challengers."""
-    found = []
+    standings = []
     for path in sorted(models.glob("*/job.json")):
         try:
             job = read_json(path)
@@ -186,21 +186,21 @@ def _without_standing(models: Path) -> list[Standing]:
             "scores": {},
             "reason": "its standing was lost with the registry",
         }
-        found.append(Standing(path.parent, model, []))
-    return found
+        standings.append(Standing(path.parent, model, []))
+    return standings
 
 
 def _add_models(database: Database, standings: list[Standing]) -> int:
-    """Register models as their folders tell; of several champions the one crowned last."""
+    """Register models as their folders say; of several champions the one promoted last."""
     with writing(database) as connection:
         known = set(connection.execute(select(schema.models.c.id)).scalars())
         missing = [standing for standing in standings if standing.model_id not in known]
         _add_history(connection, missing)
         query = select(schema.promotions.c.to_model).order_by(schema.promotions.c.id.desc())
-        crowned = connection.execute(query.limit(1)).scalar()
+        promoted_last = connection.execute(query.limit(1)).scalar()
         for standing in missing:
             model = dict(standing.model)
-            if model["status"] == "champion" and model["id"] != crowned:
+            if model["status"] == "champion" and model["id"] != promoted_last:
                 model["status"] = "archived"
             path = os.path.realpath(standing.folder)
             connection.execute(insert(schema.models).values(**model, path=path))

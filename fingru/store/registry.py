@@ -154,7 +154,7 @@ def keep_standings(database: Database) -> None:
 
 
 def _kept(database: Database, model_id: str) -> ModelRecord:
-    """A model as it is after a change, which the folders are told."""
+    """Write a change into the folders of the models, and return the changed model."""
     keep_standings(database)
     return find_model(database, model_id)
 
@@ -174,7 +174,7 @@ def known_champion(database: Database | None, folder: Path) -> ModelRecord | Non
         verb = "of" if database is None else "does not know"
         raise StoreError(
             f"{where} {verb} {len(lost)} registered models of {folder}, {lost[-1]} among them",
-            "`fingru store rebuild` with the same --runs, --models and --config makes it anew",
+            "`fingru store rebuild` with the same --runs, --models and --config rebuilds it",
         )
     champion = next((record for record in records if record.status == "champion"), None)
     if champion is None and records:

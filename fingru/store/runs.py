@@ -219,8 +219,8 @@ class RunDirectory:
         Raises ``ValueError`` for the keys that ``create``, ``resume`` and ``finish`` keep
         themselves.
         """
-        if kept := [key for key in changes if key in OWN_KEYS]:
-            raise ValueError(f"{', '.join(kept)} cannot be set directly")
+        if own := [key for key in changes if key in OWN_KEYS]:
+            raise ValueError(f"{', '.join(own)} cannot be set directly")
         with self._locked_manifest() as manifest:
             self._save({**manifest, **changes}, intact=is_sealed(manifest))
 
