@@ -79,7 +79,7 @@ def test_what_was_named_here_runs_again_until_it_changes(mine, tmp_path):
         path = tmp_path / file
         before = path.read_text()
         path.write_text("1 / 0")
-        with pytest.raises(StrategyError, match="not what it was then"):
+        with pytest.raises(StrategyError, match="has changed since"):
             check_code(mine, code, "model x")
         check_code(mine, code, "model x", only=["strategy"])
         path.write_text(before)

@@ -131,7 +131,7 @@ def _retrain_on_schedule(settings: Config, schedule: str, zone: str, *, quiet: b
     run_trigger(trigger, ["--config", str(file), *(["--quiet"] * quiet)])
 
 
-@command()
+@command("kinds")
 def kinds_(json: opt.Json = False) -> None:
     """Kinds of models: what --model and baselines.names take."""
     from fingru.models.registry import kinds

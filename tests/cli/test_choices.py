@@ -171,7 +171,7 @@ def offered(environment, words, **more):
 
 def test_the_shell_completes_keys_and_names(environment):
     assert offered(environment, "backtest --set model.lik") == ["model.likelihood="]
-    assert offered(environment, "backtest --model ") == ["gru", "none"]
+    assert {"gru", "ewma", "none"} <= set(offered(environment, "backtest --model "))
 
 
 class Context:
