@@ -26,20 +26,11 @@ def checked(
     fields: Mapping[str, object],
     bars_per_year: object,
 ) -> tuple[dict[str, Any], list[DataIssue]]:
-    """Check a panel as a file would be checked.
+    """Check what ``Prices`` was given as a file would be checked.
 
-    Parameters
-    ----------
-    source
-        For messages.
-    index, assets, fields, bars_per_year
-        What ``Prices`` was given; ``fields`` by name, None where there is none.
-
-    Returns
-    -------
-    Index, symbols, arrays and bars a year as ``Prices`` keeps them, by name, and the issues. The
-    arrays are copies as float64, NaN in every field where there is no close; sessions are as the
-    loader makes them: dates for daily and slower bars, UTC for intraday bars.
+    Returns what ``Prices`` keeps, by name, and the issues. The arrays are copies as float64, NaN
+    in every field where there is no close; sessions are as the loader makes them: dates for daily
+    and slower bars, UTC for intraday bars.
 
     Raises
     ------
@@ -116,10 +107,8 @@ def _symbols(source: str, assets: object) -> tuple[str, ...]:
 
 def _index(source: str, index: object) -> pd.DatetimeIndex:
     if not isinstance(index, pd.DatetimeIndex):
-        raise DataError(
-            f"{source}: the index is a {type(index).__name__}, not a DatetimeIndex",
-            "make one of the dates with pd.to_datetime",
-        )
+        problem = f"{source}: the index is a {type(index).__name__}, not a DatetimeIndex"
+        raise DataError(problem, "make one of the dates with pd.to_datetime")
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
         raise DataError(f"{source} row {row + 1} has no date", "fill it in or delete the row")
@@ -131,10 +120,8 @@ def _array(source: str, name: str, values: object, shape: tuple[int, int]) -> Fl
         raise DataError(f"{source}: {name} is a {type(values).__name__}", _FROM_FRAME)
     array = np.asarray(values)
     if array.shape != shape:
-        raise DataError(
-            f"{source}: {name} has shape {array.shape}, not {shape}",
-            "give one row per session and one column per asset",
-        )
+        problem = f"{source}: {name} has shape {array.shape}, not {shape}"
+        raise DataError(problem, "give one row per session and one column per asset")
     if array.dtype.kind not in "fiuO":
         raise DataError(f"{source}: {name} holds {array.dtype}, not numbers", _FROM_FRAME)
     bad = [v for v in array.ravel() if not isinstance(v, Real)] if array.dtype.kind == "O" else []
@@ -151,7 +138,5 @@ def _refuse_disorder(source: str, sessions: pd.DatetimeIndex) -> None:
     day = session_name(sessions[row])
     if steps[row - 1] == 0:
         raise DataError(f"{source}: {day} is twice in the index", "keep one row per session")
-    raise DataError(
-        f"{source}: the index goes back at {day} (row {row + 1})",
-        "sort rows and dates together: frame.sort_index()",
-    )
+    problem = f"{source}: the index goes back at {day} (row {row + 1})"
+    raise DataError(problem, "sort rows and dates together: frame.sort_index()")

@@ -81,14 +81,10 @@ def find_layout(
 
     Parameters
     ----------
-    names
-        Column names in file order.
-    origin
-        Name of the file, for messages.
-    symbol
-        The symbol if the file turns out to hold one asset (its stem).
-    sample
-        The first row, to find dates under a name that says nothing.
+    names, sample
+        Column names in file order, and the first row, to find dates under any name.
+    origin, symbol
+        Name of the file, and the symbol if it turns out to hold one asset (its stem).
 
     Raises
     ------
@@ -308,10 +304,8 @@ def _refuse_without_prices(
     names: Sequence[str], meanings: Mapping[int, Meaning], origin: str, taken: set[int]
 ) -> None:
     if sum(is_quote(n) for n in names) >= 2 and not taken:
-        raise DataError(
-            f"{origin} has bids and asks but no close; its columns are {_listed(names)}",
-            "add a column 'Close', such as (bid + ask) / 2",
-        )
+        problem = f"{origin} has bids and asks but no close; its columns are {_listed(names)}"
+        raise DataError(problem, "add a column 'Close', such as (bid + ask) / 2")
     lone = {m.field for i, m in meanings.items() if i not in taken} & {"open", "high", "low"}
     held = any(m.kind == "symbol" and i not in taken for i, m in meanings.items())
     if not taken or lone or held:

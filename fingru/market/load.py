@@ -130,10 +130,8 @@ def cut(prices: Prices, start: Moment, end: Moment, assets: Sequence[str] | None
     if not empty:
         return kept
     if assets is not None:
-        raise DataError(
-            f"{prices.source}: no price in the chosen range for {first_few(empty)}",
-            "choose another range or other assets",
-        )
+        problem = f"{prices.source}: no price in the chosen range for {first_few(empty)}"
+        raise DataError(problem, "choose another range or other assets")
     kept = kept.select([a for a in kept.assets if a not in set(empty)])
     gone = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
     return kept.unchecked(findings=(*kept.findings, note("left_out", gone, len(empty))))

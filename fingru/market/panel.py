@@ -57,10 +57,8 @@ def build_panel(
 
     Parameters
     ----------
-    reading
-        What the source gave.
-    source
-        What the user asked for.
+    reading, source
+        What the source gave, and what the user asked for.
     assets
         The symbols to keep, in this order; all if None.
     timezone
@@ -110,10 +108,8 @@ def _chosen(
     if repeated := [a for i, a in enumerate(assets) if a in assets[:i]]:
         raise DataError(f"asset {repeated[0]!r} is asked for twice", "name it once")
     if unknown := [a for a in assets if a not in set(known)]:
-        raise DataError(
-            f"{source} has no asset {', '.join(map(repr, unknown))}",
-            f"choose from {first_few(known, 30)}",
-        )
+        problem = f"{source} has no asset {', '.join(map(repr, unknown))}"
+        raise DataError(problem, f"choose from {first_few(known, 30)}")
     return [kept for t in tables if (kept := t.keep(assets)).symbols]
 
 

@@ -221,10 +221,8 @@ class Prices:
         """Keep these assets, in this order, and the sessions in which at least one has a bar."""
         unknown = [a for a in assets if a not in self.assets]
         if unknown:
-            raise DataError(
-                f"{self.source} has no asset {', '.join(map(repr, unknown))}",
-                f"choose from {', '.join(self.assets[:30])}",
-            )
+            problem = f"{self.source} has no asset {', '.join(map(repr, unknown))}"
+            raise DataError(problem, f"choose from {', '.join(self.assets[:30])}")
         columns = [self.assets.index(a) for a in assets]
         chosen = self._take(slice(None), columns)
         return chosen._take(np.asarray(chosen.has_bar.any(axis=1)), slice(None))

@@ -75,10 +75,8 @@ def to_sessions(
     naive = [t.origin for t in tables if t.stamps.offset is None]
     aware = [t.origin for t in tables if t.stamps.offset is not None]
     if naive and aware:
-        raise DataError(
-            f"mixed time zones: {naive[0]} has none, {aware[0]} has one",
-            "write all stamps with their offset, or all in UTC",
-        )
+        problem = f"mixed time zones: {naive[0]} has none, {aware[0]} has one"
+        raise DataError(problem, "write all stamps with their offset, or all in UTC")
     if naive and timezone is not None:
         return [_in_zone(t, timezone) for t in tables], []
     assumed = "intraday stamps without time zone were taken as UTC"
@@ -106,12 +104,7 @@ def exchange_dates(
     a zone of the world could put them, if that moves (nearly) all of a symbol's bars off the
     week-ends and only one set of dates does. Bars of every day of the week stay.
 
-    Parameters
-    ----------
-    table
-        Daily or slower bars.
-    timezone
-        The exchange's zone, if the user named it.
+    ``timezone`` is the exchange's zone, if the user named it.
 
     Raises
     ------

@@ -70,14 +70,7 @@ def is_compact_date(text: str) -> bool:
 
 
 def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowName) -> Stamps:
-    """Parse the date column of a file.
-
-    Parameters
-    ----------
-    values, codes
-        The distinct texts, and the (N,) position among them of every row.
-    origin, row_name
-        Name of the file and of a row, for messages.
+    """Parse a column of dates: its distinct texts, and the (N,) position of every row's.
 
     Raises
     ------

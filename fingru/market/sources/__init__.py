@@ -25,14 +25,8 @@ def read_source(
 ) -> Reading:
     """Read whatever a source names, or take what it holds, unchecked.
 
-    Parameters
-    ----------
-    source, name
-        The source, and what messages call it.
-    assets
-        The symbols to keep; others may be left unread.
-    cache_dir
-        Where vendors' answers are kept.
+    Messages call it ``name``; what is not among ``assets`` may be left unread, and vendors'
+    answers are kept in ``cache_dir``.
 
     Raises
     ------

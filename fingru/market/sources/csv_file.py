@@ -41,14 +41,9 @@ class _CsvText:
 
 
 def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:
-    """Read a CSV file (plain or gzip) of any of the layouts.
+    """Read a CSV file (plain or gzip) of any of the layouts; ``symbol`` if it holds one asset.
 
-    Parameters
-    ----------
-    path, symbol
-        The file, and its symbol if it holds one asset.
-    assets
-        Read only these columns of a wide file; others are left unread.
+    Columns of a wide file that are not among ``assets`` are left unread.
 
     Raises
     ------
@@ -121,10 +116,8 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
     """Find the layout and the number of lines that are its header."""
     names = rows[0]
     if _STAMP.match(names[0].strip()):
-        raise DataError(
-            f"{origin} has no header: its first line is {','.join(names)[:60]!r}",
-            "begin the file with the column names, such as Date,Close",
-        )
+        problem = f"{origin} has no header: its first line is {','.join(names)[:60]!r}"
+        raise DataError(problem, "begin the file with the column names, such as Date,Close")
     if len(rows) > 1 and _is_second_header(rows):
         pairs = zip(filled(names[1:]), filled(rows[1][1:]), strict=True)
         layout = find_layout_of_pairs(list(pairs), origin)

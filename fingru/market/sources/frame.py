@@ -64,15 +64,10 @@ def build_table(
 
     Parameters
     ----------
-    frame
-        Its columns, named by their position; those of a wide file that are not among ``assets``
-        may be missing.
-    layout
-        What each column is.
-    origin
-        Name for messages.
+    frame, layout
+        Its columns, named by their position, and what each is.
     assets
-        Read only these columns of a wide file; the others stay NaN.
+        Read only these columns of a wide file; the others may be missing, and stay NaN.
     lines
         (N,) line of every row, None where there are no lines.
 
@@ -243,15 +238,15 @@ def _stamps(frame: pd.DataFrame, layout: Layout, origin: str, row_name: RowName)
         return f"{row_name(row)}, column {layout.date_name}"
 
     columns = [frame[i] for i in layout.dates]
-    if len(columns) == 1 and pd.api.types.is_datetime64_any_dtype(columns[0]):
+    if pd.api.types.is_datetime64_any_dtype(columns[0]):
         if columns[0].isna().any():
-            row = int(np.flatnonzero(columns[0].isna())[0])
-            raise DataError(
-                f"{origin} {row_name(row)} has no date", "fill it in or delete the row"
-            )
+            problem = f"{origin} {row_name(int(columns[0].isna().argmax()))} has no date"
+            raise DataError(problem, "fill it in or delete the row")
         index = pd.DatetimeIndex(columns[0])
-        refuse_implausible(index, origin, named)
-        return Stamps.of(index)
+        dates = index.tz is None and index.is_normalized
+        if len(columns) == 1 or not dates or pd.api.types.is_numeric_dtype(columns[1]):
+            refuse_implausible(index, origin, named)
+            return Stamps.of(index)
     values, codes = _texts(columns[0])
     if len(columns) == 2:
         times, time_codes = _texts(columns[1])
@@ -286,10 +281,8 @@ def _is_no_price(cell: Cell, values: FloatArray, stamps: Stamps, origin: str) ->
     expected = cell.doubt == "word"
     why = why_no_price(values, stamps.local, expected=expected)
     if why is not None and not expected:
-        raise DataError(
-            f"{origin}, column {cell.name}: {why}, so they are no prices",
-            "delete the column, or choose the assets with --assets",
-        )
+        problem = f"{origin}, column {cell.name}: {why}, so they are no prices"
+        raise DataError(problem, "delete the column, or choose the assets with --assets")
     return why is not None
 
 

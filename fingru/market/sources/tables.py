@@ -104,16 +104,7 @@ def _read_file(path: Path, assets: Sequence[str] | None) -> RawTable:
 
 
 def read_memory(data: object, source: str, assets: Sequence[str] | None = None) -> Reading:
-    """Take tables in memory as if each were a file; what was given is never changed.
-
-    Parameters
-    ----------
-    data
-        See ``Prices.from_frame``.
-    source
-        Name for messages, and the symbol of a single asset whose table does not name it.
-    assets
-        The symbols to keep; a single one names the asset of a table that does not name it.
+    """Take tables in memory as if each were a file; see ``Prices.from_frame``.
 
     Raises
     ------
