@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fingru.api.forecasts import Forecasts, as_forecasts
-from fingru.api.inputs import as_prices, refuse_unknown
+from fingru.api.models import refuse_unknown
 from fingru.arrays import FloatArray
 from fingru.backtest.attribution import attribute
 from fingru.backtest.schedule import single_range
@@ -23,15 +23,14 @@ from fingru.features.feature_set import FeatureSet
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import ForecastProblem
+from fingru.market.load import as_prices
 from fingru.market.prices import Prices
+from fingru.market.sources import PriceSource
 from fingru.pipeline.judging import NOT_COUNTED, judge_simulations, notes_of, weigh
 from fingru.pipeline.record import first_manifest
 from fingru.pipeline.result import Result
 from fingru.strategy import Strategy, find_strategy
 from fingru.walkforward.walk import WalkForward, simulate_strategy, with_strategy
-
-if TYPE_CHECKING:
-    from fingru.api.inputs import AnyPrices
 
 _DECISIVE = ("strategy", "simulation", "seed")
 """Settings that decide what is made here."""
@@ -40,7 +39,7 @@ _UNCHECKED = "fingru.backtest trades on forecasts that are given; run_backtest c
 
 
 def backtest(
-    prices: AnyPrices,
+    prices: Prices | PriceSource,
     forecast: Forecasts | Forecast | None = None,
     strategy: str | Strategy | type[Strategy] | None = None,
     *,
@@ -58,7 +57,7 @@ def backtest(
     Parameters
     ----------
     prices
-        A panel, or a DataFrame of prices.
+        A panel, or what ``load_prices`` makes one of, such as a DataFrame.
     forecast
         What ``walk_forward`` or ``predict`` gave for these prices; None: the strategy sees no
         forecast, and trades from the first bar on.

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from fingru.api.forecasts import Forecasts
-from fingru.api.inputs import as_prices, refuse_unknown
 from fingru.config import Config, with_values
-from fingru.errors import ModelError
+from fingru.errors import ConfigError, ModelError, did_you_mean
 from fingru.forecast.problem import Fold
+from fingru.market.load import as_prices
+from fingru.market.prices import Prices
+from fingru.market.sources import PriceSource
 from fingru.models.protocol import origin_row
 from fingru.models.registry import check_data, find_kind
 from fingru.walkforward.walk import main_model, make_problem
 
 if TYPE_CHECKING:
-    from fingru.api.inputs import AnyPrices
     from fingru.models.protocol import Fitted
 
 
@@ -72,7 +74,7 @@ class Model:
         """The configuration with which a run makes this model."""
         return _config(self.kind, self._given)
 
-    def fit(self, prices: AnyPrices) -> Self:
+    def fit(self, prices: Prices | PriceSource) -> Self:
         """Learn from all of these prices.
 
         Known at: the last session; forecasts of earlier sessions are refused.
@@ -85,7 +87,7 @@ class Model:
         self._fitted = main_model(config).fit(problem, fold), config
         return self
 
-    def predict(self, prices: AnyPrices) -> Forecasts:
+    def predict(self, prices: Prices | PriceSource) -> Forecasts:
         """Forecast from every session since the last one the model was fitted on, and from that.
 
         Give the whole history, not the new sessions alone: features and volatilities are computed
@@ -212,3 +214,20 @@ def _config(kind: str, given: dict[str, Any]) -> Config:
     keys = _keys(kind)
     values = {keys[name]: value for name, value in given.items()}
     return with_values(Config(), {"model.kind": kind, **values})
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse the first name that is not known.
+
+    Raises
+    ------
+    ConfigError
+        Naming the nearest one.
+    """
+    offered = list(known)
+    for name in names:
+        if name not in offered:
+            hint = did_you_mean(name, offered).strip()
+            raise ConfigError(
+                f"{where} has no parameter {name!r}", hint or f"it has {', '.join(offered)}"
+            )

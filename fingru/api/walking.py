@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from fingru.api.forecasts import Forecasts
-from fingru.api.inputs import as_prices, refuse_unknown
-from fingru.api.models import Model
+from fingru.api.models import Model, refuse_unknown
 from fingru.backtest.schedule import make_folds
 from fingru.backtest.settings import WalkForwardSettings
 from fingru.config import Config, with_values
 from fingru.errors import ConfigError, DataError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
+from fingru.market.load import as_prices
 from fingru.market.prices import Prices
+from fingru.market.sources import PriceSource
 from fingru.measures.evaluation import (
     Score,
     common_rows,
@@ -31,9 +32,6 @@ from fingru.models.protocol import AssetByAsset
 from fingru.models.registry import check_data, find_kind
 from fingru.models.walk import StartedWalks, walk
 from fingru.walkforward.walk import main_model, make_problem
-
-if TYPE_CHECKING:
-    from fingru.api.inputs import AnyPrices
 
 Models = Model | Sequence[Model] | Mapping[str, Model]
 
@@ -64,7 +62,7 @@ class Walked(dict[str, Forecasts]):
 
 def walk_forward(
     models: Models,
-    prices: AnyPrices,
+    prices: Prices | PriceSource,
     *,
     refit: str | int = "year",
     first_refit: str | date | None = None,
@@ -82,7 +80,7 @@ def walk_forward(
         A model, several, or several by a name of their own. Whether they are fitted already does
         not matter; they are not changed.
     prices
-        A panel, or a DataFrame of prices.
+        A panel, or what ``load_prices`` makes one of, such as a DataFrame.
     refit
         ``year``, ``quarter``, ``month``, or every so many bars.
     first_refit
@@ -127,9 +125,14 @@ def walk_forward(
 
 
 def compare(
-    models: Models | Walked, prices: AnyPrices | None = None, *, reference: str | None = None,
-    score: Score = "log_score", horizon: int | None = None, **settings: Any,  # noqa: ANN401 - of walk_forward
-) -> pd.DataFrame:  # fmt: skip
+    models: Models | Walked,
+    prices: Prices | PriceSource | None = None,
+    *,
+    reference: str | None = None,
+    score: Score = "log_score",
+    horizon: int | None = None,
+    **settings: Any,  # noqa: ANN401 - of walk_forward
+) -> pd.DataFrame:
     """Score models on the same folds and rows, best first, and say what may be chance.
 
     Parameters

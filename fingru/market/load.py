@@ -101,6 +101,11 @@ def load_prices(
     return accepted(cut(prices, start, end, assets), allow, now)
 
 
+def as_prices(prices: Prices | PriceSource, allow: Sequence[str] = ()) -> Prices:
+    """Prices as they are, or what ``load_prices`` makes of a table or a source."""
+    return prices if isinstance(prices, Prices) else load_prices(prices, allow=allow)
+
+
 def read_panel(
     source: PriceSource,
     assets: Sequence[str] | None,

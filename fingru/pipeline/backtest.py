@@ -7,14 +7,15 @@ the same bytes; the manifest is sealed last.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fingru.audit.leak import Watch, watched
 from fingru.backtest.result import BacktestResult
 from fingru.config import Config
 from fingru.forecast.problem import Progress, no_progress
 from fingru.market.implausible import accepted
+from fingru.market.load import as_prices
 from fingru.market.prices import Prices
+from fingru.market.sources import PriceSource
 from fingru.models.protocol import Walk
 from fingru.models.walk import walk
 from fingru.pipeline.clock import Clock, compiling
@@ -38,12 +39,9 @@ from fingru.walkforward.walk import (
     with_strategy,
 )
 
-if TYPE_CHECKING:
-    pass
-
 
 def run_backtest(
-    prices: Prices,
+    prices: Prices | PriceSource,
     config: Config | None = None,
     *,
     strategy: str | Strategy | type[Strategy] | None = None,
@@ -56,7 +54,7 @@ def run_backtest(
     Parameters
     ----------
     prices
-        The panel; ``load_prices`` makes one.
+        The panel, or what ``load_prices`` makes one of: a DataFrame, a file, a sample.
     config
         All settings; ``store.runs`` is where the run is kept.
     strategy
@@ -76,11 +74,11 @@ def run_backtest(
         finished is stored and ``resume`` can go on.
     """
     config = config or Config()
-    prices = accepted(prices, config.data.allow)
+    panel = accepted(as_prices(prices, config.data.allow), config.data.allow)
     config, given = with_strategy(config, strategy)
-    with compiling(progress) as compiler, watched(prices.source, config) as watch:
+    with compiling(progress) as compiler, watched(panel.source, config) as watch:
         clock = Clock(compiler)
-        job = _begin(prices, config, given, clock, watch, progress)
+        job = _begin(panel, config, given, clock, watch, progress)
         if not store:
             result = _work(Work(job, clock, watch, progress))
             return Result(replace(result, manifest=first_manifest(job) | {"timing": clock.timing}))

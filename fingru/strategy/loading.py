@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
@@ -192,7 +193,8 @@ def _copied(strategy: Any, name: str) -> Any:  # noqa: ANN401
 
 def _attributes(strategy: Any) -> dict[str, Any]:  # noqa: ANN401
     """Public attributes, as a configuration can hold them."""
-    names = [f.name for f in fields(strategy)] if is_dataclass(strategy) else vars(strategy)
+    own = getattr(strategy, "__dict__", {})
+    names = [f.name for f in fields(strategy)] if is_dataclass(strategy) else list(own)
     return {k: _plain(getattr(strategy, k)) for k in names if not k.startswith("_")}
 
 
@@ -200,7 +202,10 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - a TOML value
     if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     text = repr(value)
-    return type(value).__name__ if " at 0x" in text else text
+    if " at 0x" in text:  # an address, which is another one in the next process
+        return type(value).__name__
+    digest = sha256(text.encode()).hexdigest()[:12]
+    return text if len(text) <= 200 else f"{text[:200]}... {digest}"
 
 
 @dataclass(frozen=True)

@@ -89,5 +89,5 @@ def test_what_is_not_fitted_or_does_not_go_on_is_refused(prices):
         fitted.predict(prices.until(500))
     with pytest.raises(ModelError, match="not fitted"):
         fitted.set_params(ewma_decay=0.9).predict(prices)
-    with pytest.raises(DataError, match=r"give fingru\.load_prices"):
-        fingru.EWMA().fit("sample:us_stocks")
+    with pytest.raises(DataError, match="there is no sample"):
+        fingru.EWMA().fit("sample:stocks")

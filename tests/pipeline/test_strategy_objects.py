@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pandas as pd
 import pytest
 
 from fingru.config import with_values
@@ -45,6 +46,14 @@ def test_an_instance_starts_afresh_in_every_replay_and_is_named_by_the_run(price
     assert manifest["config"]["strategy"]["parameters"] == {"step": 0.002, "asked": "[]"}
     again = run_backtest(prices, alone, strategy=Drifting, store=False)
     assert again.weights["weight"].iloc[0] == 0.001
+
+
+def test_a_dataframe_is_taken_for_prices(prices, alone):
+    df = pd.DataFrame(prices.close, prices.index, prices.assets)
+    quiet = with_values(alone, {"data.allow": ["future_dates"]})
+    run = run_backtest(df, quiet, strategy=Drifting, store=False)
+    assert run.manifest["data"]["source"] == "DataFrame"
+    assert repr(run).startswith("<Result of Drifting on DataFrame")
 
 
 def test_two_instances_are_two_trials_and_one_twice_is_one(prices, alone):
