@@ -10,6 +10,7 @@ from fingru.pipeline.backtest import run_backtest
 CODE = '''
 import numpy as np
 
+
 class ValueAtRisk:
     """Equal weights, cut to where a loss of 2 percent is as rare as one in twenty."""
 
@@ -17,7 +18,8 @@ class ValueAtRisk:
         f = view.forecast
         if f is None:
             return None
-        assert (f.skew is None) == (f.df is None) == (f.distribution.family == "normal")
+        assert (f.skew is not None) == (f.distribution.family == "skewed_t")
+        assert (f.df is None) == (f.distribution.family == "normal")
         low, _ = f.interval(0.9)
         size = np.minimum(1.0, 0.02 / np.maximum(-low[:, 0], 1e-9))
         return np.where(view.tradable, np.nan_to_num(size), 0.0) / len(view.assets)
