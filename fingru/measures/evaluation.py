@@ -131,27 +131,19 @@ def score_forecasts(forecasts: pd.DataFrame, prices: Prices | None = None) -> di
 
 def _score_model(rows: pd.DataFrame, prices: Prices | None) -> dict[str, Any]:
     """One model by horizon; one at a time, because a wide panel has millions of rows."""
-    frame = rows.reset_index(drop=True)
-    frame["signal"] = frame["mean"] / np.sqrt(frame["variance"])
-    # As numbers: they are compared for every asset.
-    frame["session"] = pd.factorize(frame["origin"], sort=True)[0]
-    frame["owner"] = pd.factorize(frame["asset"])[0]
-    frame["close"] = closes_at(frame, prices)
-    if "fallback" not in frame:  # tables written before it was kept
-        frame["fallback"] = False
-    kept = [
-        "horizon",
-        "fallback",
-        "asset",
-        "origin",
-        "owner",
-        "session",
-        "mean",
-        "signal",
-        "realized",
-        "close",
-    ]
-    frame = frame[kept].join(row_scores(frame)).join(quantile_scores(frame))
+    rows = rows.reset_index(drop=True)
+    columns: dict[str, Any] = {
+        name: rows[name] for name in ("horizon", "asset", "origin", "mean", "realized")
+    }
+    columns |= {
+        "fallback": rows.get("fallback", False),  # not in tables written before it was kept
+        "signal": rows["mean"] / np.sqrt(rows["variance"]),
+        # As numbers: they are compared for every asset.
+        "session": pd.factorize(rows["origin"], sort=True)[0],
+        "asset_number": pd.factorize(rows["asset"])[0],
+        "close": closes_at(rows, prices),
+    }
+    frame = pd.DataFrame(columns).join(row_scores(rows)).join(quantile_scores(rows))
     return {
         str(horizon): _score_horizon(own, naive_scales(own, prices))
         for horizon, own in frame.groupby("horizon", sort=True)
@@ -177,23 +169,23 @@ def _score_horizon(
 def _errors(rows: pd.DataFrame, scales: tuple[float, float]) -> dict[str, float | int | None]:
     """Errors of one asset's means, quantiles and prices."""
     quantiles = {name: float(rows[name].to_numpy().mean()) for name in LEVELS}
-    pinball = float(np.mean(list(quantiles.values())))
-    told = point_errors(rows, scales) | quantiles | {"pinball": pinball}
-    return {name: finite_or_none(value) for name, value in told.items()}
+    quantiles["pinball"] = float(np.mean(list(quantiles.values())))
+    errors = point_errors(rows, scales) | quantiles
+    return {name: finite_or_none(value) for name, value in errors.items()}
 
 
 def _leaf(rows: pd.DataFrame) -> dict[str, float | int | None]:
     mean, realized, sessions = (rows[n].to_numpy() for n in ("mean", "realized", "session"))
+    means: dict[str, str] = dict(zip(SCORES, SCORES, strict=True))
+    means |= {"coverage90": "covered90", "coverage95": "covered95"}
     leaf: dict[str, float | int | None] = {
-        score: finite_or_none(rows[score].to_numpy().mean()) for score in SCORES
+        name: finite_or_none(rows[column].to_numpy().mean()) for name, column in means.items()
     }
-    leaf["coverage90"] = finite_or_none(rows["covered90"].to_numpy().mean())
-    leaf["coverage95"] = finite_or_none(rows["covered95"].to_numpy().mean())
     leaf["ic"] = correlation(mean, realized)
     leaf["ic_error"] = correlation_error(mean, realized, sessions, rows["horizon"].iloc[0])
     leaf["rank_ic"] = correlation(_ranks(mean), _ranks(realized))
     leaf["signal_turnover"] = signal_turnover(
-        rows["signal"].to_numpy(), sessions, rows["owner"].to_numpy()
+        rows["signal"].to_numpy(), sessions, rows["asset_number"].to_numpy()
     )
     leaf["fallback_share"] = float(rows["fallback"].to_numpy(dtype=bool).mean())
     leaf["n"] = len(rows)
