@@ -139,6 +139,18 @@ def test_intraday_bars_and_time_zones():
     assert str(Prices.from_frame(apart).index[1]) == "2024-01-01 14:00:00+00:00"
 
 
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_numbers_called_time_are_no_time_of_day(tmp_path, kind):
+    frame = WIDE.rename_axis("date").assign(time=np.arange(N) % 7)
+    if kind == "parquet":
+        frame.to_parquet(tmp_path / "x.parquet")
+    prices = load_prices(frame if kind == "frame" else tmp_path / "x.parquet")
+    assert prices.index.equals(DAYS.as_unit("us"))
+    assert prices.assets == ("A", "B")
+    beside = WIDE.rename_axis("time").assign(time=walk(3))  # a column called as the index is
+    assert Prices.from_frame(beside).index.equals(DAYS.as_unit("us"))
+
+
 def test_a_month_is_dated_when_it_is_over():
     months = WIDE.set_axis(pd.period_range("2020-01", periods=N, freq="M"), axis=0)
     prices = Prices.from_frame(months)
