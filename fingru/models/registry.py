@@ -110,8 +110,7 @@ def register(kind: Kind) -> Kind:
 
 def kinds() -> dict[str, Kind]:
     """Every registered kind by name: the shipped ones first, then those of other packages."""
-    others = {entry.name: _of_entry_point(entry) for entry in entry_points(group=GROUP)}
-    return _shipped() | {n: k for n, k in (others | _REGISTERED).items() if n not in _shipped()}
+    return {**_shipped(), **_of_other_packages(), **_REGISTERED, **_shipped()}
 
 
 def find_kind(name: str) -> Kind:
@@ -227,6 +226,11 @@ def _mixture(name: str) -> Kind:
         needs_features=any(member.needs_features for member in members),
         from_tensors=any(member.from_tensors for member in members),
     )
+
+
+@cache
+def _of_other_packages() -> dict[str, Kind]:
+    return {entry.name: _of_entry_point(entry) for entry in entry_points(group=GROUP)}
 
 
 def _of_entry_point(entry: EntryPoint) -> Kind:

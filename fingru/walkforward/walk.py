@@ -94,7 +94,7 @@ def make_problem(
     """
     if config.model.kind == "none":
         raise ConfigError(
-            "this needs a model, and model.kind is none", "leave it unset, or set model.kind=gru"
+            "this needs a model, and model.kind is none", "leave it unset, or choose a kind"
         )
     if not find_kind(config.model.kind).needs_features:
         nothing = FeatureSet.empty(prices.index, prices.assets)
@@ -201,7 +201,7 @@ def _forecast_is_missing(name: str, config: Config) -> StrategyError:
     key = "model.kind" if config.model.kind == "none" else "strategy.forecast"
     return StrategyError(
         f"strategy {name} needs a forecast, and there is none with {key} = none",
-        f"choose one that needs none, such as {', '.join(BENCHMARKS)}, or set {key} to gru",
+        f"choose one that needs none, such as {', '.join(BENCHMARKS)}, or leave {key} unset",
     )
 
 

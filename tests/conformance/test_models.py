@@ -314,6 +314,7 @@ def test_other_packages_bring_kinds_by_entry_point(monkeypatch):
     theirs = replace(documented(), name="theirs")
     found = [_Entry("theirs", theirs)]
     monkeypatch.setattr(registry, "entry_points", lambda **_: found)
+    monkeypatch.setattr(registry, "_of_other_packages", registry._of_other_packages.__wrapped__)
     assert list(kinds())[-2:] == ["theirs", documented().name]
     assert find_kind("theirs") is theirs
     for wrong, told in ((ValueError("broken"), "ValueError: broken"), (theirs, "of that name")):
