@@ -165,6 +165,8 @@ def recording_failure(directory: RunDirectory) -> Iterator[None]:
 
 
 def _resume_command(directory: RunDirectory) -> str:
+    if "strategy_object" in directory.manifest:
+        return f"run_backtest(prices, config, strategy=..., resume={directory.run_id!r})"
     root = directory.path.parent
     elsewhere = "" if root == StoreSettings().runs else f" --runs {root}"
     return f"fingru backtest --resume {directory.run_id}{elsewhere}"
