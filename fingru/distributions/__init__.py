@@ -4,12 +4,12 @@
 sequences forecast, ``Mixture`` any of them by weight; ``from_columns`` reads a table.
 """
 
-from fingru.distributions.base import Distribution, DistributionError
+from fingru.distributions.base import NESTED, Distribution, DistributionError
 from fingru.distributions.mixture import Mixture
 from fingru.distributions.normal import Normal
 from fingru.distributions.quantiles import Quantiles
 from fingru.distributions.skewed_t import SkewedT
-from fingru.distributions.storage import FAMILIES, NESTED, from_columns
+from fingru.distributions.storage import FAMILIES, from_columns
 from fingru.distributions.student_t import StudentT
 
 __all__ = [

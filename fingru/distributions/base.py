@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 from fingru.arrays import BoolArray, FloatArray
 from fingru.errors import DataError
 
+NESTED = ("normal", "student_t", "skewed_t")
+"""Families that ``mean``, ``variance``, ``df`` and ``skew`` tell apart, without a signature."""
+
 Index = Any
 """Whatever numpy takes as an index."""
 

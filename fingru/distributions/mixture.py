@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from fingru.arrays import FloatArray
-from fingru.distributions.base import Distribution, Index, read_only
+from fingru.distributions.base import NESTED, Distribution, Index, read_only
 from fingru.errors import DataError
 
 _EDGES = np.array([1e-9, 1e-6, 1e-4, 0.002, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.998])
@@ -73,7 +73,9 @@ class Mixture(Distribution):
 
     @property
     def signature(self) -> str:  # noqa: D102
-        return f"{self.family}({'|'.join(c.signature for c in self.components)})"
+        # One name for all nested families: which of them it is may change from fold to fold.
+        inner = (NESTED[-1] if c.family in NESTED else c.signature for c in self.components)
+        return f"{self.family}({'|'.join(inner)})"
 
     @property
     def shape(self) -> tuple[int, ...]:  # noqa: D102

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.distributions.base import Distribution
+from fingru.distributions.base import NESTED, Distribution
 from fingru.distributions.by_row import ByRow
 from fingru.distributions.mixture import Mixture
 from fingru.distributions.normal import Normal
@@ -21,9 +21,6 @@ FAMILIES: dict[str, type[Distribution]] = {
     kind.family: kind for kind in (Normal, StudentT, SkewedT, Quantiles, Mixture)
 }
 """Every family by its name."""
-
-NESTED = (Normal.family, StudentT.family, SkewedT.family)
-"""Families that ``mean``, ``variance``, ``df`` and ``skew`` tell apart, without a signature."""
 
 SIGNATURE = "family"
 """Column that tells the family of a row; null or absent for the ``NESTED`` ones."""
@@ -50,20 +47,13 @@ def from_columns(
     DataError
         If a parameter is out of its range, a family is not known, or a column is missing.
     """
-    if signature is not None and signature not in NESTED:
+    if signature is not None:
         return from_signature(columns, signature)
     if SIGNATURE in columns:
         signatures = pd.Series(np.asarray(columns[SIGNATURE], dtype=object))
         if signatures.notna().any():
             return _by_row(pd.DataFrame(columns), signatures)
-    missing = np.array(np.nan)
-    mean, variance, df, skew = (
-        np.asarray(columns[name], dtype=np.float64) if name in columns else missing
-        for name in ("mean", "variance", "df", "skew")
-    )
-    if not np.isnan(skew).all():
-        return SkewedT(mean, variance, df, skew)
-    return StudentT(mean, variance, df) if np.isfinite(df).any() else Normal(mean, variance)
+    return _nested(columns)
 
 
 def from_signature(columns: Mapping[str, Any] | pd.DataFrame, signature: str) -> Distribution:
@@ -74,6 +64,8 @@ def from_signature(columns: Mapping[str, Any] | pd.DataFrame, signature: str) ->
     DataError
         If the family is not known or a column is missing.
     """
+    if signature in NESTED:
+        return _nested(columns)
     kind = FAMILIES.get(signature.partition("(")[0])
     if kind is None:
         raise DataError(
@@ -88,10 +80,28 @@ def from_signature(columns: Mapping[str, Any] | pd.DataFrame, signature: str) ->
     try:
         return kind.from_columns(arrays, signature)
     except KeyError as error:
-        raise DataError(
-            f"distributions of the family {signature!r} have no column {error}",
-            "give all columns that it was written with",
-        ) from None
+        raise _missing(str(error), signature) from None
+
+
+def _nested(columns: Mapping[str, Any] | pd.DataFrame) -> Distribution:
+    """The smallest of the nested families that holds all entries."""
+    for name in ("mean", "variance"):
+        if name not in columns:
+            raise _missing(repr(name), Normal.family)
+    mean, variance, df, skew = (
+        np.asarray(columns.get(name, np.nan), dtype=np.float64)
+        for name in ("mean", "variance", "df", "skew")
+    )
+    if not np.isnan(skew).all():
+        return SkewedT(mean, variance, df, skew)
+    return StudentT(mean, variance, df) if np.isfinite(df).any() else Normal(mean, variance)
+
+
+def _missing(column: str, signature: str) -> DataError:
+    return DataError(
+        f"distributions of the family {signature!r} have no column {column}",
+        "give all columns that they were written with",
+    )
 
 
 def _by_row(table: pd.DataFrame, signatures: pd.Series) -> Distribution:

@@ -7,7 +7,7 @@ import pytest
 import scoringrules
 from scipy import integrate, stats
 
-from fingru.distributions import Mixture, Normal, Quantiles, SkewedT, StudentT
+from fingru.distributions import Mixture, Normal, Quantiles, SkewedT, StudentT, from_columns
 from fingru.errors import DataError
 
 TWO = Mixture((Normal(-1.0, 1.0), Normal(3.0, 0.04)), [0.7, 0.3])
@@ -71,12 +71,23 @@ def test_quantiles_between_far_apart_components_are_found():
 
 
 def test_a_mixture_of_mixtures_comes_back_from_its_columns():
-    from fingru.distributions import from_columns
-
     inner = Mixture(PARTS, [0.5, 0.3, 0.2])
     outer = Mixture((inner, Normal(0.0, 1.0)), [0.5, 0.5])
     read = from_columns(outer.columns(), outer.signature)
     assert float(read.log_prob(0.3)) == float(outer.log_prob(0.3))
+
+
+def test_mixtures_of_nested_families_can_stand_below_each_other():
+    """Folds of one model, of which one was fitted without tails."""
+    tailed = Mixture((StudentT([0.0], [1.0], [4.0]), Normal([1.0], [1.0])), [0.5, 0.5])
+    plain = Mixture((Normal([0.0], [2.0]), Normal([1.0], [1.0])), [0.5, 0.5])
+    assert tailed.signature == plain.signature
+    above, below = tailed.columns(), plain.columns()
+    joined = {n: np.concatenate([v, below.get(n, [np.nan])]) for n, v in above.items()}
+    both = from_columns(joined, plain.signature)
+    np.testing.assert_array_equal(
+        both.log_prob(0.3), [*tailed.log_prob(0.3), *plain.log_prob(0.3)]
+    )
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,9 @@ def test_tables_of_before_there_was_a_skew_are_read():
 def test_rows_that_cannot_be_read_are_refused(change, message):
     with pytest.raises(DataError, match=message.replace("(", r"\(").replace(")", r"\)")):
         from_columns(table_of(["quantiles"]).assign(**change))
+
+
+@pytest.mark.parametrize("name", ["mean", "variance"])
+def test_a_table_without_moments_is_refused(name):
+    with pytest.raises(DataError, match=f"have no column '{name}'"):
+        from_columns(table_of(["ewma"]).drop(columns=name))

@@ -174,9 +174,17 @@ def test_a_home_that_is_abbreviated_is_the_one_that_trust_looks_in(tmp_path, mon
     assert code_of({"strategy": {"name": "~/abbreviated.py"}})["~/abbreviated.py"]["sha256"]
 
 
-def test_an_import_from_where_it_was_before_says_where_it_is(write):
-    path = write("import math\n\nfrom fingru.risk import Risk\n")
-    with pytest.raises(StrategyError, match=r"fingru\.risk, which is fingru\.strategy now"):
+@pytest.mark.parametrize(
+    ("line", "now"),
+    [
+        ("from fingru.risk import Risk", r"fingru\.risk, which is fingru\.strategy now"),
+        ("from fingru.forecast.scores import interval", r"is view\.forecast itself \(\.interval"),
+        ("from fingru.measures.scores import interval", r"is view\.forecast itself \(\.interval"),
+    ],
+)
+def test_an_import_from_where_it_was_before_says_where_it_is(write, line, now):
+    path = write(f"import math\n\n{line}\n")
+    with pytest.raises(StrategyError, match=now):
         load_strategy(path)
 
 
