@@ -148,19 +148,14 @@ class StageOutput:
 
     Parameters
     ----------
-    stage
-        Where it was decided.
     rows
         (N,) row of ``Prices.index`` at which each entry was decided.
-    values
-        (N, C) of any type.
-    columns
-        C names.
+    values, columns
+        (N, C) of any type, and C names.
     from_tensors
         Whether a tensor program made it, whose shapes depend on the length of the history.
     known_at
-        (N,) row at which the label that an entry stands for is known; None where entries are no
-        labels.
+        (N,) row at which the label that an entry stands for is known; None if it is no label.
     """
 
     stage: str

@@ -214,12 +214,7 @@ def overfitting(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
 def count_of(database: Database, judged: Judged, bars_per_year: float) -> dict[str, Any]:
     """The ledger's count as ``metrics.json`` keeps it: ``trials``.
 
-    Returns
-    -------
-    dict
-        ``count``, ``independent``, ``on_other_days`` and ``sharpe_variance`` (per bar) of
-        ``Deflation``; ``expected_maximum_sharpe`` (annual); ``overfitting``; ``counted``: True;
-        ``data_sha256``.
+    ``sharpe_variance`` is per bar, ``expected_maximum_sharpe`` annual.
     """
     entries, elsewhere = related_entries(database, ledger_entries(database), judged)
     return _count_of(entries, elsewhere, judged, bars_per_year)

@@ -60,29 +60,9 @@ def gru_scan_numba(
     mask: Tensor | None = None,
     threads: int | None = None,
 ) -> Tensor:
-    """Hidden state after each bar of stacked GRUs, from ready input projections.
+    """``recurrence.gru_scan`` in float32 on a CPU; NaN is allowed at masked bars.
 
-    ``r = sigmoid(gates_r + W_r h + b_r)``, ``z = sigmoid(gates_z + W_z h + b_z)``,
-    ``n = tanh(gates_n + r * (W_n h + b_n))``, ``h' = (1 - z) * n + z * h``; a masked bar keeps h.
-
-    Parameters
-    ----------
-    gates
-        Input projections including the input bias, (M, N, L, 3K), CPU float32. NaN is allowed at
-        masked bars.
-    w_hh, b_hh
-        Recurrent weights (M, 3K, K) and bias (M, 3K).
-    h0
-        State before the first bar, (M, N, K).
-    mask
-        Bool (M, N, L): True where there is a bar; None where all are.
-    threads
-        Number of threads; None: as many as torch uses.
-
-    Returns
-    -------
-    Tensor
-        (M, N, L, K), differentiable once in gates, w_hh, b_hh and h0.
+    Differentiable once in gates, w_hh, b_hh and h0; ``threads`` None: as many as torch uses.
 
     Raises
     ------
@@ -117,28 +97,10 @@ def gru_numba(
     mask: Tensor | None = None,
     threads: int | None = None,
 ) -> Tensor:
-    """Hidden state after each bar of stacked GRUs, input projections made inside the kernel.
+    """``recurrence.gru_layer`` in float32 on a CPU; NaN is allowed at masked bars.
 
-    ``gru_scan_numba`` with ``gates = W_ih x + b_ih``, which are never stored: per bar F numbers
-    are read instead of 3K written and read twice.
-
-    Parameters
-    ----------
-    x
-        Features (M, N, L, F), CPU float32. NaN is allowed at masked bars.
-    weights
-        Input and recurrent weights.
-    h0
-        State before the first bar, (M, N, K).
-    mask
-        Bool (M, N, L): True where there is a bar; None where all are.
-    threads
-        Number of threads; None: as many as torch uses.
-
-    Returns
-    -------
-    Tensor
-        (M, N, L, K), differentiable once in x, the weights and h0.
+    The projections are made inside the kernel and never stored: per bar F numbers are read
+    instead of 3K written and read twice. Differentiable once in x, the weights and h0.
 
     Raises
     ------

@@ -18,23 +18,9 @@ Context = Any  # torch leaves the attributes of its autograd context untyped
 
 
 def gru_triton(x: Tensor, weights: Weights, h0: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Hidden state after each bar of stacked GRUs; the formulas of ``recurrence.gru_layer``.
+    """``recurrence.gru_layer`` in float32 on a CUDA device; x is finite at masked bars too.
 
-    Parameters
-    ----------
-    x
-        Features (M, N, L, F), float32, finite at masked bars too.
-    weights
-        Input weights (M, 3K, F), recurrent weights (M, 3K, K), input bias (M, 3K), recurrent bias.
-    h0
-        State before the first bar, (M, N, K).
-    mask
-        Bool (M, N, L): True where there is a bar; None where all are.
-
-    Returns
-    -------
-    Tensor
-        (M, N, L, K), differentiable once in x, the weights and h0.
+    Differentiable once in x, the weights and h0.
 
     Raises
     ------

@@ -14,16 +14,9 @@ from fingru.models.classical.series import (
     Parameters,
     asset_forecast,
 )
-from fingru.models.settings import BaselineSettings
 
 
-def fit_constant(
-    series: AssetSeries,
-    train: range,
-    horizons: tuple[int, ...],
-    _settings: BaselineSettings,
-    _earlier: Sequence[Parameters],
-) -> Parameters:
+def fit_constant(series: AssetSeries, train: range, _earlier: Sequence[Parameters]) -> Parameters:
     """Moments of the labels known at the fold's origin.
 
     ``mean = mean(y)``, ``variance = mean((y - mean)**2)`` over the labels ``y`` of the horizon
@@ -35,7 +28,7 @@ def fit_constant(
     known = series.log_close[train.start - 1 : train.stop]
     one_bar = np.diff(known)
     means, variances = [], []
-    for horizon in horizons:
+    for horizon in series.horizons:
         labels = known[horizon:] - known[:-horizon]
         if labels.size >= 2:
             mean, variance = labels.mean(), labels.var()
@@ -47,14 +40,10 @@ def fit_constant(
 
 
 def forecast_constant(
-    parameters: Parameters,
-    _series: AssetSeries,
-    fold: AssetFold,
-    horizons: tuple[int, ...],
-    _settings: BaselineSettings,
+    parameters: Parameters, series: AssetSeries, fold: AssetFold
 ) -> AssetForecast:
     """Forecast a Gaussian with the fitted moments. Known at: the fold's origin."""
-    shape = (len(fold.test), len(horizons))
+    shape = (len(fold.test), len(series.horizons))
     return asset_forecast(
         np.asarray(parameters["mean"]), np.broadcast_to(parameters["variance"], shape)
     )

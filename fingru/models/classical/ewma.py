@@ -16,7 +16,6 @@ from fingru.models.classical.series import (
     Parameters,
     asset_forecast,
 )
-from fingru.models.settings import BaselineSettings
 
 
 def one_bar_ewma(returns: FloatArray, decay: float) -> FloatArray:
@@ -27,24 +26,12 @@ def one_bar_ewma(returns: FloatArray, decay: float) -> FloatArray:
     return np.maximum(ewma_variance(returns, decay), MIN_VARIANCE)
 
 
-def fit_ewma(
-    _series: AssetSeries,
-    _train: range,
-    _horizons: tuple[int, ...],
-    _settings: BaselineSettings,
-    _earlier: Sequence[Parameters],
-) -> Parameters:
+def fit_ewma(_series: AssetSeries, _train: range, _earlier: Sequence[Parameters]) -> Parameters:
     """Fit nothing: decay and tails are settings."""
     return {}
 
 
-def forecast_ewma(
-    parameters: Parameters,
-    series: AssetSeries,
-    fold: AssetFold,
-    horizons: tuple[int, ...],
-    settings: BaselineSettings,
-) -> AssetForecast:
+def forecast_ewma(parameters: Parameters, series: AssetSeries, fold: AssetFold) -> AssetForecast:
     """Forecast mean 0 and h times the EWMA variance, Student-t with ``ewma_df``.
 
     ``variance_h[t] = h * v[t]``, ``v[t] = decay * v[t - 1] + (1 - decay) * r[t]**2``. Also the
@@ -56,10 +43,10 @@ def forecast_ewma(
     ----------
     J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed. (1996), section 5.2.
     """
-    variance = one_bar_ewma(series.returns, settings.ewma_decay)[fold.test]
+    variance = one_bar_ewma(series.returns, series.settings.ewma_decay)[fold.test]
     return asset_forecast(
         0.0,
-        np.multiply.outer(variance, horizons),
-        settings.ewma_df,
+        np.multiply.outer(variance, series.horizons),
+        series.settings.ewma_df,
         fallback=parameters.get("fallback", False),
     )

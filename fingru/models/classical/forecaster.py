@@ -14,7 +14,7 @@ import pandas as pd
 from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
-from fingru.models.classical.series import AssetForecast, Parameters, asset_series
+from fingru.models.classical.series import AssetForecast, AssetSeries, Parameters, asset_series
 from fingru.models.folder import save_parts
 from fingru.models.pool import Task
 from fingru.models.protocol import Walk, check_values, identity, origin_row
@@ -51,12 +51,11 @@ class FittedClassical:
         settings = BaselineSettings(**kept["settings"])
         placed = []
         for a, asset in enumerate(prices.assets):
-            series = asset_series(prices, a, [fold])
+            series = asset_series(prices, a, [fold], horizons, settings)
             if asset in kept["parameters"]:
                 parameters = kept["parameters"][asset]
                 placed += [
-                    (a, own.test, method.forecast(parameters, series, own, horizons, settings))
-                    for own in series.folds
+                    (a, own.test, method.forecast(parameters, series, own)) for own in series.folds
                 ]
         return _in_panel(kept["kind"], problem, placed)
 
@@ -83,11 +82,9 @@ class ClassicalForecaster:
 
         method, found = METHODS[self.name], {}
         for a, asset in enumerate(problem.prices.assets):
-            series = asset_series(problem.prices, a, [fold])
+            series = self._series(problem, a, [fold])
             for own in series.folds:
-                found[asset] = method.fit(
-                    series, own.train, problem.labels.horizons, self.settings, ()
-                )
+                found[asset] = method.fit(series, own.train, ())
         return self._fitted(problem, fold, found)
 
     def tasks(self, problem: ForecastProblem, folds: Sequence[Fold]) -> list[Task]:
@@ -96,8 +93,8 @@ class ClassicalForecaster:
 
         made, method = [], METHODS[self.name]
         for a, asset in enumerate(problem.prices.assets):
-            series = asset_series(problem.prices, a, folds)
-            call = partial(walk_asset, method, series, problem.labels.horizons, self.settings)
+            series = self._series(problem, a, folds)
+            call = partial(walk_asset, method, series)
             made.append(Task(f"{self.name} {asset}", call, len(series.folds) * method.slow))
         return made
 
@@ -113,6 +110,9 @@ class ClassicalForecaster:
                 placed.append((a, own.test, forecast))
         fitted = tuple(self._fitted(problem, f, parameters[f.number]) for f in folds)
         return Walk(_in_panel(self.name, problem, placed), fitted)
+
+    def _series(self, problem: ForecastProblem, asset: int, folds: Sequence[Fold]) -> AssetSeries:
+        return asset_series(problem.prices, asset, folds, problem.labels.horizons, self.settings)
 
     def _fitted(
         self, problem: ForecastProblem, fold: Fold, parameters: Mapping[str, Parameters]

@@ -39,12 +39,7 @@ _PERCENT = 100.0
 
 
 def fit_asset(
-    kind: GarchKind,
-    series: AssetSeries,
-    train: range,
-    _horizons: tuple[int, ...],
-    settings: BaselineSettings,
-    earlier: Sequence[Parameters],
+    kind: GarchKind, series: AssetSeries, train: range, earlier: Sequence[Parameters]
 ) -> Parameters:
     """Fit a GARCH-type model to percent returns; the first guess is the previous fold's answer.
 
@@ -58,7 +53,7 @@ def fit_asset(
     Bollerslev (1987), Review of Economics and Statistics 69. Glosten, Jagannathan and Runkle
     (1993), Journal of Finance 48.
     """
-    training = _PERCENT * series.returns[_first(kind, train, settings) : train.stop]
+    training = _PERCENT * series.returns[_first(kind, train, series.settings) : train.stop]
     known = next((p["garch"] for p in reversed(earlier) if p["garch"] is not None), None)
     previous = None if known is None else GarchParameters(**known)
     fitted = fit_garch(training, kind, previous)
@@ -69,12 +64,7 @@ def fit_asset(
 
 
 def forecast_asset(
-    kind: GarchKind,
-    parameters: Parameters,
-    series: AssetSeries,
-    fold: AssetFold,
-    horizons: tuple[int, ...],
-    settings: BaselineSettings,
+    kind: GarchKind, parameters: Parameters, series: AssetSeries, fold: AssetFold
 ) -> AssetForecast:
     """Filter the variance through the test range with the fitted parameters.
 
@@ -84,14 +74,14 @@ def forecast_asset(
     Known at: the bar itself, given the parameters.
     """
     if parameters["garch"] is None:
-        return forecast_ewma(parameters, series, fold, horizons, settings)
+        return forecast_ewma(parameters, series, fold)
     fitted = GarchParameters(**parameters["garch"])
-    first = _first(kind, fold.train, settings)
+    first = _first(kind, fold.train, series.settings)
     percent = _PERCENT * series.returns[first : fold.test.stop]
     variance = next_variance(fitted, percent)[fold.test.start - first :]
-    totals = [aggregate_variance(fitted, variance, h) / _PERCENT**2 for h in horizons]
+    totals = [aggregate_variance(fitted, variance, h) / _PERCENT**2 for h in series.horizons]
     return asset_forecast(
-        np.array([horizon * fitted.mean / _PERCENT for horizon in horizons]),
+        np.array([horizon * fitted.mean / _PERCENT for horizon in series.horizons]),
         np.maximum(np.stack(totals, axis=1), MIN_VARIANCE),
         fitted.df,
         fallback=parameters["fallback"],

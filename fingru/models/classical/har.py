@@ -19,7 +19,6 @@ from fingru.models.classical.series import (
     Parameters,
     asset_forecast,
 )
-from fingru.models.settings import BaselineSettings
 
 WINDOWS = (1, 5, 22)
 """Bars of the trailing means of squared returns: day, week, month."""
@@ -28,13 +27,7 @@ _DF_BOUNDS = (2.1, 200.0)
 _FEWEST_LABELS = 50
 
 
-def fit_har(
-    series: AssetSeries,
-    train: range,
-    horizons: tuple[int, ...],
-    settings: BaselineSettings,
-    _earlier: Sequence[Parameters],
-) -> Parameters:
+def fit_har(series: AssetSeries, train: range, _earlier: Sequence[Parameters]) -> Parameters:
     """Fit a heterogeneous autoregression of squared returns, one regression a horizon.
 
     ``E[s_h[t]] = c0 + c1 * q1[t] + c5 * q5[t] + c22 * q22[t]`` where ``q_w`` is the mean of the
@@ -51,28 +44,22 @@ def fit_har(
     Corsi (2009), Journal of Financial Econometrics 7, section 2.3; weights as in Patton and
     Sheppard (2015), Review of Economics and Statistics 97.
     """
-    ewma = one_bar_ewma(series.returns, settings.ewma_decay)
+    ewma = one_bar_ewma(series.returns, series.settings.ewma_decay)
     regressors = _regressors(series.returns)
-    fitted = [_fit(series, train, horizon, regressors, ewma) for horizon in horizons]
+    fitted = [_fit(series, train, horizon, regressors, ewma) for horizon in series.horizons]
     return {"horizons": fitted, "fallback": None in fitted}
 
 
-def forecast_har(
-    parameters: Parameters,
-    series: AssetSeries,
-    fold: AssetFold,
-    horizons: tuple[int, ...],
-    settings: BaselineSettings,
-) -> AssetForecast:
+def forecast_har(parameters: Parameters, series: AssetSeries, fold: AssetFold) -> AssetForecast:
     """Variance by the fitted regressions. Known at: regressors at the bar itself."""
-    simple = forecast_ewma(parameters, series, fold, horizons, settings)
+    simple = forecast_ewma(parameters, series, fold)
     mean, variance, df = simple.mean.copy(), simple.variance, simple.df.copy()
     regressors = _regressors(series.returns)[fold.test]
-    for h, (horizon, fitted) in enumerate(zip(horizons, parameters["horizons"], strict=True)):
+    for h, fitted in enumerate(parameters["horizons"]):
         if fitted is not None:
             mean[:, h], df[:, h] = fitted["mean"], fitted["df"]
             variance[:, h] = np.maximum(
-                regressors @ np.asarray(fitted["coefficients"]), horizon * MIN_VARIANCE
+                regressors @ np.asarray(fitted["coefficients"]), series.horizons[h] * MIN_VARIANCE
             )
     return asset_forecast(mean, variance, df, fallback=parameters["fallback"])
 

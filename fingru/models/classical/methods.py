@@ -17,7 +17,6 @@ from fingru.models.classical.series import (
     Method,
     Parameters,
 )
-from fingru.models.settings import BaselineSettings
 
 
 def garch_method(kind: GarchKind) -> Method:
@@ -36,7 +35,7 @@ METHODS: Mapping[str, Method] = {
 
 
 def walk_asset(
-    method: Method, series: AssetSeries, horizons: tuple[int, ...], settings: BaselineSettings
+    method: Method, series: AssetSeries
 ) -> list[tuple[AssetFold, Parameters, AssetForecast]]:
     """Fit at every fold of one asset and forecast its test range.
 
@@ -45,8 +44,7 @@ def walk_asset(
     earlier: list[Parameters] = []
     found = []
     for fold in series.folds:
-        parameters = method.fit(series, fold.train, horizons, settings, earlier)
+        parameters = method.fit(series, fold.train, earlier)
         earlier.append(parameters)
-        forecast = method.forecast(parameters, series, fold, horizons, settings)
-        found.append((fold, parameters, forecast))
+        found.append((fold, parameters, method.forecast(parameters, series, fold)))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -54,10 +54,16 @@ class AssetSeries:
         (N,) log closes of the N own bars, no NaN.
     folds
         Folds with at least ``MIN_RETURNS`` training returns and one bar to forecast from.
+    horizons
+        Bars ahead.
+    settings
+        Of the model.
     """
 
     log_close: FloatArray
     folds: tuple[AssetFold, ...]
+    horizons: tuple[int, ...] = (1,)
+    settings: BaselineSettings = field(default_factory=BaselineSettings)
 
     @cached_property
     def returns(self) -> FloatArray:
@@ -86,24 +92,25 @@ class Method:
     Parameters
     ----------
     fit
-        ``(series, train, horizons, settings, earlier)`` to the parameters; ``earlier`` are those
-        of the folds before, in order.
+        ``(series, train, earlier)`` to the parameters; ``earlier`` are those of the folds before.
     forecast
-        ``(parameters, series, fold, horizons, settings)`` to the forecasts from ``fold.test``.
+        ``(parameters, series, fold)`` to the forecasts from ``fold.test``.
     slow
         Whether a fit takes milliseconds, so that many are worth a process.
     """
 
-    fit: Callable[
-        [AssetSeries, range, tuple[int, ...], BaselineSettings, Sequence[Parameters]], Parameters
-    ]
-    forecast: Callable[
-        [Parameters, AssetSeries, AssetFold, tuple[int, ...], BaselineSettings], AssetForecast
-    ]
+    fit: Callable[[AssetSeries, range, Sequence[Parameters]], Parameters]
+    forecast: Callable[[Parameters, AssetSeries, AssetFold], AssetForecast]
     slow: bool = False
 
 
-def asset_series(prices: Prices, asset: int, folds: Sequence[Fold]) -> AssetSeries:
+def asset_series(
+    prices: Prices,
+    asset: int,
+    folds: Sequence[Fold],
+    horizons: tuple[int, ...],
+    settings: BaselineSettings,
+) -> AssetSeries:
     """Translate folds into positions of one asset's own bars.
 
     Known at: nothing is computed; ``train`` holds returns known at the fold's origin only.
@@ -119,7 +126,8 @@ def asset_series(prices: Prices, asset: int, folds: Sequence[Fold]) -> AssetSeri
         )
         if known - first >= MIN_RETURNS and len(test) > 0:
             own_folds.append(AssetFold(range(first, known), test, fold.number))
-    return AssetSeries(np.log(prices.close[rows, asset]), tuple(own_folds))
+    close = np.log(prices.close[rows, asset])
+    return AssetSeries(close, tuple(own_folds), horizons, settings)
 
 
 def asset_forecast(

@@ -75,7 +75,7 @@ def test_out_of_sample_scores_equal_those_of_arch_alone(percent_returns, referen
         "gjr_garch_t": GarchKind(leverage=True),
     }
     for name, kind in kinds.items():
-        walked = [f for *_, f in walk_asset(garch_method(kind), bars, (1,), SETTINGS)]
+        walked = [f for *_, f in walk_asset(garch_method(kind), bars)]
         mean, variance, df = (
             np.concatenate([getattr(f, part)[:, 0] for f in walked])[: len(outcome)]
             for part in ("mean", "variance", "df")
@@ -101,7 +101,7 @@ def test_out_of_sample_scores_of_ewma_and_constant_equal_published(
         AssetFold(range(1, t + 1), range(t, t + 1)) for t in range(first, first + len(outcome))
     )
     method = Method(fit_constant, forecast_constant)
-    walked = walk_asset(method, AssetSeries(bars.log_close, daily), (1,), SETTINGS)
+    walked = walk_asset(method, AssetSeries(bars.log_close, daily))
     mean, variance = (
         np.concatenate([getattr(f, part)[:, 0] for *_, f in walked])
         for part in ("mean", "variance")
