@@ -27,7 +27,7 @@ _OWN = ("epistemic_variance", "fallback", "scale")
 _MEND = "give a distribution, or NaN for mean and variance where there is no forecast"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Distribution of the log return from the close of t to the close h bars later.
 
@@ -87,6 +87,12 @@ class Forecast:
             self._refuse("epistemic_variance", epistemic, epistemic < 0.0, "negative")
         if scale is not None:
             self._refuse("scale", scale, scale <= 0.0, "not positive")
+
+    def __repr__(self) -> str:
+        """One line: model, family and size."""
+        size = f"{len(self.index)} sessions x {len(self.assets)} assets"
+        ahead = ", ".join(map(str, self.horizons))
+        return f"<Forecast of {self.model}: {self.distribution.family}, {size}, horizon {ahead}>"
 
     def _refuse(self, name: str, values: FloatArray, bad: BoolArray, fault: str) -> None:
         if bad.any():

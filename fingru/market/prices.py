@@ -32,7 +32,7 @@ FIELDS = ("close", "open", "high", "low", "volume")
 _MOST_NOTES = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prices:
     """Prices of A assets over T sessions; arrays have shape (T, A) and are read-only.
 
@@ -133,6 +133,14 @@ class Prices:
         arrays = {name: getattr(self, name) for name in FIELDS}
         values, issues = checked(self.source, self.index, self.assets, arrays, self.bars_per_year)
         self._set({**values, "findings": (*self.findings, *issues)})
+
+    def __repr__(self) -> str:
+        """One line: source, size and range."""
+        span = [session_name(self.index[row]) for row in (0, -1) if self.n_sessions]
+        return (
+            f"<Prices of {self.source}: {len(self.assets)} assets, {self.n_sessions} sessions, "
+            f"{' to '.join(span)}, {self.bars_per_year:g} bars a year>"
+        )
 
     def _set(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

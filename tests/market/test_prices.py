@@ -125,3 +125,9 @@ def test_rows_of_an_asset_are_those_with_a_bar(prices_with_gaps):
     for a in range(prices_with_gaps.n_assets):
         expected = [t for t, bar in enumerate(prices_with_gaps.has_bar[:, a]) if bar]
         assert prices_with_gaps.bars_of(a).tolist() == expected
+
+
+def test_prices_show_themselves_in_one_line(prices_small):
+    assert repr(prices_small) == (
+        "<Prices of test: 3 assets, 600 sessions, 2010-01-04 to 2012-04-20, 252 bars a year>"
+    )
