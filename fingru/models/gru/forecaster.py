@@ -21,7 +21,7 @@ from fingru.models.gru.plan import ModelTask, TrainingPlan
 from fingru.models.gru.prediction import as_forecast, choose_device, empty_columns, forecast_folds
 from fingru.models.gru.sequences import SequenceBank, build_bank, join_banks
 from fingru.models.gru.settings import ModelSettings, TrainingSettings
-from fingru.models.gru.slices import OnStep, train_slices
+from fingru.models.gru.shards import OnStep, train_shards
 from fingru.models.gru.training import HistoryRow, TrainedStack
 from fingru.models.protocol import FoldCheckpoints, StageOutput, Walk
 from fingru.models.registry import ModelOptions
@@ -247,7 +247,7 @@ def _train(
         for fold in folds
     ]
     weights = None if first is None else _repeated(first, len(folds))
-    stack = train_slices(bank, tasks, plan, on_step, weights)
+    stack = train_shards(bank, tasks, plan, on_step, weights)
     fitted = split_folds(stack, identities)
     return [fitted[i : i + len(folds)] for i in range(0, len(fitted), len(folds))], stack
 

@@ -23,7 +23,7 @@ class EarlyStopping:
         self._waited = np.zeros(models, dtype=np.int64)
         self._patience = patience
 
-    def offer(self, step: int, losses: FloatArray, due: BoolArray | None = None) -> BoolArray:
+    def update(self, step: int, losses: FloatArray, due: BoolArray | None = None) -> BoolArray:
         """Take the losses (M,) of a step; return which models improved and must be kept.
 
         Models that are not ``due`` (None: all are) take no part.
@@ -43,7 +43,7 @@ class BestWeights:
     def __init__(self, network: nn.Module) -> None:
         self.weights = {k: p.detach().clone() for k, p in network.named_parameters()}
 
-    def take(self, network: nn.Module, chosen: BoolArray) -> None:
+    def update(self, network: nn.Module, chosen: BoolArray) -> None:
         """Copy the present weights of the chosen models, (M,)."""
         if not chosen.any():
             return

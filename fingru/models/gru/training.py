@@ -111,7 +111,7 @@ def train_stack(
     validation = ValidationTail(bank, [tail for _, tail in splits], run)
     stopping = EarlyStopping(len(tasks), plan.training.patience)
     kept, history, done = BestWeights(run.averaged), [], 0
-    stopping.offer(0, validation.losses(run.averaged))
+    stopping.update(0, validation.losses(run.averaged))
     recent: list[FloatArray] = []
     for step in range(1, budget.longest + 1):
         recent.append(run.step(budget.rising_and_falling(step)))
@@ -119,7 +119,7 @@ def train_stack(
         done, due = step, budget.due(step) & stopping.active
         if due.any():
             losses = validation.losses(run.averaged)
-            kept.take(run.averaged, stopping.offer(step, losses, due))
+            kept.update(run.averaged, stopping.update(step, losses, due))
             history += _history(tasks, due, step, _recent_mean(recent, budget), losses)
         if not (stopping.active & (budget.steps > step)).any():
             break
@@ -176,7 +176,7 @@ def _learn_tail(
     for step in range(1, budget.longest + 1):
         loss = run.step(budget.falling(step))
         chosen = chosen & np.isfinite(loss)
-    kept.take(run.averaged, chosen)
+    kept.update(run.averaged, chosen)
     return budget.longest
 
 

@@ -1,6 +1,6 @@
-"""A stack cut into slices that train beside each other, one thread each.
+"""A stack cut into shards that train beside each other, one thread each.
 
-The models of a stack share nothing, so a slice is a stack of its own. How a stack is cut depends
+The models of a stack share nothing, so a shard is a stack of its own. How a stack is cut depends
 on its size and the settings alone: the same bytes come out whatever the number of cores.
 """
 
@@ -23,14 +23,14 @@ Weights = Mapping[str, NDArray[np.float32]]
 OnStep = Callable[[int, float], None]
 
 _FEW = 2
-"""Models that go into one slice: alone, one spends much of its time on the way to arithmetic."""
+"""Models that go into one shard: alone, one spends much of its time on the way to arithmetic."""
 
 
 class _StoppedError(Exception):
-    """Another slice failed, or the user stopped the training."""
+    """Another shard failed, or the user stopped the training."""
 
 
-def train_slices(
+def train_shards(
     bank: SequenceBank,
     tasks: Sequence[ModelTask],
     plan: TrainingPlan,
@@ -39,10 +39,10 @@ def train_slices(
 ) -> TrainedStack:
     """``train_stack`` in ``training.slices`` parts at most; on a GPU in one.
 
-    ``on_step`` hears of the first slice's steps, from a thread of its own. An error in one slice,
+    ``on_step`` hears of the first shard's steps, from a thread of its own. An error in one shard,
     or in the calling thread while it waits, ends all of them after their present step.
     """
-    edges = slice_edges(len(tasks), plan.training.slices if plan.device.type == "cpu" else 1)
+    edges = shard_edges(len(tasks), plan.training.slices if plan.device.type == "cpu" else 1)
     parts = [slice(first, last) for first, last in pairwise(edges)]
     if len(parts) == 1:
         return train_stack(bank, tasks, plan, on_step, start)
@@ -60,24 +60,24 @@ def train_slices(
         with kernels_on(max(1, threads // workers)):
             return train_stack(bank, tasks[part], plan, listen, own)
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="slice") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="shard") as pool:
         futures = [pool.submit(train, part) for part in parts]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-    return join_stacks(_results(futures))
+    return concatenate_stacks(_results(futures))
 
 
-def slice_edges(models: int, slices: int) -> list[int]:
-    """First model of each slice, and the number of models: parts as equal as can be."""
+def shard_edges(models: int, slices: int) -> list[int]:
+    """First model of each shard, and the number of models: parts as equal as can be."""
     parts = min(slices, -(-models // _FEW))
     return [models * part // parts for part in range(parts + 1)]
 
 
 def _results(futures: Sequence[Future[TrainedStack]]) -> list[TrainedStack]:
-    """Results of all slices, or the error that stopped them."""
+    """Results of all shards, or the error that stopped them."""
     errors = [f.exception() for f in futures if not f.cancelled()]
     for error in errors:
         if error is not None and not isinstance(error, _StoppedError):
@@ -85,7 +85,7 @@ def _results(futures: Sequence[Future[TrainedStack]]) -> list[TrainedStack]:
     return [future.result() for future in futures]
 
 
-def join_stacks(stacks: Sequence[TrainedStack]) -> TrainedStack:
+def concatenate_stacks(stacks: Sequence[TrainedStack]) -> TrainedStack:
     """Stacks as one, the models of one after those of the other."""
     return TrainedStack(
         weights={
