@@ -21,7 +21,7 @@ from fingru.market.sessions import session_name
 from fingru.measures.evaluation import common_rows, score_forecasts
 from fingru.models.protocol import Walk
 from fingru.pipeline.clock import Clock
-from fingru.pipeline.record import TrialSource, enter_trial
+from fingru.pipeline.record import enter_trial
 from fingru.pipeline.trials import count_of, judged_on
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
@@ -239,10 +239,12 @@ def _count_trial(
         return dict(NOT_COUNTED)
     net = chosen.equity["net_return"].to_numpy()
     dates = pd.DatetimeIndex(chosen.equity["date"])
-    made_of: TrialSource = ("backtest", job.prices.sha256, directory.run_id)
-    year, assets = job.prices.bars_per_year, job.prices.assets
-    enter_trial(job.config, net, year, made_of, dates, assets)
+    year, assets, sha256 = job.prices.bars_per_year, job.prices.assets, job.prices.sha256
+    enter_trial(
+        job.config, net, year, kind="backtest", data_sha256=sha256, source=directory.run_id,
+        dates=dates, assets=assets,
+    )  # fmt: skip
     store = job.config.store
     database = open_database(store.runs, store.url)
     learn_assets(database, store.runs)
-    return count_of(database, judged_on(job.prices.sha256, assets, dates), year)
+    return count_of(database, judged_on(sha256, assets, dates), year)

@@ -32,9 +32,6 @@ from fingru.store.strict_json import json_sha256
 from fingru.trust import code_of, remember_code
 from fingru.walkforward.walk import WalkForward, baseline_models, baseline_names
 
-TrialSource = tuple[Literal["backtest", "tuning"], str, str]
-"""Kind of trial, hash of the prices, id of the run or name of the study."""
-
 
 def first_manifest(job: WalkForward) -> dict[str, Any]:
     """What is known of a run before it starts."""
@@ -240,7 +237,10 @@ def enter_trial(
     config: Config,
     net_returns: FloatArray,
     bars_per_year: float,
-    made_of: TrialSource,
+    *,
+    kind: Literal["backtest", "tuning"],
+    data_sha256: str,
+    source: str,
     dates: pd.DatetimeIndex | None = None,
     assets: Sequence[str] | None = None,
 ) -> None:
@@ -256,15 +256,14 @@ def enter_trial(
         (N,) returns of its strategy, net of costs.
     bars_per_year
         For the annualised Sharpe ratio.
-    made_of
-        Where the trial comes from.
+    kind, data_sha256, source
+        What tried it, hash of the prices, and id of the run or name of the study.
     dates
         (N,) bars of the returns, which are then kept for as long as the ledger; None counts the
         trial without them, as one that has nothing in common with any other.
     assets
         Symbols of the prices; None counts trials on the very same prices alone.
     """
-    kind, data_sha256, run_or_study = made_of
     net = np.asarray(net_returns, dtype=np.float64)
     cash = return_per_bar(config.simulation.cash_rate, bars_per_year)
     per_bar = sharpe_ratio(net, 1.0, cash)
@@ -274,7 +273,7 @@ def enter_trial(
         Trial(
             kind=kind,
             data_sha256=data_sha256,
-            run_or_study=run_or_study,
+            run_or_study=source,
             # A setting judged on inner splits is another trial than the same one on the test days.
             config_sha256=json_sha256(decisive if kind == "backtest" else {"tuned": decisive}),
             sharpe_per_period=per_bar,

@@ -17,7 +17,7 @@ from fingru.market.prices import Prices
 from fingru.measures.evaluation import common_rows
 from fingru.models.registry import make_forecaster
 from fingru.models.walk import walk_forecast
-from fingru.pipeline.record import TrialSource, enter_trial
+from fingru.pipeline.record import enter_trial
 from fingru.store.database import open_database
 from fingru.store.ledger import learn_assets
 from fingru.store.strict_json import json_sha256
@@ -110,7 +110,7 @@ def search(
     present = present_values(config.model_dump(mode="json"), plan.keys)
     identity = _identity(past, config, plan)
     name = study_name(plan.study) if plan.study is not None else f"tune-{identity[:12]}"
-    objective = _Objective(past, config, splits, present, (prices.sha256, name))
+    objective = _Objective(past, config, splits, present, prices.sha256, name)
     store = config.store
     with opened_study(store.runs, name, identity, present, store.url) as study:
         learn_assets(open_database(store.runs, store.url), store.runs)
@@ -170,7 +170,8 @@ class _Objective:
     config: Config
     splits: list[Fold]
     present: dict[str, Any]
-    labels: tuple[str, str]
+    data_sha256: str
+    study: str
 
     def __call__(self, trial: optuna.Trial) -> float:
         import optuna
@@ -183,11 +184,11 @@ class _Objective:
                 raise
             trial.set_user_attr("error", str(error))
             raise optuna.TrialPruned(str(error)) from error
-        data_sha256, study = self.labels
-        made_of: TrialSource = ("tuning", data_sha256, study)
-        dates = pd.DatetimeIndex(net.index)
-        year, assets = self.past.bars_per_year, self.past.assets
-        enter_trial(changed, net.to_numpy(), year, made_of, dates, assets)
+        enter_trial(
+            changed, net.to_numpy(), self.past.bars_per_year, kind="tuning",
+            data_sha256=self.data_sha256, source=self.study,
+            dates=pd.DatetimeIndex(net.index), assets=self.past.assets,
+        )  # fmt: skip
         return gain
 
 

@@ -24,8 +24,10 @@ def tried(tmp_path):
     def enter(number, kind, sha, start):
         config = make_config({"store": {"runs": str(runs)}, "seed": number})
         dates = pd.bdate_range(start, periods=BARS)
-        made_of = (kind, sha, f"{kind}-{number}")
-        enter_trial(config, net[:, number], 252.0, made_of, dates, (f"asset of {sha[0]}",))
+        enter_trial(
+            config, net[:, number], 252.0, kind=kind, data_sha256=sha, source=f"{kind}-{number}",
+            dates=dates, assets=(f"asset of {sha[0]}",),
+        )  # fmt: skip
 
     for number in range(8):
         enter(number, "backtest", ONE, "2018-01-01")

@@ -83,15 +83,16 @@ def best_of_50(family, repeat, config):
         decided = np.where(np.isfinite(weights), weights, 0.0)
         options = {"settings": config.simulation, "first_row": BURN_IN}
         equity = simulate_weights(prices, decided, **options).equity
-        made_of = ("backtest", prices.sha256, f"{number}")
         dates, net = pd.DatetimeIndex(equity["date"]), equity["net_return"].to_numpy()
         enter_trial(
             with_values(config, {"seed": number}),
             net,
             BARS_PER_YEAR,
-            made_of,
-            dates,
-            prices.assets,
+            kind="backtest",
+            data_sha256=prices.sha256,
+            source=f"{number}",
+            dates=dates,
+            assets=prices.assets,
         )
         equities.append(equity)
     database = open_database(config.store.runs)

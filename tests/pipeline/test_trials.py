@@ -54,7 +54,10 @@ def enter(config):
         dates = pd.bdate_range(start, periods=len(net))
         named = with_values(config, {"seed": number})
         days = dates if dated else None
-        enter_trial(named, net, 252.0, (kind, sha, f"run{number}"), days, assets)
+        enter_trial(
+            named, net, 252.0, kind=kind, data_sha256=sha, source=f"run{number}", dates=days,
+            assets=assets,
+        )  # fmt: skip
         return deflation_of(open_database(config.store.runs), judged_on(sha, assets, days))
 
     return entered
@@ -113,7 +116,9 @@ def test_trials_without_returns_count_as_unlike_all_others(enter, noise):
 def test_the_sharpe_ratio_is_over_the_cash_of_the_configuration(config, database, noise):
     rich = with_values(config, {"simulation.cash_rate": 0.05})
     dates = pd.bdate_range("2015-01-01", periods=BARS)
-    enter_trial(rich, noise[:, 0], 252.0, ("backtest", SHA, "run"), dates)
+    enter_trial(
+        rich, noise[:, 0], 252.0, kind="backtest", data_sha256=SHA, source="run", dates=dates
+    )
     frame = pd.DataFrame(
         {"date": dates, "net_return": noise[:, 0], "gross_return": noise[:, 0],
          "turnover": 0.0, "cost": 0.0}
