@@ -8,7 +8,6 @@ from dataclasses import asdict
 import numpy as np
 
 from fingru.arrays import FloatArray
-from fingru.models.classical.ewma import forecast_ewma
 from fingru.models.classical.garch_fit import (
     GarchKind,
     GarchParameters,
@@ -24,6 +23,7 @@ from fingru.models.classical.series import (
     Parameters,
     asset_forecast,
 )
+from fingru.models.classical.simple import forecast_ewma
 from fingru.models.settings import BaselineSettings
 
 __all__ = [

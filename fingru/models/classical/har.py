@@ -10,7 +10,6 @@ from scipy.optimize import minimize_scalar, nnls
 from fingru.arrays import FloatArray
 from fingru.distributions import StudentT
 from fingru.features.trailing import rolling_mean
-from fingru.models.classical.ewma import forecast_ewma, one_bar_ewma
 from fingru.models.classical.series import (
     MIN_VARIANCE,
     AssetFold,
@@ -19,6 +18,7 @@ from fingru.models.classical.series import (
     Parameters,
     asset_forecast,
 )
+from fingru.models.classical.simple import forecast_ewma, one_bar_ewma
 
 WINDOWS = (1, 5, 22)
 """Bars of the trailing means of squared returns: day, week, month."""

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from fingru.models.classical import garch
-from fingru.models.classical.constant import fit_constant, forecast_constant
-from fingru.models.classical.ewma import fit_ewma, forecast_ewma
 from fingru.models.classical.garch_fit import GarchKind
 from fingru.models.classical.har import fit_har, forecast_har
 from fingru.models.classical.series import (
@@ -17,6 +15,7 @@ from fingru.models.classical.series import (
     Method,
     Parameters,
 )
+from fingru.models.classical.simple import fit_constant, fit_ewma, forecast_constant, forecast_ewma
 
 
 def garch_method(kind: GarchKind) -> Method:

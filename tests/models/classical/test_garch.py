@@ -9,8 +9,6 @@ from fingru.bundled import bundled_path
 from fingru.distributions import Normal, StudentT, from_columns
 from fingru.forecast.problem import Fold
 from fingru.models.classical import garch, garch_fit
-from fingru.models.classical.constant import fit_constant, forecast_constant
-from fingru.models.classical.ewma import one_bar_ewma
 from fingru.models.classical.forecaster import make_baseline
 from fingru.models.classical.garch import aggregate_variance, next_variance
 from fingru.models.classical.garch_fit import (
@@ -22,6 +20,7 @@ from fingru.models.classical.garch_fit import (
 )
 from fingru.models.classical.methods import garch_method, walk_asset
 from fingru.models.classical.series import AssetFold, AssetSeries, Method
+from fingru.models.classical.simple import fit_constant, forecast_constant, one_bar_ewma
 from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast as forecast_of
 
