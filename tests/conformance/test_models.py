@@ -55,6 +55,7 @@ def documented():
 
 MODELS = [
     *registry._shipped(), documented().name, "ewma+gjr_garch_t", f"garch+{documented().name}",
+    "ewma+gru",
     "recalibrated ewma", f"recalibrated {documented().name}",
 ]  # fmt: skip
 every_model = pytest.mark.parametrize("name", MODELS)
