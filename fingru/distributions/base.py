@@ -23,14 +23,7 @@ Index = Any
 class DistributionError(DataError):
     """A parameter of a distribution that is out of its range, and where.
 
-    Parameters
-    ----------
-    parameter, values
-        Its name and all its values.
-    bad
-        Which of them are out of range; the first one is named.
-    fault
-        What is wrong with it, after "which is".
+    The first of ``values`` that is ``bad`` is named, and ``fault`` follows "which is".
     """
 
     def __init__(self, parameter: str, values: FloatArray, bad: BoolArray, fault: str) -> None:
@@ -54,11 +47,11 @@ class Distribution(ABC):
     refused where it is out of range, so what exists is valid. NaN parameters are no forecast, and
     whatever is computed from them is NaN. Arguments broadcast with ``shape`` as numpy arrays do.
 
-    ``with_moments``, ``columns``, ``from_columns`` and indexing are given here for a family whose
-    fields are ``mean``, ``variance`` and shape parameters; other families write their own. To add
-    a family, write one class and name it in ``storage.FAMILIES``.
+    ``with_moments``, ``columns``, ``from_columns`` and indexing here serve families whose fields
+    are ``mean``, ``variance`` and shape parameters; other families write their own. To add a
+    family, write one class and name it in ``storage.FAMILIES``.
 
-    Known at: everything that takes ``y`` when the outcome is, all else when the forecast is.
+    Known at: when the outcome is for everything that takes ``y``; else when the forecast is.
     """
 
     family: ClassVar[str]
@@ -142,8 +135,8 @@ class Distribution(ABC):
         self, mean: ArrayLike | None = None, variance: ArrayLike | None = None
     ) -> Self:
         """Move and stretch to another mean, another variance, or both; the form stays."""
-        given = {"mean": mean, "variance": variance}
-        return replace(self, **{n: v for n, v in given.items() if v is not None})  # type: ignore[type-var]
+        moments = {"mean": mean, "variance": variance}
+        return replace(self, **{n: v for n, v in moments.items() if v is not None})  # type: ignore[type-var]
 
     def scaled(self, factor: ArrayLike) -> Self:
         """Multiply the dispersion about the mean, and so ``std``, by ``factor`` (positive)."""
@@ -158,15 +151,15 @@ class Distribution(ABC):
 
     @classmethod
     def _unchecked(cls, **arrays: object) -> Self:
-        """From what was valid already."""
-        made = object.__new__(cls)
-        made.__dict__.update(arrays)
-        return made
+        """Build from arrays that are known to be valid."""
+        distribution = object.__new__(cls)
+        distribution.__dict__.update(arrays)
+        return distribution
 
     def columns(self) -> dict[str, FloatArray]:
-        """Arrays of ``shape`` by name of their column in a table, ``mean`` and ``variance`` first.
+        """Arrays of ``shape`` by column name, ``mean`` and ``variance`` first.
 
-        Everything that ``from_columns`` needs, together with ``signature``.
+        With ``signature`` they are all that ``from_columns`` needs.
         """
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         shape = self.shape
@@ -177,6 +170,45 @@ class Distribution(ABC):
         """Read back what ``columns`` and ``signature`` gave."""
         del signature
         return cls(**{field.name: columns[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+
+
+class HasDistribution:
+    """What forecasts show of their ``distribution`` directly."""
+
+    distribution: Distribution
+
+    @property
+    def mean(self) -> FloatArray:
+        """Expected log return."""
+        return self.distribution.mean
+
+    @property
+    def variance(self) -> FloatArray:
+        """Variance of the log return."""
+        return self.distribution.variance
+
+    @property
+    def std(self) -> FloatArray:
+        """Standard deviation of the log return."""
+        return self.distribution.std
+
+    @property
+    def df(self) -> FloatArray | None:
+        """Degrees of freedom of a Student-t; None for another family."""
+        return getattr(self.distribution, "df", None)
+
+    @property
+    def skew(self) -> FloatArray | None:
+        """Hansen's lambda of a skewed Student-t, in (-1, 1); None for another family."""
+        return getattr(self.distribution, "skew", None)
+
+    def quantile(self, level: ArrayLike) -> FloatArray:
+        """Log return that is exceeded with probability ``1 - level``."""
+        return self.distribution.ppf(level)
+
+    def interval(self, probability: float) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper end of the central interval of the log return."""
+        return self.distribution.interval(probability)
 
 
 def read_only(values: ArrayLike) -> FloatArray:

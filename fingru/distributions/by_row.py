@@ -40,31 +40,31 @@ class ByRow(Distribution):
     @property
     def mean(self) -> FloatArray:
         """Expected value."""
-        return self._each(lambda part, _: part.mean)
+        return self._by_part(lambda part, _: part.mean)
 
     @property
     def variance(self) -> FloatArray:
         """Variance."""
-        return self._each(lambda part, _: part.variance)
+        return self._by_part(lambda part, _: part.variance)
 
     def log_prob(self, y: ArrayLike) -> FloatArray:  # noqa: D102
-        return self._each(lambda part, own: part.log_prob(own), y)
+        return self._by_part(lambda part, own: part.log_prob(own), y)
 
     def cdf(self, y: ArrayLike) -> FloatArray:  # noqa: D102
-        return self._each(lambda part, own: part.cdf(own), y)
+        return self._by_part(lambda part, own: part.cdf(own), y)
 
     def ppf(self, level: ArrayLike) -> FloatArray:  # noqa: D102
-        return self._each(lambda part, own: part.ppf(own), level)
+        return self._by_part(lambda part, own: part.ppf(own), level)
 
     def crps(self, y: ArrayLike) -> FloatArray:  # noqa: D102
-        return self._each(lambda part, own: part.crps(own), y)
+        return self._by_part(lambda part, own: part.crps(own), y)
 
     def with_moments(  # noqa: D102
         self, mean: ArrayLike | None = None, variance: ArrayLike | None = None
     ) -> Self:
         moments = [
-            None if given is None else np.broadcast_to(np.asarray(given), self.shape)
-            for given in (mean, variance)
+            None if values is None else np.broadcast_to(np.asarray(values), self.shape)
+            for values in (mean, variance)
         ]
         moved = (
             part.with_moments(*(None if values is None else values[own] for values in moments))
@@ -94,14 +94,14 @@ class ByRow(Distribution):
                 out[name][own] = values
         return out
 
-    def _each(
+    def _by_part(
         self, of: Callable[[Distribution, ArrayLike], FloatArray], argument: ArrayLike = np.nan
     ) -> FloatArray:
-        """``of`` each part and its rows of the argument."""
-        given = np.asarray(argument, dtype=np.float64)
-        shape = np.broadcast_shapes(given.shape, self.shape)
+        """``of`` every part and its rows of the argument."""
+        values = np.asarray(argument, dtype=np.float64)
+        shape = np.broadcast_shapes(values.shape, self.shape)
         out = np.empty(shape)
         for part, own in zip(self.parts, self.rows, strict=True):
-            theirs = np.broadcast_to(given, shape)[..., own] if given.ndim else given
-            out[..., own] = of(part, theirs)
+            of_part = np.broadcast_to(values, shape)[..., own] if values.ndim else values
+            out[..., own] = of(part, of_part)
         return out

@@ -22,10 +22,9 @@ _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 @dataclass(frozen=True, eq=False)
 class Mixture(Distribution):
-    """With probability ``weights[k]`` the outcome is one of component k.
+    """With probability ``weights[k]`` the outcome is drawn from component k.
 
-    Moments, density and distribution function are exact; quantiles are exact to the
-    resolution of ``cdf``.
+    Moments, density and ``cdf`` are exact; quantiles are exact to the resolution of ``cdf``.
 
     Parameters
     ----------
@@ -122,10 +121,10 @@ class Mixture(Distribution):
         return np.where(np.isnan(self.mean), np.nan, np.where(inside, x, low))
 
     def crps(self, y: ArrayLike) -> FloatArray:
-        """``sum_k weights[k] crps_k(y)`` less what the spread between the components is worth.
+        """``sum_k weights[k] crps_k(y)`` less the spread between the components.
 
-        That is the integral over x of ``sum_k weights[k] (cdf_k(x) - cdf(x))**2``, the same for
-        every outcome: from ``crps = E|X - y| - E|X - X'| / 2``. It is taken by Gauss-Legendre
+        The spread is the integral over x of ``sum_k weights[k] (cdf_k(x) - cdf(x))**2``, the same
+        for every outcome: from ``crps = E|X - y| - E|X - X'| / 2``. It is taken by Gauss-Legendre
         quadrature between quantiles of all components; the score is right to 1e-5 of ``std``.
         """
         return np.asarray(self._average(lambda c: c.crps(y)) - self._between)
@@ -172,11 +171,11 @@ class Mixture(Distribution):
         from fingru.distributions.storage import from_signature
 
         components, weights = [], []
-        for k, one in enumerate(_inner_signatures(signature)):
+        for k, inner in enumerate(_inner_signatures(signature)):
             prefix = f"component{k}."
             own = {n.removeprefix(prefix): columns[n] for n in columns if n.startswith(prefix)}
             weights.append(own["weight"])
-            components.append(from_signature(own, one))
+            components.append(from_signature(own, inner))
         return cls(tuple(components), np.stack(weights))
 
     def _weights_like(self, parts: FloatArray) -> FloatArray:
@@ -208,7 +207,7 @@ class Mixture(Distribution):
 
 
 def _inner_signatures(signature: str) -> list[str]:
-    """Signatures of the components: what stands between bars within the outermost brackets."""
+    """Signatures of the components, separated by bars within the outermost brackets."""
     parts, depth = [""], 0
     for letter in signature.partition("(")[2][:-1]:
         depth += (letter == "(") - (letter == ")")

@@ -212,7 +212,7 @@ class Quantiles(Distribution):
 def _tail_crps(inwards: FloatArray, s: FloatArray, p: float) -> FloatArray:
     """Part of the CRPS from an exponential tail of probability ``p`` that ends at a quantile.
 
-    ``inwards`` is how far the outcome lies inside of that quantile; outside it is negative.
+    ``inwards`` is the distance of the outcome from that quantile, negative in the tail.
     """
     outside = np.maximum(-inwards, 0.0)
     share = p * np.exp(-outside / s)

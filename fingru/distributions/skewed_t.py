@@ -7,8 +7,8 @@ With ``nu`` degrees of freedom, skew ``lam`` and ``z = (y - mean) / sqrt(varianc
 
 So ``x = (b z + a) sqrt(nu / (nu - 2))`` is a t in two pieces: with ``f`` and ``F`` of the plain t,
 its density is ``f(x / side)``, and its scale ``side`` is ``1 - lam`` left of zero and ``1 + lam``
-right of it. All below follows from that, in units of ``x``, by ``r = |x| / side``. The training
-of the network has the same density in torch, ``models.gru.likelihood``; a test ties the two.
+right of it. All formulas below are in units of ``x``, with ``r = |x| / side``. The network trains
+on the same density in torch, ``models.gru.likelihood``; a test compares the two.
 
 References
 ----------
@@ -35,8 +35,8 @@ from fingru.distributions.student_t import StudentT
 class SkewedT(Distribution):
     """Skewed Student-t with this mean and variance; ``df`` as in ``StudentT``.
 
-    ``skew`` is Hansen's lambda in (-1, 1), positive where the longer tail is that of gains. Where
-    it is NaN or 0 the distribution is, bit by bit, the symmetric one.
+    ``skew`` is Hansen's lambda in (-1, 1), positive where the longer tail is that of gains; NaN or
+    0 gives ``StudentT``, bit by bit.
 
     Examples
     --------
@@ -60,23 +60,23 @@ class SkewedT(Distribution):
 
     def _check(self) -> None:
         self._symmetric._check()
-        bent = np.abs(self.skew) > 0.0  # NaN is none
+        skewed = np.abs(self.skew) > 0.0  # NaN is no skew
         refuse("skew", self.skew, np.abs(self.skew) >= 1.0, "not between -1 and 1")
         fault = "that of a Gaussian, and a Gaussian has no skew"
-        refuse("skew", self.skew, bent & ~np.isfinite(self.df), fault)
+        refuse("skew", self.skew, skewed & ~np.isfinite(self.df), fault)
 
     def log_prob(self, y: ArrayLike) -> FloatArray:
         """``log(b c) - log(variance) / 2 - (nu + 1) / 2 * log(1 + w**2 / (nu - 2))``."""
         return self._by_row("log_prob", _log_prob, y)
 
     def cdf(self, y: ArrayLike) -> FloatArray:
-        """``side F(-r)`` left of ``x = 0``, else ``1 - side F(-r)``."""
+        """``side F(-r)`` for ``x < 0``, else ``1 - side F(-r)``."""
         return self._by_row("cdf", _cdf, y)
 
     def ppf(self, level: ArrayLike) -> FloatArray:
-        """By ``x``: ``(1 - lam) F^-1(level / (1 - lam))`` for a level below ``(1 - lam) / 2``.
+        """From ``x = (1 - lam) F^-1(level / (1 - lam))`` for ``level < (1 - lam) / 2``.
 
-        Else ``-(1 + lam) F^-1((1 - level) / (1 + lam))``.
+        Else ``x = -(1 + lam) F^-1((1 - level) / (1 + lam))``.
         """
         return self._by_row("ppf", _ppf, level)
 
@@ -104,8 +104,8 @@ class SkewedT(Distribution):
         r = np.abs((drawn - self.mean) / self.std)
         sign = np.where(rng.random(drawn.shape) < 0.5 * (1.0 - lam), -1.0, 1.0)
         a, b = skewed_shape(nu, lam)
-        bent = self.mean + self.std * (sign * (1.0 + sign * lam) * r - a) / b
-        return np.where(lam != 0.0, bent, drawn)
+        skewed = self.mean + self.std * (sign * (1.0 + sign * lam) * r - a) / b
+        return np.where(lam != 0.0, skewed, drawn)
 
     @property
     def _symmetric(self) -> StudentT:
@@ -114,21 +114,21 @@ class SkewedT(Distribution):
     def _by_row(
         self, name: str, skewed: Callable[..., FloatArray], argument: ArrayLike
     ) -> FloatArray:
-        """``skewed`` of the rows that have a skew; the others are what they are without."""
+        """``skewed`` of the rows that have a skew, the symmetric formula of the others."""
         lam = np.nan_to_num(self.skew)
-        given = np.asarray(argument, dtype=np.float64)
+        values = np.asarray(argument, dtype=np.float64)
         if not lam.any():
-            return np.asarray(getattr(self._symmetric, name)(given))
+            return np.asarray(getattr(self._symmetric, name)(values))
         if lam.all():
-            return skewed(given, self.mean, self.variance, self.df, lam)
+            return skewed(values, self.mean, self.variance, self.df, lam)
         has_skew = lam != 0.0
-        if name == "ppf" and given.ndim == 0:  # rows keep knowing that there is one level
+        if name == "ppf" and values.ndim == 0:  # one level for all rows: StudentT.ppf is fast
             out = np.empty(self.shape)
-            parts = [given, given]
+            parts = [values, values]
         else:
-            shape = np.broadcast_shapes(given.shape, self.shape)
+            shape = np.broadcast_shapes(values.shape, self.shape)
             out, has_skew = np.empty(shape), np.broadcast_to(has_skew, shape)
-            parts = [np.broadcast_to(given, shape)[part] for part in (has_skew, ~has_skew)]
+            parts = [np.broadcast_to(values, shape)[part] for part in (has_skew, ~has_skew)]
         rows = [np.broadcast_to(v, out.shape) for v in (self.mean, self.variance, self.df)]
         lam = np.broadcast_to(lam, out.shape)
         out[has_skew] = skewed(parts[0], *(v[has_skew] for v in (*rows, lam)))
@@ -148,18 +148,16 @@ def skewed_shape(nu: FloatArray, lam: FloatArray) -> tuple[FloatArray, FloatArra
 def _log_prob(
     y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
 ) -> FloatArray:
-    a, b = skewed_shape(nu, lam)
-    x = _in_pieces(y, mean, variance, nu, a, b)
+    x, side, b = _in_pieces(y, mean, variance, nu, lam)
     log_c = np.log(_half_mean(nu) * (nu - 1.0) / np.sqrt(nu * (nu - 2.0)))
-    tail = 0.5 * (nu + 1.0) * np.log1p((x / _side(x, lam)) ** 2 / nu)
+    tail = 0.5 * (nu + 1.0) * np.log1p((x / side) ** 2 / nu)
     return np.asarray(-(0.5 * np.log(variance) - np.log(b) - log_c + tail))
 
 
 def _cdf(
     y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
 ) -> FloatArray:
-    x = _in_pieces(y, mean, variance, nu, *skewed_shape(nu, lam))
-    side = _side(x, lam)
+    x, side, _ = _in_pieces(y, mean, variance, nu, lam)
     tail = side * special.stdtr(nu, -np.abs(x) / side)
     return np.asarray(np.where(x < 0.0, tail, 1.0 - tail))
 
@@ -180,9 +178,7 @@ def _crps(
     y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
 ) -> FloatArray:
     half_mean = _half_mean(nu)
-    a, b = skewed_shape(nu, lam)
-    x = _in_pieces(y, mean, variance, nu, a, b)
-    side = _side(x, lam)
+    x, side, b = _in_pieces(y, mean, variance, nu, lam)
     r = np.abs(x) / side
     both_tails = half_mean * (1.0 - special.beta(0.5, nu - 0.5) / special.beta(0.5, nu / 2.0))
     moment = -half_mean * np.expm1(-0.5 * (nu - 1.0) * np.log1p(r**2 / nu))
@@ -197,17 +193,9 @@ def _half_mean(nu: FloatArray) -> FloatArray:
 
 
 def _in_pieces(
-    y: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    nu: FloatArray,
-    a: FloatArray,
-    b: FloatArray,
-) -> FloatArray:
-    """``x``: ``y`` in units of the t in two pieces, which meet at 0."""
-    return np.asarray((b * (y - mean) / np.sqrt(variance) + a) * np.sqrt(nu / (nu - 2.0)))
-
-
-def _side(x: FloatArray, lam: FloatArray) -> FloatArray:
-    """Scale of the piece that ``x`` lies in."""
-    return np.where(x < 0.0, 1.0 - lam, 1.0 + lam)
+    y: FloatArray, mean: FloatArray, variance: FloatArray, nu: FloatArray, lam: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """``x``, the ``side`` it lies on, and ``b``."""
+    a, b = skewed_shape(nu, lam)
+    x = np.asarray((b * (y - mean) / np.sqrt(variance) + a) * np.sqrt(nu / (nu - 2.0)))
+    return x, np.where(x < 0.0, 1.0 - lam, 1.0 + lam), b

@@ -23,7 +23,7 @@ FAMILIES: dict[str, type[Distribution]] = {
 """Every family by its name."""
 
 SIGNATURE = "family"
-"""Column that tells the family of a row; null or absent for the ``NESTED`` ones."""
+"""Column with the signature of a row's family; null or absent for the ``NESTED`` ones."""
 
 
 def from_columns(
@@ -31,9 +31,9 @@ def from_columns(
 ) -> Distribution:
     """Distributions of the rows of a long table, or of arrays by name.
 
-    Without signature it is the smallest of the nested families that holds all rows: NaN or
-    infinite ``df`` is normal, NaN or zero ``skew`` is symmetric, and so is a table without these
-    columns. Rows of other families are read by their signatures in the column ``family``.
+    Without signature it is the smallest of the nested families that holds all rows: normal where
+    ``df`` is NaN, infinite or missing, symmetric where ``skew`` is NaN, zero or missing. Rows of
+    other families are read by their signatures in the column ``family``.
 
     Parameters
     ----------
@@ -57,13 +57,7 @@ def from_columns(
 
 
 def from_signature(columns: Mapping[str, Any] | pd.DataFrame, signature: str) -> Distribution:
-    """Distribution of one family, by ``Distribution.signature``.
-
-    Raises
-    ------
-    DataError
-        If the family is not known or a column is missing.
-    """
+    """``from_columns`` of one family, by ``Distribution.signature``."""
     if signature in NESTED:
         return _nested(columns)
     kind = FAMILIES.get(signature.partition("(")[0])
@@ -84,7 +78,6 @@ def from_signature(columns: Mapping[str, Any] | pd.DataFrame, signature: str) ->
 
 
 def _nested(columns: Mapping[str, Any] | pd.DataFrame) -> Distribution:
-    """The smallest of the nested families that holds all entries."""
     for name in ("mean", "variance"):
         if name not in columns:
             raise _missing(repr(name), Normal.family)
@@ -107,10 +100,9 @@ def _missing(column: str, signature: str) -> DataError:
 def _by_row(table: pd.DataFrame, signatures: pd.Series) -> Distribution:
     codes, names = pd.factorize(signatures, use_na_sentinel=False)
     rows = [np.flatnonzero(codes == code) for code in range(len(names))]
+    table = table.drop(columns=SIGNATURE)
     parts = [
-        from_columns(
-            table.iloc[own].drop(columns=SIGNATURE), name if isinstance(name, str) else None
-        )
+        from_columns(table.iloc[own], name if isinstance(name, str) else None)
         for own, name in zip(rows, names, strict=True)
     ]
     return parts[0] if len(parts) == 1 else ByRow(tuple(parts), tuple(rows))

@@ -77,7 +77,7 @@ class StudentT(Distribution):
         tailed, nu = self._tails()
         standard = special.ndtri(level)
         if tailed.any():
-            if level.ndim == 0 and nu.size > 1:  # few shapes, and the quantile is the slow part
+            if level.ndim == 0 and nu.size > 1:  # stdtrit is slow, and distinct shapes are few
                 shapes, which = np.unique(nu, return_inverse=True)
                 student = special.stdtrit(shapes, level)[which].reshape(nu.shape)
             else:
@@ -128,6 +128,6 @@ class StudentT(Distribution):
         return np.sqrt(np.where(tailed, self.variance * (nu - 2.0) / nu, self.variance))
 
     def _tails(self) -> tuple[BoolArray, FloatArray]:
-        """Where the distribution is not normal, and degrees of freedom with any number there."""
+        """Where the distribution is not normal, and ``df`` with some finite number elsewhere."""
         tailed = np.isfinite(self.df)
         return tailed, np.where(tailed, self.df, 5.0)

@@ -1,10 +1,8 @@
 """Forecasts of the distribution of the next returns, and what they are made from.
 
 A ``Forecast`` holds one ``distributions.Distribution`` per session, asset and horizon, free of
-torch; the models of ``fingru.models`` make one, from the prices, features and ``Labels`` of a
-``ForecastProblem``. How good it was is for ``measures`` to say.
-
-Flow: features -> sequences -> model -> **forecast** -> strategy -> backtest -> report.
+torch. The models of ``fingru.models`` make it from the prices, features and ``Labels`` of a
+``ForecastProblem``; ``measures`` evaluates it.
 """
 
 from fingru.forecast.forecast import COLUMNS, Forecast

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray
 from fingru.distributions import NESTED, Distribution, DistributionError, Normal, from_columns
+from fingru.distributions.base import HasDistribution
 from fingru.errors import DataError
 from fingru.forecast.labels import Labels
 from fingru.market.sessions import session_name
@@ -28,11 +29,10 @@ _MEND = "give a distribution, or NaN for mean and variance where there is no for
 
 
 @dataclass(frozen=True, repr=False)
-class Forecast:
-    """Distribution of the log return from the close of t to the close h bars later.
+class Forecast(HasDistribution):
+    """Distribution of the log return, not in percent, from the close of t to that h bars later.
 
     Arrays have shape (T, A, H), rows as in ``Prices.index``; NaN where there is no forecast.
-    Plain (not percent) log-return units.
 
     Parameters
     ----------
@@ -45,15 +45,16 @@ class Forecast:
     epistemic_variance
         Variance of the ensemble members' means, part of ``variance``; None without an ensemble.
     fallback
-        (T, A) True where the model's fit failed and a simpler one answered; None if it cannot.
+        (T, A) True where the model's fit failed and a simpler model's forecast stands instead;
+        None for a model that cannot fail.
     scale
         Factor by which recalibration changed the standard deviation; None without it.
 
     Raises
     ------
     DataError
-        If a shape is another, a mean is not finite or has no finite variance, an epistemic
-        variance is negative or a scale not positive; names the part and where it is wrong.
+        If a shape is wrong, a mean is not finite or has no finite variance, an epistemic variance
+        is negative or a scale not positive; names the part and the place.
     """
 
     model: str
@@ -69,11 +70,11 @@ class Forecast:
         shape = (len(self.index), len(self.assets), len(self.horizons))
         shapes = {"distribution": self.distribution.shape}
         shapes |= {n: v.shape for n in _OWN if (v := getattr(self, n)) is not None}
-        for name, found in shapes.items():
-            right = shape[:2] if name == "fallback" else shape
-            if found != right:
+        for name, actual in shapes.items():
+            expected = shape[:2] if name == "fallback" else shape
+            if actual != expected:
                 raise DataError(
-                    f"{name} of forecast {self.model!r} has shape {found}, not {right}",
+                    f"{name} of forecast {self.model!r} has shape {actual}, not {expected}",
                     "give sessions x assets x horizons",
                 )
         mean, variance = self.mean, self.variance
@@ -113,14 +114,10 @@ class Forecast:
         columns: Mapping[str, NDArray[Any] | None],
         signature: str | None = None,
     ) -> Forecast:
-        """From arrays by name, as a model fills them or ``columns`` gave them; None: not there.
+        """From the arrays of the distribution and the forecast by name; None: not there.
 
-        Parameters
-        ----------
-        columns
-            (T, A, H) each, ``fallback`` (T, A): those of the distribution and of the forecast.
-        signature
-            ``distribution.signature``; not needed for the nested families.
+        Arrays are (T, A, H), ``fallback`` is (T, A). ``signature``, that of the distribution, is
+        not needed for the nested families.
 
         Raises
         ------
@@ -144,66 +141,29 @@ class Forecast:
 
     @classmethod
     def empty(cls, labels: Labels, index: pd.DatetimeIndex, assets: tuple[str, ...]) -> Forecast:
-        """No forecast of anything: NaN everywhere, and no row in ``to_frame``."""
+        """NaN everywhere, and no row in ``to_frame``."""
         nothing = np.full(labels.values.shape, np.nan)
         return cls("none", index, assets, labels.horizons, Normal(nothing, nothing))
 
     def with_distribution(self, model: str, distribution: Distribution) -> Forecast:
-        """Another model's distribution for the same sessions, assets and horizons.
-
-        Nothing of the old one stays, as in a new ``Forecast``.
-        """
+        """Another model's forecast of the same sessions, assets and horizons, without the rest."""
         return Forecast(model, self.index, self.assets, self.horizons, distribution)
-
-    @property
-    def mean(self) -> FloatArray:
-        """Expected log return."""
-        return self.distribution.mean
-
-    @property
-    def variance(self) -> FloatArray:
-        """Variance of the log return."""
-        return self.distribution.variance
-
-    @property
-    def std(self) -> FloatArray:
-        """Standard deviation of the log return."""
-        return self.distribution.std
-
-    @property
-    def df(self) -> FloatArray | None:
-        """Degrees of freedom of a Student-t; None for another family."""
-        return getattr(self.distribution, "df", None)
-
-    @property
-    def skew(self) -> FloatArray | None:
-        """Hansen's lambda of a skewed Student-t; None for another family."""
-        return getattr(self.distribution, "skew", None)
-
-    def quantile(self, level: ArrayLike) -> FloatArray:
-        """Log return that is exceeded with probability ``1 - level``."""
-        return self.distribution.ppf(level)
-
-    def interval(self, probability: float) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper end of the central interval of the log return."""
-        return self.distribution.interval(probability)
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Draw (n, T, A, H) log returns, independent of each other."""
         return self.distribution.sample(n, rng)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """All arrays there are, as ``from_columns`` takes them."""
+        """All arrays that are not None, as ``from_columns`` takes them."""
         own = {name: getattr(self, name) for name in _OWN}
         return self.distribution.columns() | {n: v for n, v in own.items() if v is not None}
 
     def to_frame(self, labels: Labels | None = None) -> pd.DataFrame:
         """Long table, one row per forecast, sorted by horizon, origin, asset.
 
-        With labels it has the columns ``COLUMNS`` and the rows whose target is known; without it
-        has all rows, and no ``target`` and ``realized``. Asset and model are plain strings;
-        ``df`` is NaN (null in the file) for a Gaussian, ``skew`` for a symmetric distribution.
-        Other families add the column ``family`` and their own columns.
+        With labels it has only the rows whose target is known; without it has no ``target`` and
+        ``realized``. ``df`` is NaN (null in the file) for a Gaussian, ``skew`` for a symmetric
+        distribution. Other families add the column ``family`` and their own columns.
         """
         known = np.isfinite(self.mean)
         if labels is not None:

@@ -1,7 +1,7 @@
 """What is to be forecast: log returns over the next h bars of the asset, and when they are known.
 
-``known_at`` travels with every label. Whoever trains at an origin takes the labels known by then,
-so the purge between training and what follows is derived and cannot be forgotten.
+Every label has its ``known_at``, and training at an origin uses the labels known by then: that is
+the purge between training and test.
 """
 
 from __future__ import annotations

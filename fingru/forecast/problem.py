@@ -1,7 +1,4 @@
-"""What a forecaster is given.
-
-Everything a forecaster may use is in ``ForecastProblem``; how far it may look is in ``Fold``.
-"""
+"""What a forecaster may use (``ForecastProblem``) and how far it may look (``Fold``)."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ class ForecastProblem:
     _hashes: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def until(self, row: int) -> ForecastProblem:
-        """What is known at the close of session ``row``: nothing later is in it."""
+        """What is known at the close of session ``row``."""
         known, features = slice(row + 1), self.features
         known_at = self.labels.known_at[known]
         late = known_at > row
@@ -80,7 +77,7 @@ class ForecastProblem:
 
 
 class Progress(Protocol):
-    """Receives how far a long piece of work has come."""
+    """Receives the progress of a long piece of work."""
 
     def __call__(self, stage: str, done: float, total: float, note: str = "") -> None:
         """Report ``done`` of ``total`` units of ``stage``; ``note`` is for a person."""

@@ -1,7 +1,6 @@
-"""What a strategy is, how one is found, and the tools that strategies size positions with.
+"""What a strategy is, how one is loaded, and tools for sizing positions.
 
-A strategy is one small class with ``target_weights(self, view)``; ``View`` says what it is shown.
-``load_strategy`` finds one by shipped name, in a file, as ``module:Class``, or as an object.
+A strategy is one small class with ``target_weights(self, view)``, where ``view`` is a ``View``.
 """
 
 from fingru.strategy.loading import (

@@ -29,11 +29,11 @@ class StrategyObject:
     Parameters
     ----------
     reference
-        ``module:Class``, as far as it has one.
+        ``module:Class``.
     parameters
-        Public attributes of the instance, those that are not plain by their ``repr``.
+        Public attributes of the instance; ``repr`` of those that are not plain values.
     source
-        Of the class; empty where Python cannot tell, as in some consoles.
+        Of the class; empty where Python cannot find it, as in some consoles.
     """
 
     reference: str
@@ -43,19 +43,19 @@ class StrategyObject:
 
 @dataclass(frozen=True)
 class StrategyFactory:
-    """A strategy that is found once, and made anew for each simulation.
+    """A strategy that is loaded once and built anew for each simulation.
 
     Parameters
     ----------
     name
         For tables and messages.
     make
-        Gives a new strategy. A file runs anew, and an instance is a copy of the one that was
-        given, so that nothing one simulation leaves behind is seen by the next.
+        Makes a new strategy, so that simulations share no state: a file is run again, an instance
+        is copied.
     needs_forecast
         Whether it cannot decide without a forecast.
     given
-        Set where it was given as an object.
+        None unless it was given as an object.
     """
 
     name: str
@@ -70,24 +70,24 @@ def available_strategies() -> list[str]:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """File, module or shipped name of a reference, and the class or function it names there.
+    """File, module or shipped name of a reference, and its class or function (empty if none).
 
-    The second is empty where none is named; the colon of a drive letter names none.
+    The colon of a drive letter does not count.
     """
-    place, colon, attribute = reference.rpartition(":")
-    return (place, attribute) if colon and attribute.isidentifier() else (reference, "")
+    code, colon, attribute = reference.rpartition(":")
+    return (code, attribute) if colon and attribute.isidentifier() else (reference, "")
 
 
 def is_shipped(reference: str) -> bool:
-    """Whether a reference names a shipped strategy, or none at all; else it names own code."""
-    place, attribute = split_reference(reference)
-    return not (place.endswith(".py") or (place and attribute))
+    """Whether a reference is a plain name, not own code."""
+    code, attribute = split_reference(reference)
+    return not (code.endswith(".py") or (code and attribute))
 
 
 def load_strategy(
     strategy: str | Strategy | type[Strategy], parameters: Mapping[str, Any] | None = None
 ) -> tuple[str, Strategy]:
-    """Find a strategy and build it: name and instance of ``find_strategy``.
+    """Name and instance of the strategy that ``find_strategy`` finds.
 
     Examples
     --------
@@ -95,8 +95,8 @@ def load_strategy(
     >>> name, strategy.volatility
     ('vol_target', 0.1)
     """
-    found = find_strategy(strategy, parameters)
-    return found.name, found.make()
+    factory = find_strategy(strategy, parameters)
+    return factory.name, factory.make()
 
 
 def find_strategy(
@@ -117,9 +117,8 @@ def find_strategy(
     Returns
     -------
     StrategyFactory
-        Named like the shipped strategy, the stem of the file, or the class. What is called like a
-        shipped strategy without being it is named ``<name>_custom``, so that the two can stand
-        side by side in one table.
+        Named like the shipped strategy, the stem of the file, or the class; ``<name>_custom`` if
+        that is the name of another, shipped strategy.
 
     Raises
     ------
@@ -129,32 +128,32 @@ def find_strategy(
     given = dict(parameters or {})
     if not isinstance(strategy, str):
         return _of_object(strategy, given)
-    place, attribute = split_reference(strategy)
+    name, attribute = split_reference(strategy)
     if is_shipped(strategy):
-        found = _shipped_class(place)
-        values = _arguments(found, strategy, given)
-        return _factory(place, found, lambda: _instance(found, strategy, values))
-    code = find_own_code(place, "strategy", StrategyError)
-    found = _class_in(code.load(), strategy, attribute)
-    values = _arguments(found, strategy, given)
+        cls = _shipped_class(name)
+        values = _arguments(cls, strategy, given)
+        return _factory(name, cls, lambda: _instance(cls, strategy, values))
+    code = find_own_code(name, "strategy", StrategyError)
+    cls = _class_in(code.load(), strategy, attribute)
+    values = _arguments(cls, strategy, given)
 
     def make() -> Strategy:
         return _instance(_class_in(code.load(), strategy, attribute), strategy, values)
 
-    return _factory(attribute or _name_of_file(place), found, make)
+    return _factory(attribute or _name_of_file(name), cls, make)
 
 
 def _factory(
-    name: str, found: type, make: Callable[[], Strategy], given: StrategyObject | None = None
+    name: str, cls: type, make: Callable[[], Strategy], given: StrategyObject | None = None
 ) -> StrategyFactory:
     make()  # what cannot be built is refused here
-    return StrategyFactory(name, make, bool(getattr(found, "needs_forecast", False)), given)
+    return StrategyFactory(name, make, bool(getattr(cls, "needs_forecast", False)), given)
 
 
 def _of_object(strategy: Any, parameters: dict[str, Any]) -> StrategyFactory:  # noqa: ANN401
     is_class = inspect.isclass(strategy)
-    found = strategy if is_class else type(strategy)
-    name = found.__name__
+    cls = strategy if is_class else type(strategy)
+    name = cls.__name__
     if not callable(getattr(strategy, "target_weights", None)):
         raise StrategyError(
             f"{name} is no strategy: it has no method target_weights(self, view)",
@@ -166,19 +165,19 @@ def _of_object(strategy: Any, parameters: dict[str, Any]) -> StrategyFactory:  #
             "set them on the instance, or give its class",
         )
     try:
-        source = inspect.getsource(found)
+        source = inspect.getsource(cls)
     except (OSError, TypeError):
         source = ""
     kept = parameters if is_class else _attributes(strategy)
-    given = StrategyObject(f"{found.__module__}:{name}", kept, source)
-    values = _arguments(found, name, parameters) if is_class else {}
+    given = StrategyObject(f"{cls.__module__}:{name}", kept, source)
+    values = _arguments(cls, name, parameters) if is_class else {}
     untouched = None if is_class else _copied(strategy, name)
 
     def make() -> Strategy:
-        return _instance(found, name, values) if is_class else _copied(untouched, name)
+        return _instance(cls, name, values) if is_class else _copied(untouched, name)
 
     taken = name in available_strategies()
-    return _factory(f"{name}_custom" if taken else name, found, make, given)
+    return _factory(f"{name}_custom" if taken else name, cls, make, given)
 
 
 def _copied(strategy: Any, name: str) -> Any:  # noqa: ANN401
@@ -193,8 +192,10 @@ def _copied(strategy: Any, name: str) -> Any:  # noqa: ANN401
 
 def _attributes(strategy: Any) -> dict[str, Any]:  # noqa: ANN401
     """Public attributes, as a configuration can hold them."""
-    own = getattr(strategy, "__dict__", {})
-    names = [f.name for f in fields(strategy)] if is_dataclass(strategy) else list(own)
+    if is_dataclass(strategy):
+        names = [f.name for f in fields(strategy)]
+    else:
+        names = list(getattr(strategy, "__dict__", {}))
     return {k: _plain(getattr(strategy, k)) for k in names if not k.startswith("_")}
 
 
@@ -202,7 +203,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - a TOML value
     if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     text = repr(value)
-    if " at 0x" in text:  # an address, which is another one in the next process
+    if " at 0x" in text:  # an address, which differs in the next process
         return type(value).__name__
     digest = sha256(text.encode()).hexdigest()[:12]
     return text if len(text) <= 200 else f"{text[:200]}... {digest}"
@@ -223,16 +224,16 @@ def list_strategies() -> list[StrategyNote]:
     return [
         StrategyNote(
             name=name,
-            meaning=(inspect.getdoc(found) or "").partition("\n")[0],
-            needs_forecast=bool(getattr(found, "needs_forecast", False)),
-            parameters={p.name: p.default for p in inspect.signature(found).parameters.values()},
+            meaning=(inspect.getdoc(cls) or "").partition("\n")[0],
+            needs_forecast=bool(getattr(cls, "needs_forecast", False)),
+            parameters={p.name: p.default for p in inspect.signature(cls).parameters.values()},
         )
-        for name, found in ((name, _shipped_class(name)) for name in available_strategies())
+        for name, cls in ((name, _shipped_class(name)) for name in available_strategies())
     ]
 
 
-def _name_of_file(place: str) -> str:
-    path = Path(place).expanduser()
+def _name_of_file(file: str) -> str:
+    path = Path(file).expanduser()
     shipped = bundled_path("strategies") / path.name
     if path.stem in available_strategies() and not path.samefile(shipped):
         return f"{path.stem}_custom"
@@ -282,11 +283,11 @@ def _class_in(module: ModuleType, reference: str, attribute: str) -> type:
     return next(iter(own.values()))
 
 
-def _arguments(found: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(cls: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of a class, under their present names, of the types it declares."""
-    parameters = inspect.signature(found).parameters
+    parameters = inspect.signature(cls).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    given = _renamed(found, reference, given)
+    given = _renamed(cls, reference, given)
     for key in given:
         if key not in parameters and not takes_any:
             known = ", ".join(parameters) or "none"
@@ -295,22 +296,22 @@ def _arguments(found: type, reference: str, given: Mapping[str, Any]) -> dict[st
                 did_you_mean(key, parameters).strip() or f"its parameters: {known}",
             )
     for name, parameter in parameters.items():
-        optional = parameter.default is not parameter.empty
-        if not (optional or name in given) and parameter.kind not in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        ):
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.default is parameter.empty and name not in given and not variadic:
             raise StrategyError(
                 f"strategy {reference} needs the parameter {name!r}",
                 f"set strategy.parameters.{name}",
             )
-    types = _declared_types(found)
+    try:
+        types = get_type_hints(cls.__init__)  # type: ignore[misc]
+    except NameError:  # a type that is imported for the type checker only
+        types = {}
     return {key: _typed(value, types.get(key), reference, key) for key, value in given.items()}
 
 
-def _renamed(found: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters by their present names, by the class's own table ``renamed``: old to new."""
-    renamed: Mapping[str, str] = getattr(found, "renamed", {})
+def _renamed(cls: type, reference: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by their present names; ``renamed`` of the class maps old names to new ones."""
+    renamed: Mapping[str, str] = getattr(cls, "renamed", {})
     values = dict(given)
     for old in [key for key in given if key in renamed]:
         new = renamed[old]
@@ -329,9 +330,9 @@ def _renamed(found: type, reference: str, given: Mapping[str, Any]) -> dict[str,
     return values
 
 
-def _instance(found: type, reference: str, values: Mapping[str, Any]) -> Strategy:
+def _instance(cls: type, reference: str, values: Mapping[str, Any]) -> Strategy:
     try:
-        strategy: Strategy = found(**values)
+        strategy: Strategy = cls(**values)
     except Exception as error:
         raise StrategyError(
             f"strategy {reference} cannot be built, {type(error).__name__}: {error}",
@@ -340,15 +341,8 @@ def _instance(found: type, reference: str, values: Mapping[str, Any]) -> Strateg
     return strategy
 
 
-def _declared_types(found: type) -> dict[str, Any]:
-    try:
-        return get_type_hints(found.__init__)  # type: ignore[misc]
-    except NameError:  # a type that is imported for the type checker only
-        return {}
-
-
 def _typed(value: object, annotation: Any, reference: str, key: str) -> object:  # noqa: ANN401
-    """Check a parameter against the type its class declares, if it declares one."""
+    """A parameter as the type its class declares, if it declares one."""
     if annotation is None:
         return value
     accepted = {annotation, *get_args(annotation)}
@@ -361,6 +355,5 @@ def _typed(value: object, annotation: Any, reference: str, key: str) -> object: 
         return adapter.validate_python(value)
     except ValidationError as error:
         raise StrategyError(
-            f"strategy {reference}: parameter {key!r} is {value!r}",
-            error.errors()[0]["msg"],
+            f"strategy {reference}: parameter {key!r} is {value!r}", error.errors()[0]["msg"]
         ) from None

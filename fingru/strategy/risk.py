@@ -27,17 +27,18 @@ class Correlation:
         Positions of the assets with a return in every row of the window, (P,), and of the others,
         (Q,).
     shocks
-        (n, P) returns of the first over their norm: ``r_ij`` is the product of two columns.
-    apart
-        (Q, A) ``r_ij - m`` of the others with all assets; 0 where unknown and on the diagonal.
+        (n, P) returns of the whole ones over their norm: ``r_ij`` is the product of two columns.
+    partial_excess
+        (Q, A) ``r_ij - m`` of the partial ones with all assets; 0 where unknown and on the
+        diagonal.
     mean, shrink
-        m and d; m is NaN where there is too little history to know anything.
+        m and d; m is NaN where there is too little history for any pair.
     """
 
     whole: NDArray[np.intp]
     partial: NDArray[np.intp]
     shocks: FloatArray
-    apart: FloatArray
+    partial_excess: FloatArray
     mean: float
     shrink: float
 
@@ -50,9 +51,9 @@ class Correlation:
         known = float(moved @ moved) - own - self.mean * (held.sum() ** 2 - own)
         if len(self.partial):
             part = x[self.partial]
-            with_others = self.apart @ x
-            among = self.apart[:, self.partial] @ part
-            known += float(part @ (2.0 * with_others - among))
+            with_all = self.partial_excess @ x
+            among = self.partial_excess[:, self.partial] @ part
+            known += float(part @ (2.0 * with_all - among))
         return float(squares + self.mean * (total**2 - squares) + (1.0 - self.shrink) * known)
 
 
@@ -79,12 +80,12 @@ def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> 
     """
     present = np.isfinite(returns)
     count = present.sum(axis=0)
-    held = np.where(present, returns, 0.0)
-    norm = np.sqrt((held**2).sum(axis=0))
+    filled = np.where(present, returns, 0.0)
+    norm = np.sqrt((filled**2).sum(axis=0))
     complete = (count == len(returns)) & (count >= fewest_rows) & (norm > 0.0)
     whole, partial = np.flatnonzero(complete), np.flatnonzero(~complete)
-    shocks = held[:, whole] / norm[whole]
-    pairs = _pairs(held, present, partial, fewest_rows)
+    shocks = filled[:, whole] / norm[whole]
+    pairs = _pairs(filled, present, partial, fewest_rows)
     n, r, squared, error = (
         a + b for a, b in zip(_sums_whole(shocks), _sums_partial(pairs, partial), strict=True)
     )
@@ -96,8 +97,8 @@ def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> 
         mean = r / n
         spread = squared - n * mean**2
         shrink = min(1.0, error / spread) if spread > 1e-12 * squared else 1.0
-    apart = np.where(pairs.known, pairs.r - mean, 0.0)
-    return Correlation(whole, partial, shocks, apart, mean, shrink)
+    excess = np.where(pairs.known, pairs.r - mean, 0.0)
+    return Correlation(whole, partial, shocks, excess, mean, shrink)
 
 
 Sums = tuple[float, float, float, float]
@@ -110,7 +111,7 @@ def _sums_whole(shocks: FloatArray) -> Sums:
         return 0.0, 0.0, 0.0, 0.0
     squares = shocks**2
     total = np.square(shocks.sum(axis=1)).sum() - assets
-    # The same sum over pairs of rows: the smaller of the two products is taken.
+    # The sum over pairs of rows is the same: take the smaller of the two products.
     product = shocks @ shocks.T if rows < assets else shocks.T @ shocks
     squared = np.square(product).sum() - assets
     error = np.square(squares.sum(axis=1)).sum() - np.square(squares).sum() - squared / rows
@@ -127,23 +128,23 @@ class _Pairs:
 
 
 def _pairs(
-    held: FloatArray, present: BoolArray, chosen: NDArray[np.intp], fewest_rows: int
+    returns: FloatArray, present: BoolArray, chosen: NDArray[np.intp], fewest_rows: int
 ) -> _Pairs:
     """Each pair over its common rows."""
-    some, there = held[:, chosen], present.astype(np.float64)
-    count = there[:, chosen].T @ there
-    squares = held**2
-    own = np.sqrt((squares[:, chosen].T @ there) * (there[:, chosen].T @ squares))
-    known = (count >= fewest_rows) & (own > 0.0)
+    counted = present.astype(np.float64)
+    count = counted[:, chosen].T @ counted
+    squares = returns**2
+    norms = np.sqrt((squares[:, chosen].T @ counted) * (counted[:, chosen].T @ squares))
+    known = (count >= fewest_rows) & (norms > 0.0)
     known[np.arange(len(chosen)), chosen] = False
-    safe = np.where(known, own, 1.0)
-    r = np.where(known, some.T @ held / safe, 0.0)
+    safe = np.where(known, norms, 1.0)
+    r = np.where(known, returns[:, chosen].T @ returns / safe, 0.0)
     error = (squares[:, chosen].T @ squares) / safe**2 - r**2 / np.maximum(count, 1.0)
     return _Pairs(r, np.where(known, error, 0.0), known)
 
 
 def _sums_partial(pairs: _Pairs, chosen: NDArray[np.intp]) -> Sums:
-    """Pairs with a whole asset appear in one row only, those among the chosen in two."""
+    """Pairs with a whole asset are in one row, those among the chosen in two."""
     times = np.full(pairs.r.shape[1], 2.0)
     times[chosen] = 1.0
     n, r, squared, error = (
@@ -155,14 +156,9 @@ def _sums_partial(pairs: _Pairs, chosen: NDArray[np.intp]) -> Sums:
 
 @dataclass(frozen=True)
 class Risk:
-    """Risk of any portfolio: forecast volatilities, shrunken correlations of the past.
+    """Risk of portfolios: shrunk past correlations, and (A,) forecast volatilities per bar.
 
-    Parameters
-    ----------
-    volatility
-        (A,) forecast per bar; NaN where an asset has none.
-    correlation
-        Of the same assets.
+    The volatility is NaN where an asset has no forecast.
     """
 
     volatility: FloatArray
@@ -204,8 +200,8 @@ def common_bars(
 
     Where the markets of some assets are closed, such as stocks on the week-end beside coins, the
     others' returns are compounded up to the next session in which they are open: only returns of
-    the same time have a covariance. Missing between an asset's returns is closed, and so is
-    missing before the first or after the last for no longer than it was between; longer is not
+    the same time have a covariance. An asset without a return is closed between its returns, and
+    before its first or after its last one for no longer than its longest gap; else it is not
     listed.
 
     Parameters
@@ -213,9 +209,9 @@ def common_bars(
     returns
         (n, A) simple returns, oldest first; NaN where missing.
     fewest_rows
-        If fewer rows would be left, all stay as they are.
+        If fewer rows would be left, none are merged.
     sizes
-        (A,) how much each asset counts; all the same if None. Up to 5 % may be closed.
+        (A,) weight of each asset, equal if None; sessions with up to 5 % closed are not merged.
 
     Returns
     -------
@@ -246,10 +242,10 @@ def common_bars(
         return returns, closed, np.ones(len(returns))
     starts = np.flatnonzero(np.concatenate([[True], ends[:-1]]))
     grown = np.add.reduceat(np.where(present, np.log1p(returns), 0.0), starts, axis=0)
-    seen = np.logical_or.reduceat(present, starts, axis=0)
-    away = np.logical_and.reduceat(closed, starts, axis=0)
+    has_return = np.logical_or.reduceat(present, starts, axis=0)
+    closed = np.logical_and.reduceat(closed, starts, axis=0)
     sessions = np.diff(starts, append=len(returns)).astype(np.float64)
-    return np.where(seen, np.expm1(grown), np.nan), away, sessions
+    return np.where(has_return, np.expm1(grown), np.nan), closed, sessions
 
 
 def _closed(present: BoolArray) -> BoolArray:
@@ -265,18 +261,11 @@ def _closed(present: BoolArray) -> BoolArray:
 
 
 class PastCorrelation:
-    """``shrunk_correlation`` of the latest returns, renewed every ``every`` sessions.
+    """``shrunk_correlation`` of the last ``lookback`` returns, renewed every ``every`` sessions.
 
     Sessions in which some assets are closed are merged with the next (``common_bars``). The
     result depends on the returns alone: between renewals the rows after the last multiple of
     ``every`` are left out. The latest result is cached.
-
-    Parameters
-    ----------
-    lookback
-        Rows that correlations look back.
-    every
-        Rows between renewals.
     """
 
     def __init__(self, lookback: int = 252, every: int = 21) -> None:
@@ -291,7 +280,7 @@ class PastCorrelation:
         Known at: row ``t - (t + 1) % every`` of ``returns``, which is not after t.
         """
         last = len(returns) - len(returns) % self._every
-        # The cache holds for the same memory of the same array, which is kept alive by it.
+        # The cache is valid for the same memory, which it keeps alive.
         memory = returns if returns.base is None else returns.base
         window = (returns.__array_interface__["data"][0], last)
         if self._cached is None or self._memory is not memory or self._window != window:

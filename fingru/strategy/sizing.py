@@ -16,10 +16,10 @@ def portfolio_variance(
 
     ``sum_k decay**k p_k**2 / sum_k decay**k n_k`` with k = 0 the newest row and ``p_k`` the sum of
     ``weights * returns[k]``. With one calendar (``n_k`` = 1) it equals ``w' C w`` with C the EWMA
-    covariance (mean zero) without building C. Sessions in which some assets are closed are merged
-    into the next in which all have a bar (``risk.common_bars``), ``n_k`` is how many. A row
-    without the returns of assets that are not listed counts by the weight that has one; rows with
-    less than half of the weight are left out.
+    covariance (mean zero). Sessions in which some assets are closed are merged into the next in
+    which all have a bar (``risk.common_bars``); ``n_k`` of them make a row. Where assets are not
+    listed, ``p_k`` is scaled up from the weight that is; rows with less than half of the weight
+    are left out.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def portfolio_variance(
         return 0.0
     returns, closed, sessions = common_bars(returns, fewest_rows, size)
     present = np.isfinite(returns)
-    share = (present | closed) @ size / gross  # what is closed earns nothing, and keeps its weight
+    share = (present | closed) @ size / gross  # a closed asset earns 0
     usable = share >= 0.5
     if np.count_nonzero(usable) < fewest_rows:
         return np.nan
@@ -68,14 +68,14 @@ def moments_per_bar(
     if horizon is not None:
         first = int(np.argmin(np.abs(bars - horizon)))
         near = slice(first, first + 1)
-    # A product with equal shares: the means of many short rows take far longer.
+    # A product with equal shares is far faster than means of many short rows.
     share = 1.0 / (bars[near] * len(bars[near]))
     mean, variance = forecast.mean[:, near] @ share, forecast.variance[:, near] @ share
     if forecast.epistemic_variance is None:
         return mean, variance, np.zeros_like(mean)
-    doubt = forecast.epistemic_variance[:, near]
-    doubt = np.where(np.isfinite(doubt), doubt, 0.0)
-    return mean, variance, doubt @ (share / bars[near])
+    epistemic = forecast.epistemic_variance[:, near]
+    epistemic = np.where(np.isfinite(epistemic), epistemic, 0.0)
+    return mean, variance, epistemic @ (share / bars[near])
 
 
 def calibration_trust(forecast: ForecastView, tolerance: float) -> float:
@@ -95,16 +95,14 @@ def calibration_trust(forecast: ForecastView, tolerance: float) -> float:
 def with_fixed_holdings(
     view: View, wanted: FloatArray, movable: BoolArray, max_leverage: float
 ) -> FloatArray:
-    """Keep the weight of what is not ``movable``, and shrink the rest to fit beside it.
+    """Keep ``view.committed`` where not ``movable``, and scale the rest of ``wanted`` to fit.
 
-    The weight kept is the present one, or that of an order that waits.
-
-    The movable part of ``wanted`` is scaled down, never up, so that all absolute weights together
-    stay within ``max_leverage`` (or the fixed part alone, if that is already larger).
+    It is scaled down, never up, so that all absolute weights together stay within
+    ``max_leverage`` (or the fixed part alone, if that is already larger).
     """
     kept = view.committed
-    taken = np.maximum(np.abs(view.weights), np.abs(kept))[~movable]
-    room = max(0.0, max_leverage - float(taken.sum()))
+    fixed = np.maximum(np.abs(view.weights), np.abs(kept))[~movable]
+    room = max(0.0, max_leverage - float(fixed.sum()))
     gross = float(np.abs(wanted[movable]).sum())
     scale = min(1.0, room / gross) if gross > 0.0 else 1.0
     return np.where(movable, scale * wanted, kept)

@@ -1,4 +1,4 @@
-"""What a strategy is, and what it is shown: the present and the past, and nothing else."""
+"""What a strategy is, and the view of the present and the past that it decides on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fingru.arrays import BoolArray, FloatArray
+from fingru.distributions.base import HasDistribution
 from fingru.errors import DataError
 from fingru.market.calendars import OwnCalendars, last_bars
 
@@ -22,56 +23,21 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
-class ForecastView:
+class ForecastView(HasDistribution):
     """The latest forecast; arrays (A, H), NaN where an asset has none.
 
-    It has origin t, but that of an asset whose market is closed at t has the asset's last bar: it
-    still is the forecast of its next one.
+    Its origin is t, or the last bar of an asset whose market is closed at t.
 
     ``distribution`` is that of the next log return, of shape (A, H), with ``log_prob``, ``cdf``
     and ``sample``; its moments, tails, quantiles and intervals are here as well.
-    ``scale`` is the factor that the misses so far have put on the standard deviation, which
-    ``variance`` already has: 1 where the model is as wide as it should be. None without
-    recalibration.
+    ``scale`` is the factor by which recalibration changed the standard deviation (``variance``
+    includes it): 1 where the model is as wide as it should be. None without recalibration.
     """
 
     horizons: tuple[int, ...]
     distribution: Distribution
     epistemic_variance: FloatArray | None = None
     scale: FloatArray | None = None
-
-    @property
-    def mean(self) -> FloatArray:
-        """Expected log return."""
-        return self.distribution.mean
-
-    @property
-    def variance(self) -> FloatArray:
-        """Variance of the log return."""
-        return self.distribution.variance
-
-    @property
-    def std(self) -> FloatArray:
-        """Standard deviation of the log return."""
-        return self.distribution.std
-
-    @property
-    def df(self) -> FloatArray | None:
-        """Degrees of freedom of a Student-t; None for another family."""
-        return getattr(self.distribution, "df", None)
-
-    @property
-    def skew(self) -> FloatArray | None:
-        """Asymmetry of a skewed Student-t, in (-1, 1); None for another family."""
-        return getattr(self.distribution, "skew", None)
-
-    def quantile(self, level: ArrayLike) -> FloatArray:
-        """Log return that is exceeded with probability ``1 - level``."""
-        return self.distribution.ppf(level)
-
-    def interval(self, probability: float) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper end of the central interval of the log return."""
-        return self.distribution.interval(probability)
 
 
 @dataclass(frozen=True)
@@ -99,14 +65,14 @@ class View:
     bars_per_year
         Sessions of the panel in a year: annual variance = variance per session x bars_per_year.
     waiting
-        (A,) weights that orders of earlier decisions will bring holdings to, once the market of
-        the asset opens; NaN where none waits. A new decision takes their place.
+        (A,) target weights of orders that wait for the asset's market to open; NaN where none
+        does. A new decision replaces them.
     listed
         (A,) bool: the asset has had a bar, and not so long ago that it counts as delisted; its
         market may be closed at t.
     asset_bars_per_year
         (A,) bars of each asset in a year, by its own calendar: annual variance = variance per bar
-        of the asset x these. The same as ``bars_per_year`` where it has a bar in every session.
+        of the asset x these.
     """
 
     date: pd.Timestamp
@@ -122,7 +88,7 @@ class View:
     asset_bars_per_year: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        """What is not given is that of one market in which nothing waits."""
+        """Defaults are those of one market in which no order waits."""
         n_assets = len(self.assets)
         if not self.waiting.size:
             object.__setattr__(self, "waiting", np.full(n_assets, np.nan))
@@ -133,7 +99,7 @@ class View:
 
     @property
     def committed(self) -> FloatArray:
-        """(A,) ``weights``, as they will be where orders wait."""
+        """(A,) ``waiting`` where an order waits, else ``weights``."""
         return np.where(np.isnan(self.waiting), self.weights, self.waiting)
 
     @property
@@ -145,8 +111,7 @@ class View:
 class Strategy(Protocol):
     """Decides target weights at the close of every session.
 
-    A class that cannot decide without ``view.forecast`` says ``needs_forecast = True``; it is then
-    refused in a run without forecasts instead of staying in cash.
+    A class with ``needs_forecast = True`` is refused in a run without forecasts.
     """
 
     def target_weights(self, view: View) -> FloatArray | pd.Series | dict[str, float] | None:
@@ -158,22 +123,10 @@ class Strategy(Protocol):
 
 
 class ViewFactory:
-    """Makes the view of each session in turn, revealing one row of history at a time.
+    """Makes the view of each session from ``first_row`` on, one row of history after the other.
 
-    Histories are slices of a buffer that is NaN after the session shown and whose memory numpy
-    treats as read-only, so that not even the base of a slice shows the future or lets a strategy
-    write the past.
-
-    Parameters
-    ----------
-    prices
-        The panel.
-    forecast
-        On the same sessions and assets, or None.
-    first_row
-        First session to be shown.
-    delisted_after_days
-        An asset without a bar for longer is not listed any more.
+    Histories are read-only slices of a buffer that is NaN after the session shown: the base of a
+    slice shows no future, and a strategy cannot change the past.
     """
 
     def __init__(
@@ -187,27 +140,18 @@ class ViewFactory:
             check_same_panel(forecast, prices)
         self._prices = prices
         self._forecast = forecast
-        self._seen = first_row
+        self._last_row = first_row
         self._close, self._shown_close = _hidden(prices.close, first_row)
         self._returns, self._shown_returns = _hidden(prices.log_returns, first_row)
         self._calendars = OwnCalendars(prices)
         self._last_bar, self._silent = last_bars(prices, delisted_after_days)
 
     def at(self, row: int, weights: FloatArray, waiting: FloatArray | None = None) -> View:
-        """Show session ``row``, which must not be before the one shown last.
-
-        Parameters
-        ----------
-        row
-            The session.
-        weights, waiting
-            (A,) what is held, and what is to be held by orders that wait, NaN where none does.
-        """
-        news = slice(self._seen, row + 1)
-        self._close[news] = self._prices.close[news]
-        self._returns[news] = self._prices.log_returns[news]
-        self._seen = row
-        tradable = _read_only(self._prices.has_bar[row])
+        """Show session ``row``, not before the one shown last; weights as in ``View``, (A,)."""
+        new_rows = slice(self._last_row, row + 1)
+        self._close[new_rows] = self._prices.close[new_rows]
+        self._returns[new_rows] = self._prices.log_returns[new_rows]
+        self._last_row = row
         last_bar = self._last_bar[row]
         listed = (last_bar >= 0) & ~self._silent[row]
         origins = np.where(listed, last_bar, row)
@@ -219,7 +163,7 @@ class ViewFactory:
             log_returns=self._shown_returns[: row + 1],
             forecast=forecast_view(self._forecast, row, origins),
             weights=_read_only(weights),
-            tradable=tradable,
+            tradable=_read_only(self._prices.has_bar[row]),
             bars_per_year=bars_per_year,
             waiting=_read_only(np.full_like(weights, np.nan) if waiting is None else waiting),
             listed=_read_only(listed),
@@ -239,11 +183,7 @@ def check_same_panel(forecast: Forecast, prices: Prices) -> None:
 def forecast_view(
     forecast: Forecast | None, row: int, origins: NDArray[np.intp]
 ) -> ForecastView | None:
-    """Copy the forecasts with origin ``row``; None if no asset has one.
-
-    ``origins``, (A,), are the rows of the latest forecasts: older than ``row`` for assets whose
-    market is closed.
-    """
+    """Copy the latest forecasts, with origins (A,) up to ``row``; None if no asset has one."""
     if forecast is None:
         return None
     rows: Any = row
