@@ -3,13 +3,11 @@
 Prices become ``FeatureSet``: one tensor (A, T, S, F) whose row t uses bars up to t only. At scale
 s a session sees its asset's last s own bars as one bar, and the s phases interleave, so slow
 scales are as fresh as fast ones. Returns are in units of the asset's own trailing volatility,
-volatilities are log ratios, RSI, MACD and Bollinger bands (from ``ta``) are centred and scaled:
-one model serves all assets, price levels and markets.
+volatilities are log ratios, RSI, MACD and Bollinger bands (from ``ta``) are centred and scaled,
+so that one model serves all assets, price levels and markets.
 
 A feature is one function of ``Bars`` under ``@feature``, which may also read ``Bars.market``, the
 whole panel as one market; ``registry`` finds it by name, ``build`` runs it.
-
-In the flow: prices -> *features* -> models.
 """
 
 from __future__ import annotations

@@ -23,19 +23,17 @@ from fingru.features.volatility import ewma_mean_square, start_bars
 
 @dataclass(frozen=True)
 class DenseBars:
-    """One asset's own bars without gaps, with what is known of the variance inside each.
+    """One asset's own bars without gaps, with estimates of the variance inside each.
 
     Arrays are (N,), or (A, N) of several assets, of which those with fewer bars end in NaN.
     Optional ones are None where the panel has no such field.
 
     Parameters
     ----------
-    close, open, high, low, volume
-        Prices and volume of the bar.
     realized_variance
         Squared log return; NaN at the first.
     range_variance
-        Variance estimated from the range.
+        Overnight return squared plus ``garman_klass_variance``.
     stamp
         End of the bar in calendar days from any origin.
     market
@@ -54,7 +52,7 @@ class DenseBars:
 
 
 def dense_bars(raw: Mapping[str, FloatArray], market: MarketRows | None = None) -> DenseBars:
-    """Fill missing fields of own bars from the past, and add the variances.
+    """Fill missing fields of own bars from the past and add the variances.
 
     A missing open is the close before, a missing high or low the larger or smaller of open and
     close, a missing volume the last known one (0 before any).
@@ -62,8 +60,8 @@ def dense_bars(raw: Mapping[str, FloatArray], market: MarketRows | None = None) 
     Parameters
     ----------
     raw
-        ``close`` (..., N), finite, those of ``FIELDS`` that the panel has, the same, NaN allowed,
-        and ``stamp``, the end of each bar in days, if features read it. NaN after the last bar.
+        Arrays (..., N), NaN after the last bar: ``close``, otherwise finite, those of ``FIELDS``
+        that the panel has, and ``stamp``, the end of each bar in days, if features read it.
     market
         The market at the same N bars, or None if no feature reads it.
 
@@ -99,7 +97,7 @@ def dense_bars(raw: Mapping[str, FloatArray], market: MarketRows | None = None) 
 
 
 def _carried(values: FloatArray) -> FloatArray:
-    """Each missing value as the last one before it, 0 before any."""
+    """Fill missing values with the last known one, 0 before any."""
     known = np.where(np.isnan(values), 0, np.arange(values.shape[-1]))
     last = np.take_along_axis(values, np.maximum.accumulate(known, axis=-1), axis=-1)
     return np.where(np.isnan(last), 0.0, last)
@@ -124,14 +122,10 @@ def garman_klass_variance(
 
 
 def phases(own: DenseBars, windows: Windows, decay: float) -> Iterator[tuple[slice, Bars]]:
-    """Cut an asset's own bars into the contiguous series of aggregated bars of one scale.
+    """Cut an asset's N own bars into the contiguous series of aggregated bars of one scale s.
 
     Parameters
     ----------
-    own
-        N own bars.
-    windows
-        The scale s and its windows.
     decay
         EWMA decay of ``Bars.volatility`` at scale 1; slower scales forget faster where their
         history is too short for it.
@@ -164,9 +158,7 @@ def phase_lengths(n: int, s: int) -> list[int]:
 
 
 def side_by_side(own: DenseBars, windows: Windows, decay: float) -> Bars:
-    """All phases of one scale, (..., s, M); those that are shorter end in one NaN.
-
-    ``own`` has at least s bars, (..., N); all else as in ``phases``.
+    """All ``phases`` of at least s own bars (..., N) as (..., s, M); shorter ones end in one NaN.
 
     Known at: the close of each bar.
     """
@@ -222,7 +214,7 @@ def _market_side_by_side(market: MarketRows, windows: Windows, decay: float) -> 
 
 
 def _split(values: FloatArray, s: int) -> FloatArray:
-    """Values (..., n) by phase, (..., s, M): the k-th phase is every s-th value from the k-th."""
+    """Values (..., n) by phase, (..., s, M): phase k is every s-th value from the k-th."""
     n = values.shape[-1]
     longest = -(-n // s)
     whole = np.full((*values.shape[:-1], longest * s), np.nan)
@@ -232,14 +224,13 @@ def _split(values: FloatArray, s: int) -> FloatArray:
 
 
 def _ewma_volatility(variances: FloatArray, windows: Windows, decay: float) -> FloatArray:
-    """Square root of the EWMA, which forgets faster where the history is too short for it."""
     span = windows.span((1 + decay) / (1 - decay))
     variance = ewma_mean_square(variances, 1 - 2 / (span + 1), start_bars(windows.scale))
     return np.asarray(np.sqrt(variance))
 
 
 def _read_only(fields: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """Close arrays for writing: a feature function must not change its neighbours."""
+    """Make arrays read-only: a feature function must not change what others see."""
     for values in fields.values():
         values.flags.writeable = False
     return fields

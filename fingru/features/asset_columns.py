@@ -1,6 +1,6 @@
 """An asset's returns, volatility, ranges and volume, in units of its own trailing volatility.
 
-Every volatility ratio is ``volatility_log_ratio``: tame at 0 and free of price level and market.
+Every ratio of volatilities is a ``volatility_log_ratio``.
 
 Known at: the close of the bar, every column.
 
@@ -49,7 +49,7 @@ def shock_size(bars: Bars) -> FloatArray:
 
 @feature()
 def squared_shock(bars: Bars) -> FloatArray:
-    """Excess of the squared standardised return: ``(r[i] / vol[i-1])**2 - 1``."""
+    """Squared standardised return less its mean: ``(r[i] / vol[i-1])**2 - 1``."""
     return bars.standardized_return**2 - 1.0
 
 
@@ -64,8 +64,8 @@ def days_since_bar(bars: Bars) -> FloatArray:
     """Log of the calendar days since the bar before, over their mean of the last 63 bars.
 
     ``log(d[i] / mean(d[i-n+1 : i+1]))``, n = 63 shortened: positive after week-ends and holidays,
-    0 on a calendar without gaps. The time to the *next* bar is not used; but a model that
-    remembers how long ago the last gap was can expect the next one (French, 1980).
+    0 on a calendar without gaps. The time to the *next* bar is not used, but a recurrent
+    model can learn when to expect the next gap (French, 1980).
     """
     if bars.days is None:
         return np.zeros(bars.close.shape)
@@ -96,7 +96,7 @@ def _over_slow(variance: FloatArray, bars: Bars) -> FloatArray:
 
 
 def _realized(n: int) -> Feature:
-    """Realised volatility of the last n bars (shortened) over the slow one (HAR; Corsi, 2009)."""
+    """One of the HAR terms (Corsi, 2009), its window shortened at slow scales."""
 
     def values(bars: Bars) -> FloatArray:
         variance = bars.realized_variance
@@ -121,7 +121,7 @@ def volatility_ewma(bars: Bars) -> FloatArray:
 
 @feature()
 def volatility_ratio(bars: Bars) -> FloatArray:
-    """Fast EWMA volatility (span 4) over the EWMA volatility: is risk rising just now."""
+    """Fast EWMA volatility (span 4) over the EWMA volatility: positive while risk rises."""
     decay = 1 - 2 / (bars.windows.span(4) + 1)
     fast = ewma(bars.realized_variance, decay, start_bars(bars.scale))
     return volatility_log_ratio(fast, bars.volatility**2)

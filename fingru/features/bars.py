@@ -1,7 +1,4 @@
-"""What a feature function sees: contiguous series of aggregated bars.
-
-``Windows`` says how long a window may be at a scale; ``aggregation`` makes the bars.
-"""
+"""What a feature function sees: contiguous series of aggregated bars, and window lengths."""
 
 from __future__ import annotations
 
@@ -27,10 +24,7 @@ MARKET = "market"
 
 @dataclass(frozen=True)
 class Windows:
-    """How long windows may be at one scale, in bars of that scale.
-
-    ``scale`` own bars make one aggregated bar; no window may span more than ``longest`` own bars.
-    """
+    """Lengths of windows in bars of ``scale`` own bars; none spans over ``longest`` own bars."""
 
     scale: int
     longest: int
@@ -74,7 +68,7 @@ class Windows:
 class Bars:
     """N aggregated bars of one asset and phase; arrays are (N,), read-only, without gaps.
 
-    Built-in features are given many series at once: all K phases of one scale of several assets,
+    Built-in features get many series at once: all K phases of one scale of several assets,
     (A, K, N), and a market that is the same for these assets as (K, N). Time is always the last
     axis; series that are shorter than others end in NaN.
 
@@ -91,8 +85,6 @@ class Bars:
         ``realized_variance``. NaN in its warm-up.
     slow_volatility
         The same from the plain mean over the last ``windows.longest`` one-bar squared returns.
-    windows
-        The scale, and how long windows may be there.
     open, high, low, volume
         First open, highest high, lowest low, summed volume in the bar; None where the panel has
         no such field. Single missing values are carried from the past or taken from the close.
@@ -100,11 +92,9 @@ class Bars:
         Sum over the bar of one-bar variances estimated from the range (Garman-Klass, plus the
         squared overnight return); None without open, high and low.
     days
-        Calendar days from the previous bar's stamp to this bar's; NaN at the first bar. (The
-        time to the *next* bar is not known at the close.)
+        Calendar days from the previous bar's stamp to this bar's; NaN at the first bar.
     panel
-        The whole panel in step with these bars; read it as ``market``. None where no feature
-        declared to need it.
+        ``market``, or None where no feature declared to need it.
 
     Known at: the close of each bar, every field.
     """
@@ -133,7 +123,7 @@ class Bars:
 
     @cached_property
     def previous_volatility(self) -> FloatArray:
-        """``volatility`` as known one bar earlier, the unit for the return of this bar."""
+        """``volatility`` one bar earlier: the unit of this bar's return."""
         return lagged(self.volatility)
 
     @cached_property
@@ -143,7 +133,7 @@ class Bars:
 
     @property
     def market(self) -> Market:
-        """The whole panel in step with these bars; a ConfigError if it was not declared."""
+        """The whole panel over the same bars; a ConfigError if the feature did not declare it."""
         if self.panel is None:
             raise ConfigError(
                 "a feature reads the market without having declared it",
@@ -166,7 +156,7 @@ class Bars:
         return self.one((), n)
 
     def one(self, series: tuple[int, ...], n: int) -> Bars:
-        """The first n bars of one of many series, by its asset and phase, or by its phase."""
+        """The first n bars of one of many series, by (asset, phase) or (phase,)."""
         return cast("Bars", _one(self, series, n))
 
 
@@ -174,19 +164,19 @@ class Bars:
 class Market:
     """The panel as one market, over the same N bars as an asset's; arrays are (N,), read-only.
 
-    Every asset enters scaled to a volatility of 0.01 per bar by its own slow volatility
-    (``fingru.features.market``); with one asset the market is that asset.
+    Every asset is scaled to a volatility of 0.01 per bar (``fingru.features.market``); with one
+    asset the market is that asset.
 
     Parameters
     ----------
     portfolio
-        Bars of the equal-risk portfolio of all assets, from closes; every feature that reads
-        closes only can be taken of it. Its returns shrink as the assets go separate ways.
+        Bars of the equal-risk portfolio of all assets, from closes: any feature that reads closes
+        only can be computed on it.
     average_variance
         Sum over the bar of the mean over assets of squared returns. NaN at the first bar.
     usual_variance
-        What ``average_variance`` would be if every asset were as volatile as it usually is; 0 as
-        long as no asset has moved.
+        ``average_variance`` if every asset were as volatile as it usually is; 0 as long as no
+        asset has moved.
     average_volatility, usual_volatility
         Square roots of the EWMAs of the two, as ``Bars.volatility`` is of ``realized_variance``.
 
@@ -207,7 +197,7 @@ class Market:
 
 
 def _one(values: Any, series: tuple[int, ...], n: int) -> Any:  # noqa: ANN401 - any field
-    """One series of a field; an array without the axis of the assets is indexed by phase."""
+    """One series of a field; an array without an asset axis is indexed by phase."""
     if isinstance(values, Bars | Market):
         single = {f.name: _one(getattr(values, f.name), series, n) for f in fields(values)}
         return type(values)(**single)
@@ -217,13 +207,13 @@ def _one(values: Any, series: tuple[int, ...], n: int) -> Any:  # noqa: ANN401 -
 
 
 def cached(function: Callable[[Bars], Value]) -> Callable[[Bars], Value]:
-    """Decorate a function of bars: its value is computed once and kept with the bars."""
+    """Cache a function's value with the bars."""
 
     @wraps(function)
-    def kept(bars: Bars) -> Value:
-        values = bars.__dict__.setdefault("_kept", {})
-        if function not in values:
-            values[function] = function(bars)
-        return cast("Value", values[function])
+    def wrapped(bars: Bars) -> Value:
+        cache = bars.__dict__.setdefault("_cache", {})
+        if function not in cache:
+            cache[function] = function(bars)
+        return cast("Value", cache[function])
 
-    return kept
+    return wrapped

@@ -1,12 +1,12 @@
-"""Assets that are computed together, a few at a time, each on its own bars.
+"""Blocks of assets computed together, each on its own bars.
 
-A call into numpy or ``ta`` is then long enough to be worth its overhead, and few enough bars are
-at work to stay in the processor's cache. Assets with bars on the same rows also share the market.
+A block is long enough for the overhead of a call into numpy or ``ta``, and small enough for the
+processor's cache. Assets with bars on the same rows also share the market.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
@@ -37,34 +37,27 @@ BLOCK_CELLS = 2**16
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is computed of every asset: F features at S scales."""
+    """F features at S scales to compute of every asset."""
 
     features: tuple[Feature, ...]
     settings: FeatureSettings
 
     @property
     def windows(self) -> tuple[Windows, ...]:
-        """Windows of every scale."""
+        """Of every scale."""
         return tuple(Windows(s, self.settings.longest_window) for s in self.settings.scales)
 
     @property
     def warmup_bars(self) -> int:
-        """Bars of an asset before the first at which every feature has a value."""
+        """Bars of an asset before the first with a value of every feature."""
         return max(w.scale * f.warmup(w) for w in self.windows for f in self.features) - 1
 
 
 @dataclass(frozen=True)
 class Block:
-    """A assets, and the rows of the panel on which each has a bar, from few bars to many.
+    """A assets (columns of the panel), from few bars to many, and the rows of each one's bars.
 
-    Parameters
-    ----------
-    assets
-        Columns of the panel, A.
-    rows
-        Rows of each asset's own bars, A arrays (N,), (N,), ..., ascending.
-    alike
-        Whether all have bars on the same rows.
+    ``alike``: all have bars on the same rows.
     """
 
     assets: tuple[int, ...]
@@ -73,10 +66,7 @@ class Block:
 
 
 def blocks(has_bar: BoolArray, least: int) -> list[Block]:
-    """Divide the assets of a panel (T, A) with at least so many bars; those alike stay together.
-
-    Which assets share a block decides nothing but the time it takes.
-    """
+    """Divide the assets with at least so many bars, ``has_bar`` (T, A); it only affects speed."""
     masks = np.ascontiguousarray(has_bar.T)
     bars = masks.sum(axis=1)
     order = sorted(np.flatnonzero(bars >= least), key=lambda a: (bars[a], masks[a].tobytes()))
@@ -86,12 +76,14 @@ def blocks(has_bar: BoolArray, least: int) -> list[Block]:
             groups[-1].append(asset)
         else:
             groups.append([asset])
-    return [_block(assets, masks) for assets in groups]
-
-
-def _block(assets: Sequence[int], masks: BoolArray) -> Block:
-    alike = all(np.array_equal(masks[a], masks[assets[0]]) for a in assets)
-    return Block(tuple(assets), tuple(np.flatnonzero(masks[a]) for a in assets), alike)
+    return [
+        Block(
+            tuple(assets),
+            tuple(np.flatnonzero(masks[a]) for a in assets),
+            alike=all(np.array_equal(masks[a], masks[assets[0]]) for a in assets),
+        )
+        for assets in groups
+    ]
 
 
 def parallel_map(work: Callable[[Block], None], items: Sequence[Block], threads: int) -> None:
@@ -146,9 +138,9 @@ def one_asset(prices: Prices, asset: int, market: MarketRows | None) -> DenseBar
 def _dense_block(
     prices: Prices, block: Block, market: MarketRows | None
 ) -> tuple[DenseBars, dict[str, FloatArray]]:
-    """Own bars of the assets of a block, and the fields they are made of; all (A, N).
+    """Own bars of the assets of a block, and the fields they are made of, (A, N), NaN at the end.
 
-    Assets with fewer bars than others end in NaN. The market is (N,) if the assets are alike.
+    The market is (N,) if the assets are alike.
     """
     single = [_raw_fields(prices, *pair) for pair in zip(block.assets, block.rows, strict=True)]
     raw = {name: _padded([own[name] for own in single]) for name in single[0]}
@@ -171,7 +163,7 @@ def _raw_fields(prices: Prices, asset: int, rows: IntArray) -> dict[str, FloatAr
 
 
 def _padded(series: Sequence[FloatArray]) -> FloatArray:
-    """One under the other, NaN after the end of the shorter ones."""
+    """Rows of one array, NaN after the end of the shorter ones."""
     out = np.full((len(series), max(v.size for v in series)), np.nan)
     for row, values in zip(out, series, strict=True):
         row[: values.size] = values
@@ -179,29 +171,20 @@ def _padded(series: Sequence[FloatArray]) -> FloatArray:
 
 
 def _column(feature: Feature, bars: Bars, block: Block) -> FloatArray:
-    """Values of a feature on every series of a block, (A, s, M), or (s, M) if all are the same.
-
-    A feature that takes one series at a time is NaN in a phase that is too short for it.
-    """
+    """Values of a feature on every series of a block, (A, s, M), or (s, M) if all are the same."""
     with np.errstate(all="ignore"):
         if feature.side_by_side:
             return computed(feature, bars)
         out = np.full(bars.close.shape, np.nan)
-        for series, length in _series(block, bars.scale):
-            if length >= feature.warmup(bars.windows):
-                out[series][:length] = computed(feature, bars.one(series, length))
+        for a, rows in enumerate(block.rows):
+            for k, length in enumerate(phase_lengths(rows.size - bars.scale + 1, bars.scale)):
+                if length >= feature.warmup(bars.windows):
+                    out[a, k, :length] = computed(feature, bars.one((a, k), length))
     return out
 
 
-def _series(block: Block, scale: int) -> Iterator[tuple[tuple[int, int], int]]:
-    """Asset and phase of every series of a block, and its bars."""
-    for a, rows in enumerate(block.rows):
-        for k, length in enumerate(phase_lengths(rows.size - scale + 1, scale)):
-            yield (a, k), length
-
-
 def _first_known(raw: dict[str, FloatArray], needs: tuple[str, ...]) -> NDArray[np.intp]:
-    """Own position from which every needed field has had a value, (A,); N if one never has."""
+    """First own bar at which every needed field has had a value, (A,); N if one never has."""
     first = np.zeros(len(raw["close"]), dtype=np.intp)
     for name in needs:
         if name != MARKET:
@@ -212,7 +195,7 @@ def _first_known(raw: dict[str, FloatArray], needs: tuple[str, ...]) -> NDArray[
 
 
 def _bounded(column: FloatArray, clip: float) -> Float32Array:
-    """Cut to the bound; what is undefined becomes 0."""
+    """Clip, and replace NaN by 0."""
     with np.errstate(over="ignore"):
         bounded = column.astype(np.float32)
     np.clip(bounded, -clip, clip, out=bounded)

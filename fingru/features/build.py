@@ -1,7 +1,4 @@
-"""Prices to features: every asset on its own bars, every scale, every column.
-
-Columns that read the market see it summed over the same bars, whatever the asset's calendar.
-"""
+"""Prices to features: every asset on its own bars, every scale, every column."""
 
 from __future__ import annotations
 
@@ -33,19 +30,17 @@ LAYOUT_VERSION = 1
 
 
 def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) -> FeatureSet:
-    """Compute all columns of all assets at all scales.
+    """Compute all columns of all A assets in all T sessions at all scales.
 
-    Each asset is taken on its own bars, so a missing session neither shortens nor fills a
-    window. Columns that need a field the panel does not have are left out; an asset that has no
-    value yet in a field its panel has gets 0 there until the column is past its warm-up.
+    Windows count each asset's own bars, missing sessions do not. Columns that need a field the
+    panel does not have are left out; an asset that has no value yet in a field its panel has gets
+    0 there until the column is past its warm-up.
 
     Parameters
     ----------
-    prices, settings
-        T sessions of A assets; columns, scales and windows.
     threads
-        Assets are computed on so many threads; 0: on all available cores. The values are the
-        same. With a user's own columns it is one, as they may not be made for more.
+        Number of threads, 0 for all available cores; values do not depend on it. Always one with
+        a user's own columns, which may not be thread-safe.
 
     Returns
     -------
@@ -68,14 +63,14 @@ def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) 
     valid = np.zeros(shape[:2], dtype=np.bool_)
     reads_market = any(MARKET in f.needs for f in features)
     market = market_rows(prices, settings.longest_window) if reads_market else None
-    _probe(features, prices, market, settings)
+    probed = [f for f in features if f.probed]
+    if probed and prices.n_assets:
+        _probe(probed, prices, market, settings)
     work = blocks(prices.has_bar, warmup_bars + 1)
     for block in work:
         for asset, rows in zip(block.assets, block.rows, strict=True):
             valid[asset, rows[warmup_bars:]] = True
-    if any(f.probed for f in features):
-        threads = 1  # a user's own function may not be made for more
-    threads = threads or available_cores()
+    threads = 1 if probed else threads or available_cores()
     parallel_map(partial(write_block, values, prices, market, recipe), work, threads)
     return FeatureSet(
         values=values,
@@ -91,11 +86,7 @@ def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) 
 
 
 def fingerprint(features: tuple[Feature, ...], settings: FeatureSettings) -> str:
-    """Hash of everything that decides the values besides the prices.
-
-    Names and versions of the features, the warm-up and longest window of every scale, decay,
-    clip, and the constants of the reference variance and of the market; hexadecimal sha256.
-    """
+    """Hexadecimal sha256 of everything that decides the values besides the prices."""
     decided = {
         "layout": LAYOUT_VERSION,
         "columns": [
@@ -114,7 +105,6 @@ def fingerprint(features: tuple[Feature, ...], settings: FeatureSettings) -> str
 
 
 def _usable(features: tuple[Feature, ...], prices: Prices) -> tuple[Feature, ...]:
-    """Features whose fields the panel has."""
     missing = {name for name in FIELDS if getattr(prices, name) is None}
     usable = tuple(f for f in features if not missing & set(f.needs))
     left_out = [f.name for f in features if f not in usable]
@@ -130,15 +120,9 @@ def _usable(features: tuple[Feature, ...], prices: Prices) -> tuple[Feature, ...
 
 
 def _probe(
-    features: tuple[Feature, ...],
-    prices: Prices,
-    market: MarketRows | None,
-    settings: FeatureSettings,
+    probed: list[Feature], prices: Prices, market: MarketRows | None, settings: FeatureSettings
 ) -> None:
     """Refuse a user's own feature that reads the future, on the asset with most bars."""
-    probed = [f for f in features if f.probed]
-    if not probed or prices.n_assets == 0:
-        return
     asset = int(np.argmax(prices.has_bar.sum(axis=0)))
     own = one_asset(prices, asset, market)
     for scale in settings.scales:

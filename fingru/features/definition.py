@@ -1,6 +1,6 @@
-"""What a feature is: a function of ``Bars`` with a name, a warm-up and the fields it needs.
+"""A feature is a function of ``Bars`` with a name, a warm-up and the fields it needs.
 
-A user's own feature is loaded from a file or module, and checked before it is believed.
+A user's own feature is loaded from a file or module, and its values and causality are checked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fingru.features.bars import FIELDS, MARKET, Bars, Windows
 from fingru.own_code import find_own_code
 
 AGREEMENT = 1e-9
-"""Relative difference that a shorter series may make to an earlier value: rounding, not leaks."""
+"""Difference, relative and absolute, that rounding may make to a value on a shorter series."""
 
 FeatureFunction = Callable[[Bars], FloatArray]
 Warmup = Callable[[Windows], int]
@@ -30,17 +30,16 @@ class Feature:
     Parameters
     ----------
     name, warmup, needs
-        As given to ``feature``.
+        As in ``feature``.
     function
         Turns N bars into (N,) values, NaN in the warm-up; row i uses bars up to i.
     version
-        As given to ``feature``; for a user's file the hash of its source. Stored models refuse
-        features of another version.
+        As in ``feature``; for a user's file the hash of its source. Stored models refuse features
+        of another version.
     probed
         Whether the causality of the function is checked whenever features are built.
     side_by_side
-        Whether the function takes many series at once, arrays (..., N) with time last; else it
-        is called with one after another.
+        Whether the function takes many series at once, arrays (..., N) with time last.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Feature:
 
 
 def settled(windows: Windows) -> int:
-    """Warm-up of everything built on an exponential smoothing: all the history there may be."""
+    """Warm-up of everything built on an exponential smoothing."""
     return windows.settled
 
 
@@ -129,15 +128,15 @@ def load_feature(column: str) -> Feature:
     ConfigError
         If the file, module or function is not there or cannot be run.
     """
-    place, _, name = column.rpartition(":")
-    code = find_own_code(place, "feature", ConfigError)
+    source, _, name = column.rpartition(":")
+    code = find_own_code(source, "feature", ConfigError)
     module = code.load()
     function = getattr(module, name, None)
     if not callable(function):
         offered = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
         raise ConfigError(
             f"features.columns: {column!r} has no function {name!r}",
-            f"{place} offers {', '.join(offered) or 'no functions'}",
+            f"{source} offers {', '.join(offered) or 'no functions'}",
         )
     version = hashlib.sha256(code.source).hexdigest()
     if isinstance(function, Feature):
@@ -146,11 +145,7 @@ def load_feature(column: str) -> Feature:
 
 
 def computed(feature: Feature, bars: Bars) -> FloatArray:
-    """Run a feature on one series and check what comes back.
-
-    Returns
-    -------
-    (N,) float64, not clipped; NaN and infinities as the function left them.
+    """Run a feature on one series and check the values, (N,) float64, not clipped.
 
     Raises
     ------
@@ -179,15 +174,12 @@ def computed(feature: Feature, bars: Bars) -> FloatArray:
 
 
 def refuse_look_ahead(feature: Feature, bars: Bars) -> None:
-    """Recompute a feature on shorter series and compare what was known then.
-
-    For three ends n of the series, ``feature(bars.first(n))`` must equal
-    ``feature(bars)[:n]`` up to rounding.
+    """Refuse a feature if ``feature(bars.first(n))`` is not ``feature(bars)[:n]`` for three n.
 
     Raises
     ------
     LeakFoundError
-        If an earlier value changed, naming the column and the bar.
+        Naming the column and the bar.
     """
     whole = computed(feature, bars)
     least = max(feature.warmup(bars.windows), 2)
@@ -206,12 +198,9 @@ def refuse_look_ahead(feature: Feature, bars: Bars) -> None:
 def first_change(
     feature: Feature, bars: Bars, n: int, whole: FloatArray | None = None
 ) -> tuple[int, float] | None:
-    """First of the first n bars whose value is another one when the later bars are missing.
+    """First of the first n bars whose value changes without the later bars, and that value.
 
-    Returns
-    -------
-    The bar and its value without the later bars; None if all values agree up to rounding.
-    ``whole`` are the values on all bars, where they are known already.
+    None if all values agree up to rounding. ``whole``: values on all bars, if known already.
     """
     now = (computed(feature, bars) if whole is None else whole)[:n]
     then = computed(feature, bars.first(n))

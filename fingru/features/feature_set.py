@@ -1,4 +1,4 @@
-"""The value the features room produces: one tensor for all assets, sessions and scales."""
+"""Features as one tensor for all assets, sessions and scales."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FeatureSet:
 
     @classmethod
     def empty(cls, index: pd.DatetimeIndex, assets: tuple[str, ...]) -> FeatureSet:
-        """No feature at no scale, for work in which nothing is forecast."""
+        """No feature at no scale, where nothing is forecast."""
         shape = (len(assets), len(index))
         return cls(
             values=np.zeros((*shape, 0, 0), dtype=np.float32),

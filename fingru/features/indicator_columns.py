@@ -55,13 +55,11 @@ def rsi(bars: Bars) -> FloatArray:
 
 @cached
 def _macd(bars: Bars) -> MACD:
-    """``ta``'s MACD of all series."""
     fast, slow, signal = bars.windows.proportional(*MACD_BARS)
     return MACD(stacked(bars.close), slow, max(fast, 1), signal, fillna=False)
 
 
 def _over_volatility(line: pd.Series[float], bars: Bars) -> FloatArray:
-    """A line of the MACD over ``close * volatility``."""
     unit = bars.close * bars.volatility
     return np.asarray(line.to_numpy().reshape(unit.shape) / unit)
 
@@ -91,7 +89,7 @@ def macd_histogram(bars: Bars) -> FloatArray:
 def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Lower band of all series by ``ta``, the width, and the width in percent of the middle.
 
-    Only the bands are asked of ``ta``: its %b and width would make each of them anew.
+    Not by the %b and width of ``ta``, which compute the bands again.
     """
     window = bars.windows.window(BOLLINGER_BARS)
     bands = BollingerBands(stacked(bars.close), window=window, window_dev=2, fillna=False)
@@ -102,7 +100,7 @@ def _bands(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 @feature()
 def bollinger_position(bars: Bars) -> FloatArray:
-    """Place of the close between the bands: ``2 %b - 1``, so -1 and 1 at the bands.
+    """Position of the close between the bands, ``2 %b - 1``: -1 and 1 at the bands.
 
     0 where the bands have no width.
     """

@@ -1,8 +1,8 @@
-"""The whole panel as one market, row by row: what an asset's own bars cannot tell.
+"""The whole panel as one market, row by row.
 
 Volatility is common: when the average asset moves more than it used to, so will most assets on
-the next day. The market is built once per panel from every asset's return in units of its own
-slow volatility, so that a wild asset counts no more than a calm one.
+the next day. Every asset's return is in units of its own slow volatility, so that volatile assets
+do not dominate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ASSET_VOLATILITY = 0.01
 """Volatility per bar that every asset is scaled to before assets are averaged."""
 
 LISTED_ROWS = 21
-"""An asset counts as listed for so many rows from its last bar on; so delisting needs no flag."""
+"""An asset counts as listed for so many rows from its last bar on."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class MarketRows:
     average_variance
         (N,) mean of the squares of z; minus ``variance`` it is the cross-sectional variance.
     usual_variance
-        (N,) ``ASSET_VOLATILITY**2``, which ``average_variance`` is usually near to.
+        (N,) ``ASSET_VOLATILITY**2``, the usual level of ``average_variance``.
 
-    All are 0 in a row on which the market rests, and sums over the rows since the asset's bar
-    before where sampled at own bars (NaN at the first).
+    All are 0 in a row on which the market rests. At an asset's own bars they are sums since the
+    bar before, NaN at the first.
 
     Known at: the close of the row.
     """
@@ -51,13 +51,12 @@ class MarketRows:
 
 
 def market_rows(prices: Prices, longest: int) -> MarketRows:
-    """Average the standardised returns of all assets that trade, (T,); of one, it is the asset.
+    """Average the standardised returns of all assets that trade, (T,).
 
     ``z = 0.01 r / sqrt(mean(r**2 over the last n returns, this one included))`` with n =
     ``longest``, fewer while there are fewer. The return itself is included so that a bad price
     is at most ``sqrt(n)`` volatilities large, and an asset's first return one. An asset that has
-    not moved for n returns is left out. Returns are from market row to market row, so nothing
-    is lost in rows on which the market rests.
+    not moved for n returns is left out. Returns are from one trading row to the next.
 
     Known at: the close of the row.
 
@@ -88,10 +87,10 @@ def market_rows(prices: Prices, longest: int) -> MarketRows:
 
 
 def trading_rows(has_bar: BoolArray) -> BoolArray:
-    """Rows on which the market moves: at least half of the listed assets have a bar, (T,).
+    """Rows on which at least half of the listed assets have a bar, (T,).
 
-    Listed is what had a bar in the last ``LISTED_ROWS`` rows. On other rows, such as week-ends
-    of a panel of stocks with few round-the-clock assets, the market rests.
+    Assets are listed if they had a bar in the last ``LISTED_ROWS`` rows. On other rows, such as
+    week-ends of a panel of stocks and few round-the-clock assets, the market rests.
 
     Known at: the close of the row.
 
@@ -108,10 +107,9 @@ def trading_rows(has_bar: BoolArray) -> BoolArray:
 
 
 def at_own_bars(market: MarketRows, rows: NDArray[np.intp]) -> MarketRows:
-    """Sum the market over the rows from one own bar of an asset to its next.
+    """Sum the market (T,) from each of an asset's bars, in ``rows`` (n,), to the next.
 
-    ``market`` is in panel rows (T,), ``rows`` (n,) are those of the asset's bars, ascending; what
-    comes out, (n,), is NaN at the first bar, as an asset's own return.
+    The sums, (n,), are NaN at the first bar, as an asset's own return is.
 
     Known at: the close of each bar.
     """

@@ -1,12 +1,11 @@
-"""The asset against the whole panel: common volatility and shocks, and what is its own.
+"""The asset against the whole panel: common and idiosyncratic volatility and shocks.
 
-Every column that reads closes only can also be taken of the equal-risk portfolio of all assets,
-as ``market:<column>`` (``of_market``).
+Every column that reads closes only also exists as ``market:<column>``, computed on the equal-risk
+portfolio of all assets (``of_market``).
 
-A panel of one asset is its own market, and everything here stays finite. Where the panel itself
-is young, the assets' slow volatilities are means of fewer returns: right after the warm-up a
-column may differ by about 0.1 from what a longer history would give; ``average_volatility_1``
-does not.
+A panel of one asset is its own market, and all columns stay finite. Where the panel has little
+history, the assets' slow volatilities are means of fewer returns: right after the warm-up a
+column, except ``average_volatility_1``, may differ by about 0.1 from its value with more history.
 
 Known at: the close of the bar, every column.
 
@@ -43,14 +42,11 @@ NAMED = {
     "market_volatility_10": "volatility_10",
     "market_volatility_ewma": "volatility_ewma",
 }
-"""Columns of the market with a name of their own, by which stored models know them."""
+"""Columns of the market with a name of their own, which stored models use."""
 
 
 def of_market(column: Feature, name: str) -> Feature:
-    """A column that reads closes only, taken of the equal-risk portfolio of all assets.
-
-    Known at: as the column.
-    """
+    """A column that reads closes only, of the equal-risk portfolio of all assets."""
 
     def values(bars: Bars) -> FloatArray:
         return column(bars.market.portfolio)
@@ -60,7 +56,7 @@ def of_market(column: Feature, name: str) -> Feature:
 
 
 def _over_usual(name: str, what: str, variance: Callable[[Market], FloatArray], n: int) -> Feature:
-    """Volatility log ratio of the last n bars (shortened) to what is usual for the assets."""
+    """Volatility log ratio of the last n bars (shortened) to the usual one of the assets."""
 
     def values(bars: Bars) -> FloatArray:
         window = bars.windows.window(n, least=1)
@@ -73,19 +69,11 @@ def _over_usual(name: str, what: str, variance: Callable[[Market], FloatArray], 
 
 
 def _average(n: int) -> Feature:
-    """Volatility of the average asset: the common factor of volatilities.
-
-    The mean over assets of squared returns, each relative to its asset's slow variance.
-    """
     what = "Volatility of the average asset"
     return _over_usual(f"average_volatility_{n}", what, lambda market: market.average_variance, n)
 
 
 def _dispersion(name: str, n: int) -> Feature:
-    """Cross-sectional standard deviation of returns in units of each asset's slow volatility.
-
-    Population form, summed over the bar; its lower bound with one asset.
-    """
     what = "Standard deviation of returns across assets"
     return _over_usual(name, what, lambda market: market.dispersion_variance, n)
 
@@ -105,8 +93,7 @@ def average_volatility_ewma(bars: Bars) -> FloatArray:
 def relative_volatility(bars: Bars) -> FloatArray:
     """The asset's EWMA volatility against that of the average asset, each over its slow level.
 
-    ``volatility_ewma - average_volatility_ewma``: what should fade if volatilities share a
-    level.
+    ``volatility_ewma - average_volatility_ewma``: it should fade if volatilities share a level.
     """
     return volatility_ewma(bars) - average_volatility_ewma(bars)
 
@@ -115,9 +102,8 @@ def relative_volatility(bars: Bars) -> FloatArray:
 def average_correlation(bars: Bars) -> FloatArray:
     """How much more the assets move together now than they usually do.
 
-    Portfolio variance over the mean variance of assets, which is near their average correlation
-    where they are many: from the EWMAs, minus the same over the longest window. 0 with one
-    asset.
+    Portfolio variance over the mean variance of assets, close to their average correlation if
+    they are many: from the EWMAs, minus the same over the longest window. 0 with one asset.
     """
     market, longest = bars.market, bars.windows.window(bars.windows.longest)
     slow = rolling_mean(market.average_variance, longest)
@@ -127,7 +113,7 @@ def average_correlation(bars: Bars) -> FloatArray:
 
 
 def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Ratio of variances; 0 where the whole is none."""
+    """Ratio of variances; 0 where the whole is 0."""
     some = whole > 2 * TINY_VARIANCE
     return np.where(np.isnan(whole), np.nan, np.where(some, part / np.where(some, whole, 1.0), 0))
 

@@ -28,14 +28,14 @@ BUILT_IN: dict[str, Feature] = {
     **_OWN,
     **{name: _of_market(name, column) for name, column in market_columns.NAMED.items()},
 }
-"""Features by name, found in the modules that define them; all take series side by side."""
+"""Features by name, collected from the modules that define them."""
 
 OF_MARKET = {
     f"market:{column}": _of_market(f"market:{column}", column)
     for column, feature in _OWN.items()
     if not feature.needs and column != "days_since_bar"  # the market has no bars of its own
 }
-"""Every column that reads closes only, taken of the market."""
+"""Every column that reads closes only, of the market."""
 
 
 def available_columns() -> tuple[str, ...]:
@@ -84,11 +84,10 @@ def _resolve(column: str) -> Feature:
 
 @dataclass(frozen=True)
 class FeatureNote:
-    """One column that ``features.columns`` takes.
+    """One column that ``features.columns`` accepts.
 
-    ``needs`` are fields beside the close; ``reads_market`` says whether the column compares with
-    the whole panel, ``warmup_bars`` how many bars of an asset its first value at scale 1 takes,
-    and ``available`` whether a given panel has the fields.
+    ``needs`` are fields beside the close, ``warmup_bars`` bars up to the first value at scale 1;
+    ``available``: whether the panel, if one is given, has the fields.
     """
 
     name: str
@@ -101,7 +100,7 @@ class FeatureNote:
 
 
 def list_features(prices: Prices | None = None) -> list[FeatureNote]:
-    """Every column there is: built in, of the market, and of the ``ta`` package."""
+    """All ``available_columns``."""
     windows = Windows(1, FeatureSettings().longest_window)
     missing = set() if prices is None else {f for f in FIELDS if getattr(prices, f) is None}
     return [

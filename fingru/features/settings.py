@@ -1,4 +1,4 @@
-"""What the features room computes: columns, scales and windows."""
+"""Which features are computed: columns, scales and windows."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Every other causal column of ``ta.add_all_ta_features``, as ``ta:<column>``.
 
-``ta_columns.csv`` is an allow-list: a column is there because its future was perturbed and its
-past stayed. Each is standardised by its own trailing mean and deviation, so price levels and
+``ta_columns.csv`` lists the columns whose past values did not change when their future was
+perturbed. Each is standardised by its own trailing mean and deviation, so that price levels and
 running sums are usable.
 
-Chained smoothings forget slowly: right after the warm-up a column may still differ by up to about
-one deviation (0.01 on average) from what a longer history would give, at slow scales above all;
-PSAR may even stand on its other side. At scale 1 it is below 0.1 for all but PSAR.
+Chained smoothings forget slowly: right after the warm-up a column may differ by up to about one
+deviation (0.01 on average) from its value with more history, mostly at slow scales (at scale 1
+below 0.1), and PSAR may be on the other side.
 """
 
 from __future__ import annotations
@@ -91,22 +91,21 @@ def ta_feature(name: str) -> Feature:
         return trailing_z_score(indicator_values(column, bars), bars.windows)
 
     def warmup(windows: Windows) -> int:
-        blank = _undefined_bars(column.sizes(windows))
-        return max(settled(windows), blank + 2 * start_bars(windows.scale) + 1)
+        undefined = _undefined_bars(column.sizes(windows))
+        return max(settled(windows), undefined + 2 * start_bars(windows.scale) + 1)
 
     indicator = column.path.rpartition(".")[2]
     values.__doc__ = (
         f"{indicator}.{column.method} of the ta package, over its own trailing mean and deviation"
     )
-    needs = tuple(needed for needed in _inputs(_class(column.path)) if needed != "close")
+    needs = tuple(field for field in _inputs(_class(column.path)) if field != "close")
     return Feature(f"ta:{name}", values, warmup, needs)
 
 
 def indicator_values(column: TaColumn, bars: Bars) -> FloatArray:
-    """One column as ``ta`` computes it, NaN in its warm-up (where ATR and ADX would say 0.0).
+    """One column as ``ta`` computes it, NaN in its warm-up (where ATR and ADX are 0.0).
 
-    What the shortened windows leave of the longest history settles the smoothing and the
-    standardisation. Known at: the close of the bar.
+    Known at: the close of the bar.
     """
     indicator, sizes = _class(column.path), column.sizes(bars.windows)
     windows = {name: size for (name, _), size in zip(column.windows, sizes, strict=True)}
@@ -120,9 +119,9 @@ def indicator_values(column: TaColumn, bars: Bars) -> FloatArray:
 
 
 def _undefined_bars(sizes: tuple[int, ...]) -> int:
-    """Bars before an indicator with such windows means anything.
+    """Warm-up of an indicator with such windows.
 
-    ADX smooths twice and says 0.0 until then; others chain their windows; shifts are filled with
+    ADX smooths twice and is 0.0 until then; others chain their windows; shifts are filled with
     the mean of the whole series.
     """
     longest = max(sizes, default=1)

@@ -1,9 +1,8 @@
 """Many series at once through ``ta``, each computed as if it were alone.
 
 ``ta`` takes one pandas Series, and a call costs more in pandas than in arithmetic. So the phases
-of several assets are laid end to end in a Series of a class of its own, because ``ta`` calls the
-methods of what it is given: there, whatever looks back (a difference, a smoothing, a rolling
-window) starts anew in each of them, and other methods that look back are refused.
+of several assets are laid end to end in a subclass of Series whose differences, smoothings and
+rolling windows start anew in each of them; it refuses other methods that look back.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pandas.api.indexers import BaseIndexer
 
 from fingru.arrays import FloatArray, IntArray
 
-_Series: Any = pd.Series  # its type does not foresee methods that do less
+_Series: Any = pd.Series  # its type has no room for methods with fewer arguments
 
 
 def stacked(values: FloatArray) -> StackedSeries:
@@ -29,7 +28,7 @@ def stacked(values: FloatArray) -> StackedSeries:
 class StackedSeries(_Series):  # type: ignore[misc]
     """Series of ``length`` values each, end to end; nothing looks back over their borders."""
 
-    _metadata = ("length",)  # pandas hands it on to what is computed of the Series
+    _metadata = ("length",)  # pandas copies it to results
     length: int
 
     @property
@@ -62,7 +61,7 @@ class StackedSeries(_Series):  # type: ignore[misc]
 
 
 class Smoothing:
-    """What ``StackedSeries.ewm`` gives: one column of a frame for each series."""
+    """Result of ``StackedSeries.ewm``: one column of a frame for each series."""
 
     def __init__(self, columns: Any) -> None:  # noqa: ANN401 - pandas'
         self._columns = columns
@@ -82,7 +81,7 @@ class _Within(BaseIndexer):
     def get_window_bounds(
         self,
         num_values: int = 0,
-        min_periods: int | None = None,  # noqa: ARG002 - pandas wants this very signature
+        min_periods: int | None = None,  # noqa: ARG002 - the signature that pandas calls
         center: bool | None = None,  # noqa: ARG002
         closed: str | None = None,  # noqa: ARG002
         step: int | None = None,  # noqa: ARG002

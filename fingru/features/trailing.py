@@ -1,6 +1,6 @@
 """Trailing means, sums and extremes along the last axis, of one series or of many at once.
 
-What comes out for a series depends on that series alone, bit by bit, however many are beside it.
+The result for a series depends on that series alone, bit by bit.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _rolling_mean(series: FloatArray, window: int) -> FloatArray:
 
 
 def summed(values: FloatArray, s: int) -> FloatArray:
-    """Sum of s values in a row, at each last one; term by term, so prefixes agree bit by bit.
+    """Sum of s successive values; term by term, so that prefixes agree bit by bit.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def summed(values: FloatArray, s: int) -> FloatArray:
 
 
 def extreme(values: FloatArray, s: int, pick: np.ufunc) -> FloatArray:
-    """Largest (``np.maximum``) or smallest (``np.minimum``) of s values in a row, at each last.
+    """Largest (``np.maximum``) or smallest (``np.minimum``) of s successive values.
 
     Spans are doubled, so the work grows with the logarithm of s.
 

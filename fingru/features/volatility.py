@@ -1,4 +1,4 @@
-"""Trailing variances of one asset's own bars: the units that features and forecasts are in."""
+"""Trailing variances of an asset's own bars: the units of features and forecasts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOOR_SHARE = 0.01
 
 
 def start_bars(scale: int) -> int:
-    """Bars of a scale that start an EWMA: they span ``START_BARS`` own bars, and are 2 at least.
+    """Bars of a scale that start an EWMA: those of ``START_BARS`` own bars, at least 2.
 
     Examples
     --------
@@ -71,9 +71,7 @@ def ewma_variance(
 
 
 def reference_variance(prices: Prices, decay: float = 0.94) -> FloatArray:
-    """EWMA variance of every asset's one-bar log returns, (A, T).
-
-    ``ewma_variance`` on each asset's own bars; NaN without a bar and before its start.
+    """``ewma_variance`` on each asset's own bars, (A, T); NaN without a bar and before its start.
 
     Known at: the close of the row.
     """
@@ -81,7 +79,7 @@ def reference_variance(prices: Prices, decay: float = 0.94) -> FloatArray:
 
 
 def volatility_log_ratio(variance: FloatArray, relative_to: FloatArray) -> FloatArray:
-    """Half the log of a variance ratio, tame when either is 0.
+    """Half the log of a variance ratio, finite when either is 0.
 
     ``log((v + k) / (w + k)) / 2`` with ``k = w / 100 + TINY_VARIANCE``: about ``log`` of the
     volatility ratio, never below ``log(1/101) / 2 = -2.31``, and 0 when both are 0. Variances up
