@@ -1,11 +1,10 @@
 """Validated price panels: sources, sessions, data health, and markets with a known truth.
 
-The first room of the flow. A source's name, or a DataFrame, becomes raw tables (``sources``),
-their columns are recognised (``layouts``), their stamps become sessions (``stamps``,
-``sessions``), breaches are named (``checks``) and what is left becomes one ``Prices`` panel
-(``panel``) whose row t holds the bars of session t and nothing later. ``check_source`` reports on
-all of it without raising; ``simulate_market`` makes prices whose conditional mean and variance
-are known.
+A source's name, or a DataFrame, becomes raw tables (``sources``): columns are recognised
+(``layouts``), stamps become sessions (``stamps``, ``sessions``), the bars are checked (``checks``)
+and joined to one ``Prices`` panel (``panel``), whose row t holds the bars of session t and nothing
+later. ``check_source`` reports on all of it without raising; ``simulate_market`` makes prices
+whose conditional mean and variance are known.
 """
 
 from fingru.market.issues import DataIssue, Severity

@@ -1,8 +1,8 @@
-"""How long a bar is, how many make a year, by each asset's own calendar, and who is delisted.
+"""Bar sizes, bars per year by each asset's own calendar, and delisted assets.
 
 A panel's sessions are the union of its assets' bars: beside an asset that trades every day, a
-stock has a bar in five sessions of seven. Its variance per bar is for its own bars, and a year of
-it has as many as its own calendar.
+stock has a bar in five sessions of seven. Its variance per bar is that of its own bars, so its
+bars per year are counted by its own calendar.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ALIKE = 1.3
 
 @dataclass(frozen=True)
 class BarSize:
-    """Usual time from bar to bar, so that bars of two sizes are never taken for one another.
+    """Usual time from bar to bar.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def bar_size(index: pd.DatetimeIndex) -> BarSize | None:
 
 
 def usual_size(average: float, dated: bool) -> BarSize:
-    """The usual bar size of sessions so many seconds apart on average, nights and all.
+    """Bar size of sessions so many seconds apart on average, nights and week-ends included.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def bars_per_year(index: pd.DatetimeIndex) -> float:
     ``(T - 1) / (days from first to last / 365.25)``. A daily history of less than 90 days counts
     as 365 if it has week-ends, else as 252.
 
-    Known at: the last session; it sets the unit of yearly figures and decides nothing else.
+    Known at: the last session; it only sets the unit of yearly figures.
 
     Examples
     --------
@@ -128,16 +128,15 @@ def bars_per_year(index: pd.DatetimeIndex) -> float:
 def own_bars_per_year(prices: Prices, row: int) -> tuple[float, FloatArray]:
     """Sessions a year of the panel, and bars a year of each asset, (A,) read-only.
 
-    Where ``bars_per_year`` of the prices was set by someone, it is the panel's number, and an
-    asset has its share of it: bars over sessions, from its first bar to its last. Where it was
-    observed, both numbers are counted as ``bars_per_year`` counts, with 261 (all weekdays) as one
-    more number that is snapped to; an asset with a bar in nearly all sessions has the number of
-    the sessions. Bars count from five years before the first session of the month of ``row`` up to
-    it, so that the numbers change at most monthly. Before there are 90 days of them, the panel's
-    ``bars_per_year`` stands, and an asset has its share of it.
+    If ``bars_per_year`` of the prices was set, not observed, it is the panel's number, and an
+    asset has its share of it: bars over sessions, from its first bar to its last. Otherwise both
+    are counted as in ``bars_per_year``, also snapped to 261 (all weekdays); an asset with a bar in
+    nearly all sessions has the panel's number. Bars count from five years before the first session
+    of the month of ``row`` up to it, so that the numbers change at most monthly. With less than 90
+    days of them, the panel has ``Prices.bars_per_year``, and an asset its share of it.
 
-    Known at: ``row``, but for the first 90 days of data: ``Prices.bars_per_year`` itself was
-    observed on the whole sample.
+    Known at: ``row``, except in the first 90 days of data: ``Prices.bars_per_year`` was observed
+    on the whole sample.
     """
     last = int(prices.index.searchsorted(prices.index[row].normalize().replace(day=1)))
     recent = slice(int(prices.index.searchsorted(prices.index[last] - _RECENT)), last + 1)
@@ -151,20 +150,20 @@ def own_bars_per_year(prices: Prices, row: int) -> tuple[float, FloatArray]:
 
 
 class OwnCalendars:
-    """``own_bars_per_year`` of one session after the other, counted once a month."""
+    """``own_bars_per_year`` of successive sessions, counted once a month."""
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
         self._months = (prices.index.year * 12 + prices.index.month).tolist()
         self._month: int | None = None
-        self._kept: tuple[float, FloatArray]
+        self._counts: tuple[float, FloatArray]
 
     def at(self, row: int) -> tuple[float, FloatArray]:
         """``own_bars_per_year`` of this row."""
         if self._months[row] != self._month:
-            self._kept = own_bars_per_year(self._prices, row)
+            self._counts = own_bars_per_year(self._prices, row)
             self._month = self._months[row]
-        return self._kept
+        return self._counts
 
 
 def _own(index: pd.DatetimeIndex, rows: NDArray[np.intp], panel: float, prices: Prices) -> float:
@@ -190,21 +189,21 @@ def _rate(index: pd.DatetimeIndex, prices: Prices) -> float:
 
 
 def last_bars(prices: Prices, delisted_after_days: int) -> tuple[NDArray[np.intp], BoolArray]:
-    """Row of every asset's latest bar at every session, and whether that is too long ago.
+    """Row of every asset's latest bar at every session, and whether it counts as delisted.
 
     Returns
     -------
     last_bar
         (T, A), -1 before the first bar.
-    silent
-        (T, A), whether more than ``delisted_after_days`` have passed since, so that the asset
-        counts as delisted; False before the first bar.
+    delisted
+        (T, A), whether the latest bar is more than ``delisted_after_days`` ago; False before the
+        first bar.
 
     Known at: row t at the close of t.
     """
     session = np.arange(prices.n_sessions)[:, None]
     last_bar = np.maximum.accumulate(np.where(prices.has_bar, session, -1), axis=0)
     dates = prices.index.as_unit("ns").asi8
-    silence = dates[:, None] - dates[np.maximum(last_bar, 0)]
+    since = dates[:, None] - dates[np.maximum(last_bar, 0)]
     limit = pd.Timedelta(days=delisted_after_days).value
-    return last_bar, (last_bar >= 0) & (silence > limit)
+    return last_bar, (last_bar >= 0) & (since > limit)

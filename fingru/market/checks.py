@@ -1,4 +1,4 @@
-"""What must hold before bars become prices; every breach is named with file, line and column.
+"""Checks of bars before they become prices; issues name file, line and column.
 
 Nothing is repaired silently: what can be put right without guessing (order) becomes a note, the
 rest is refused.
@@ -25,7 +25,7 @@ _ENOUGH_DATES = 10
 _DAILY = 4
 _LONGEST = 7  # days from one bar to the next that no swap needs to explain
 _PER_SWAP = 1e-6
-_SYMBOLS = 50
+_MOST_SYMBOLS = 50
 _SWAPPED = "a spreadsheet has swapped day and month; export the dates as 2020-01-31"
 
 
@@ -42,13 +42,13 @@ def check_table(table: RawTable, sessions: pd.DatetimeIndex) -> list[DataIssue]:
 
 def check_symbols(tables: Sequence[RawTable]) -> list[DataIssue]:
     """Refuse a symbol that several files hold."""
-    home: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for table in tables:
         for symbol in table.symbols:
-            if symbol in home:
-                problem = f"{symbol} is in both {home[symbol]} and {table.origin}"
+            if symbol in origins:
+                problem = f"{symbol} is in both {origins[symbol]} and {table.origin}"
                 return [refused("duplicates", problem, "keep one of them")]
-            home[symbol] = table.origin
+            origins[symbol] = table.origin
     return []
 
 
@@ -62,14 +62,14 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
     low = np.min(close, axis=0, initial=np.inf, where=present)
     high = np.max(close, axis=0, initial=-np.inf, where=present)
     issues = []
-    for kind, hits, problem in (
+    for kind, hits, what in (
         ("no_prices", bars == 0, "no price at all for"),
         ("constant", (bars >= _CONSTANT_BARS) & (low == high), "the price never changes of"),
     ):
         if names := tuple(a for a, hit in zip(assets, hits, strict=True) if hit):
-            said = f"{source}: {problem} {first_few(names)}"
+            problem = f"{source}: {what} {first_few(names)}"
             fix = "take it out, or choose others with --assets"
-            issues.append(refused(kind, said, fix, len(names), names))
+            issues.append(refused(kind, problem, fix, len(names), names))
     return issues
 
 
@@ -99,8 +99,7 @@ def _duplicates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIss
 def _order(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     stamps = sessions.asi8
     if table.symbol_of_row is not None:
-        narrow = table.symbol_of_row.astype(np.int32)  # sorted by radix where few enough
-        order = np.argsort(narrow, kind="stable")
+        order = np.argsort(table.symbol_of_row.astype(np.int32), kind="stable")  # radix is fast
         same = np.diff(table.symbol_of_row[order]) == 0
         steps = np.where(same, np.diff(stamps[order]), 0)
         rows = order[1:]
@@ -132,14 +131,14 @@ def _bad_numbers(table: RawTable) -> Iterator[DataIssue]:
         kind = f"infinite_{'prices' if price else name}"
         yield from _bad_cells(table, name, infinite, kind, "is not finite")
         kind = "non_positive_prices" if price else "negative_volume"
-        said = "is not a price" if price else "is not a volume"
-        yield from _bad_cells(table, name, low, kind, said)
-        said = "is beyond any scale of prices and volumes"
-        yield from _bad_cells(table, name, beyond, "out_of_scale", said)
+        problem = "is not a price" if price else "is not a volume"
+        yield from _bad_cells(table, name, low, kind, problem)
+        problem = "is beyond any scale of prices and volumes"
+        yield from _bad_cells(table, name, beyond, "out_of_scale", problem)
 
 
 def _bad_cells(
-    table: RawTable, field: str, bad: BoolArray, kind: str, said: str
+    table: RawTable, field: str, bad: BoolArray, kind: str, problem: str
 ) -> Iterator[DataIssue]:
     if not bad.any():
         return
@@ -150,7 +149,7 @@ def _bad_cells(
     of_symbol = f" of {symbol}" if _one_symbol_a_row(table) or name != symbol else ""
     yield refused(
         kind,
-        f"{table.origin} {table.row_name(row)}, column {name}{of_symbol}: {value:g} {said}",
+        f"{table.origin} {table.row_name(row)}, column {name}{of_symbol}: {value:g} {problem}",
         "correct it, or leave the cell empty where there was no trade",
         int(np.count_nonzero(bad)),
     )
@@ -183,16 +182,15 @@ def _one_symbol_a_row(table: RawTable) -> bool:
 def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataIssue]:
     """Find rows of daily bars whose day and month are swapped, by the order of the rows.
 
-    A spreadsheet makes 03/01/2022 1 March where the day is at most 12 and leaves 13 January where
-    it is not, so one third of the rows are months away from their bars. Of all ways to swap day
-    and month in rows where both are at most 12, the one with the fewest irregular steps (back,
-    none, or more than 7 days) is taken, of those the one with the fewest swaps. It is refused if
-    the dates go back or repeat and the swaps leave fewer irregular steps than sorting does; if
-    they do not go back it is a warning.
+    A spreadsheet may read 03/01/2022 as 1 March and leave 13/01/2022, so that one third of the
+    rows are months away from their bars. Of all ways to swap day and month in rows where both are
+    at most 12, take the one with the fewest irregular steps (back, none, or more than 7 days), and
+    of those the fewest swaps. Refused if the dates go back or repeat and the swaps leave fewer
+    irregular steps than sorting does; a warning if they do not go back.
     """
     if table.stamps.offset is not None or sessions.tz is not None:
         return  # an instant has no day and month to swap
-    for rows in table.rows_of_symbols()[:_SYMBOLS]:
+    for rows in table.rows_of_symbols()[:_MOST_SYMBOLS]:
         days: IntArray = np.asarray(sessions[rows], dtype="M8[D]").view(np.int64)
         steps = np.diff(days)
         if len(days) < _ENOUGH_DATES or np.median(np.abs(steps)) > _DAILY:
@@ -201,22 +199,24 @@ def swapped_dates(table: RawTable, sessions: pd.DatetimeIndex) -> Iterator[DataI
         irregular = _irregular(direction * steps)
         if not irregular:
             continue
-        swaps, left = _fewest_irregular(days, _turned(sessions[rows]), direction)
+        swaps, left = _fewest_irregular(days, _swapped(sessions[rows]), direction)
         if not swaps.size or left >= irregular:
             continue
         row = int(rows[swaps[0]])
         where = f"{table.origin} {table.row_name(row)} ({sessions[row].date()})"
         back = int(np.count_nonzero(direction * steps <= 0))
         if back and left < _irregular(np.asarray(np.diff(np.sort(days)), dtype=np.int64)):
-            said = (
+            problem = (
                 f"dates go back or repeat at {back} place(s), and swapping day and month in "
                 f"{swaps.size} row(s), here first, puts them in order"
             )
-            yield refused("swapped_dates", f"{where}: {said}", _SWAPPED, int(swaps.size))
+            yield refused("swapped_dates", f"{where}: {problem}", _SWAPPED, int(swaps.size))
             return
         if not back:
-            said = f"{swaps.size} date(s) far from their neighbours fit with day and month swapped"
-            yield warning("swapped_dates", f"{where}: {said}", _SWAPPED, int(swaps.size))
+            problem = (
+                f"{swaps.size} date(s) far from their neighbours fit with day and month swapped"
+            )
+            yield warning("swapped_dates", f"{where}: {problem}", _SWAPPED, int(swaps.size))
             return
 
 
@@ -224,21 +224,18 @@ def _irregular(steps: IntArray) -> int:
     return int(np.count_nonzero((steps <= 0) | (steps > _LONGEST)))
 
 
-def _turned(dates: pd.DatetimeIndex) -> IntArray:
+def _swapped(dates: pd.DatetimeIndex) -> IntArray:
     """Days since 1970 with day and month swapped, the same where that is no date."""
     first = (dates.year.to_numpy() - 1970).astype("M8[Y]").astype("M8[M]")
-    turned = (first + (dates.day.to_numpy() - 1)).astype("M8[D]") + (dates.month.to_numpy() - 1)
+    swapped = (first + (dates.day.to_numpy() - 1)).astype("M8[D]") + (dates.month.to_numpy() - 1)
     days = np.asarray(dates, dtype="M8[D]")
-    return np.where(dates.day <= 12, turned, days).astype(np.int64)
+    return np.where(dates.day <= 12, swapped, days).astype(np.int64)
 
 
-def _fewest_irregular(days: IntArray, turned: IntArray, direction: int) -> tuple[IntArray, int]:
-    """Choose for every row whether to swap it, by dynamic programming over the rows.
-
-    Returns the rows to swap, and the irregular steps that are left.
-    """
-    ways = np.stack([days, turned])
-    swap_cost = np.stack([np.zeros(len(days)), np.where(turned != days, _PER_SWAP, np.inf)])
+def _fewest_irregular(days: IntArray, swapped: IntArray, direction: int) -> tuple[IntArray, int]:
+    """Rows to swap, by dynamic programming over the rows, and the irregular steps left."""
+    ways = np.stack([days, swapped])
+    swap_cost = np.stack([np.zeros(len(days)), np.where(swapped != days, _PER_SWAP, np.inf)])
     cost = swap_cost[:, 0]
     came_from = np.zeros((len(days), 2), dtype=np.intp)
     for k in range(1, len(days)):
@@ -250,5 +247,5 @@ def _fewest_irregular(days: IntArray, turned: IntArray, direction: int) -> tuple
     way[-1] = int(cost.argmin())
     for k in range(len(days) - 1, 0, -1):
         way[k - 1] = came_from[k, way[k]]
-    best = np.where(way == 1, turned, days)
+    best = np.where(way == 1, swapped, days)
     return np.flatnonzero(way), _irregular(direction * np.diff(best))

@@ -1,4 +1,4 @@
-"""What ``Prices`` refuses when it is made: the loader's checks, for a panel made by hand."""
+"""The loader's checks for ``Prices`` that are constructed directly."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def checked(
     fields: Mapping[str, object],
     bars_per_year: object,
 ) -> tuple[dict[str, Any], list[DataIssue]]:
-    """Check what ``Prices`` was given as a file would be checked.
+    """Check arguments of ``Prices`` as a file is checked.
 
-    Returns what ``Prices`` keeps, by name, and the issues. The arrays are copies as float64, NaN
-    in every field where there is no close; sessions are as the loader makes them: dates for daily
-    and slower bars, UTC for intraday bars.
+    Returns the fields of ``Prices`` by name, and the issues. The arrays are copies as float64, NaN
+    in every field where there is no close; sessions are dates for daily and slower bars, UTC for
+    intraday bars, as from the loader.
 
     Raises
     ------
@@ -57,15 +57,16 @@ def checked(
     sessions: pd.DatetimeIndex = stamps
     dating: list[DataIssue] = []
     if stamps.tz is not None or not stamps.is_normalized:
-        (made,), found = to_sessions([table])
-        sessions, dating = (stamps, []) if made.equals(stamps) else (made, found)
+        (sessions,), dating = to_sessions([table])
+        if sessions.equals(stamps):
+            sessions, dating = stamps, []
     _refuse_disorder(source, sessions)
     issues = [issue for issue in check_table(table, sessions) if issue.kind != "unsorted"]
     raise_if_refused(issues)
     missing = np.isnan(present["close"])
-    for name, values in present.items():
+    for name, array in present.items():
         if name != "close":
-            values[missing] = np.nan
+            array[missing] = np.nan
     if "volume" in present and _unknown_volume(present["volume"]):
         arrays["volume"] = None
     number = isinstance(bars_per_year, Real) and not isinstance(bars_per_year, bool)
@@ -73,12 +74,12 @@ def checked(
         problem = f"{source}: bars_per_year is {bars_per_year!r}"
         raise DataError(problem, "give a positive number, such as 252")
     per_year = float(bars_per_year)  # type: ignore[arg-type]
-    made_of = {"index": sessions, "assets": symbols, "bars_per_year": per_year, **arrays}
-    return made_of, [*issues, *dating]
+    values = {"index": sessions, "assets": symbols, "bars_per_year": per_year, **arrays}
+    return values, [*issues, *dating]
 
 
 def _unknown_volume(volume: FloatArray) -> bool:
-    """Blank volumes of zero before an asset's first positive one; whether none is left at all.
+    """Blank volumes of zero before an asset's first positive one; whether no volume is left.
 
     Sources write 0 where they have no volumes, as for indices and in old rows.
 

@@ -1,4 +1,4 @@
-"""Prices that no market made and dates that have not come: refused unless they are allowed."""
+"""Implausible prices and future dates: refused unless they are allowed."""
 
 from __future__ import annotations
 
@@ -28,28 +28,26 @@ _ALLOW = """to use it as it is: --set 'data.allow=["{0}"]', or allow=["{0}"] in 
 
 
 def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = None) -> Prices:
-    """Refuse spikes and dates in the future, but for what is allowed.
+    """Refuse spikes and dates in the future unless they are allowed.
 
     Parameters
     ----------
-    prices
-        The panel.
     allow
-        Of ``ALLOWABLE``; what ``prices.allow`` names is allowed as well.
+        Of ``ALLOWABLE``, beside ``prices.allow``.
     now
         With time zone; the present if None.
 
     Returns
     -------
     Prices
-        With ``allow`` extended; what was allowed stands among the ``warnings``.
+        With ``allow`` extended, and what was allowed among the ``warnings``.
 
     Raises
     ------
     DataError
-        For what is not allowed; it names asset, session, value and the setting.
+        Names asset, session, value and the setting.
 
-    Known at: the last session; a panel is refused whole or used as it is, and nothing is changed.
+    Known at: the last session; a panel is refused whole or used as it is.
     """
     if unknown := [name for name in allow if name not in ALLOWABLE]:
         raise DataError(f"data.allow names {unknown[0]!r}", f"choose from {', '.join(ALLOWABLE)}")
@@ -59,7 +57,7 @@ def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = N
     raise_if_refused(issue for issue in issues if issue.kind not in allowed)
     if not issues and allowed == prices.allow:
         return prices
-    late = [  # the bars do not show it
+    late = [  # cannot be seen in the bars later
         replace(issue, severity=Severity.WARNING, mend="allowed by data.allow")
         for issue in issues
         if issue.kind == "future_dates"
@@ -69,58 +67,58 @@ def accepted(prices: Prices, allow: Sequence[str] = (), now: datetime | None = N
 
 
 def implausible(prices: Prices, now: datetime | None = None) -> list[DataIssue]:
-    """Find what ``accepted`` refuses where it is not allowed.
+    """Find what ``accepted`` refuses unless it is allowed.
 
     A close or open is a spike if it, and up to two bars beside it, are 8 times as high (or low)
     as the closes before and after; or if a close is 100 times the one before it, or a thousandth
-    of it. The log distance is then also above 20 times what four in five absolute log returns of
-    the 20 bars on either side stay below, so that a coin in its last days is not a spike; where
-    fewer than 5 such bars are there, it takes a factor of 1,000.
+    of it. The log distance must also be above 20 times the 80 % quantile of the absolute log
+    returns of the 20 bars on either side, so that a coin in its last days is not a spike; with
+    fewer than 5 such bars it takes a factor of 1,000.
     """
     return [*_spikes(prices), *future_dates(prices, now)]
 
 
 def _spikes(prices: Prices) -> Iterator[DataIssue]:
-    places: list[tuple[int, int, str, float]] = []
+    spikes: list[tuple[int, int, str, float]] = []
     for a in range(prices.n_assets):
         rows = prices.bars_of(a)
         closes = np.log(prices.close[rows, a])
-        places += [(int(rows[k]), a, "close", x) for k, x in _far_closes(closes)]
+        spikes += [(int(rows[k]), a, "close", x) for k, x in _far_closes(closes)]
         if prices.open is not None:
             opens = np.log(prices.open[rows, a])
-            places += [(int(rows[k]), a, "open", x) for k, x in _far_opens(opens, closes)]
-    if not places:
+            spikes += [(int(rows[k]), a, "open", x) for k, x in _far_opens(opens, closes)]
+    if not spikes:
         return
-    row, a, field, distance = min(places, key=lambda place: place[:2])
+    row, a, field, distance = min(spikes, key=lambda spike: spike[:2])
     value, times = getattr(prices, field)[row, a], np.exp(min(abs(distance), 700.0))
-    more = f" ({len(places) - 1} more such prices)" if len(places) > 1 else ""
+    more = f" ({len(spikes) - 1} more such prices)" if len(spikes) > 1 else ""
     yield refused(
         "spikes",
         f"{prices.source}: the {field} of {prices.assets[a]} on "
         f"{session_name(prices.index[row])} is {value:g}, "
         f"{times:,.0f} times {'' if distance > 0 else 'below '}the prices beside it{more}",
         "correct it, or leave the cell empty; " + _ALLOW.format("spikes"),
-        len(places),
-        tuple(prices.assets[k] for k in sorted({place[1] for place in places})),
+        len(spikes),
+        tuple(prices.assets[k] for k in sorted({asset for _, asset, *_ in spikes})),
     )
 
 
 def _far_closes(closes: FloatArray) -> Iterator[tuple[int, float]]:
     """Positions of spikes in (N,) log closes, with the log distance to the nearer neighbour."""
     steps = np.diff(closes)
-    seen: set[int] = set()
+    done: set[int] = set()
     for k in map(int, np.flatnonzero(np.abs(steps) > _AWAY)):
         spell, distance = _spell(closes, steps, k)
         alone = not spell and abs(steps[k]) > _required(steps, k, k + 1)
         if alone and (steps[k] > _UP or steps[k] < -_DOWN):
             spell, distance = range(k + 1, k + 2), float(steps[k])
-        yield from ((position, distance) for position in spell if position not in seen)
-        # The way back is no spike of its own.
-        seen |= {*spell, *(position + 1 for position in spell)}
+        yield from ((position, distance) for position in spell if position not in done)
+        # The step back is not another spike.
+        done |= {*spell, *(position + 1 for position in spell)}
 
 
 def _spell(closes: FloatArray, steps: FloatArray, before: int) -> tuple[range, float]:
-    """Bars after ``before`` that are away from it and from the bar after them; empty if none."""
+    """Bars after ``before`` that are far from it and from the bar after them; empty if none."""
     for after in range(before + 2, min(before + 2 + _LONGEST_SPELL, len(closes))):
         inside, sides = closes[before + 1 : after], closes[[before, after]]
         above, below = float(inside.min() - sides.max()), float(inside.max() - sides.min())
@@ -146,7 +144,7 @@ def _required(steps: FloatArray, first: int, after: int) -> float:
     """Log distance from which the bars within the steps ``first`` to ``after`` are a spike."""
     before = steps[max(0, first - _NEARBY_BARS) : max(0, first)]
     others = np.concatenate([before, steps[after + 1 : after + 1 + _NEARBY_BARS]])
-    if others.size < _FEWEST_BARS:  # nothing says how quiet these prices are
+    if others.size < _FEWEST_BARS:  # too few to estimate the usual step
         return _DOWN
     return max(_AWAY, _DEVIATIONS * float(np.quantile(np.abs(others), 0.8)))
 

@@ -1,4 +1,4 @@
-"""What a check says about the data: refused, a warning, or a note."""
+"""Issues of data: refusals, warnings and notes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DataIssue:
     mend
         The fix.
     count
-        How many cells, rows or sessions it concerns.
+        Number of cells, rows or sessions.
     assets
         The symbols it concerns, in column order; empty if it concerns all.
     """
@@ -45,7 +45,7 @@ class DataIssue:
     assets: tuple[str, ...] = ()
 
     def concerns(self, assets: Sequence[str]) -> bool:
-        """Whether it is about one of these assets, or about all."""
+        """Whether it concerns one of these assets, or all."""
         return not self.assets or not set(self.assets).isdisjoint(assets)
 
     def to_dict(self) -> dict[str, object]:
@@ -79,13 +79,7 @@ def worst_first(issues: Iterable[DataIssue]) -> list[DataIssue]:
 
 
 def raise_if_refused(issues: Iterable[DataIssue]) -> None:
-    """Raise the first refusal, and say how many others there are.
-
-    Raises
-    ------
-    DataError
-        If at least one issue is a refusal.
-    """
+    """Raise a DataError for the first refusal, with the number of others."""
     refusals = [issue for issue in issues if issue.severity is Severity.REFUSED]
     if refusals:
         more = len(refusals) - 1

@@ -65,16 +65,16 @@ def load_prices(
     cache_dir
         Where answers of vendors are kept.
     allow
-        Implausible things to let pass, which otherwise are refused: ``spikes`` (a price many
-        times those beside it), ``future_dates``. They are then among the warnings.
+        ``spikes`` (a price many times those beside it), ``future_dates``: warn about them instead
+        of refusing.
     now
-        With time zone, to know what is in the future; the present if None.
+        The present if None, with time zone, to recognise future dates.
     name
-        What they are called in messages and records: the source, or ``DataFrame``, if None.
+        Name in messages and records; if None the source, or ``DataFrame``.
 
     Returns
     -------
-    Prices; what was changed or is doubtful stands in its ``warnings``.
+    Prices; ``warnings`` lists what was changed or is doubtful.
 
     Raises
     ------
@@ -113,20 +113,20 @@ def read_panel(
     timezone: str | None = None,
     name: str | None = None,
 ) -> Panel:
-    """Read a source and check it; refusals are among the issues, unless it cannot be read."""
+    """Read and check a source, with refusals among the issues; raise if it cannot be read."""
     name = name or name_of(source)
     return build_panel(read_source(source, name, assets, cache_dir), name, assets, timezone)
 
 
 def name_of(source: object) -> str:
-    """What a source is called in messages: itself, or ``DataFrame`` if it is in memory."""
+    """Name of a source in messages: itself, or ``DataFrame`` if it is in memory."""
     return os.fspath(source) if isinstance(source, str | os.PathLike) else "DataFrame"
 
 
 def cut(prices: Prices, start: Moment, end: Moment, assets: Sequence[str] | None) -> Prices:
-    """Keep the sessions from start to end, and the assets that have a bar in them.
+    """Keep the sessions from start to end, and the assets with a bar in them.
 
-    One of ``assets``, which were asked for by name, must have one.
+    Raises a DataError if ``assets`` were chosen and one of them has none.
     """
     if start is None and end is None:
         return prices
@@ -138,12 +138,12 @@ def cut(prices: Prices, start: Moment, end: Moment, assets: Sequence[str] | None
         problem = f"{prices.source}: no price in the chosen range for {first_few(empty)}"
         raise DataError(problem, "choose another range or other assets")
     kept = kept.select([a for a in kept.assets if a not in set(empty)])
-    gone = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
-    return kept.unchecked(findings=(*kept.findings, note("left_out", gone, len(empty))))
+    text = f"without a price in the chosen range, so left out: {first_few(empty, 10)}"
+    return kept.unchecked(findings=(*kept.findings, note("left_out", text, len(empty))))
 
 
 def _bound(moment: Moment, prices: Prices, *, last: bool) -> pd.Timestamp | None:
-    """Turn a bound into a stamp that compares with the index; a day as end lasts to its end."""
+    """A bound as a stamp that compares with the index; a day as the last bound is included."""
     if moment is None:
         return None
     stamp = pd.to_datetime(moment, errors="coerce")
@@ -170,10 +170,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What a source holds and its issues: refusals first, then warnings, then notes.
+    """What a source holds, and its issues: refusals first, then warnings, then notes.
 
-    ``rows`` is None if it could not be read; what describes the panel is None, and ``coverage``
-    (one per asset) is empty, if it was refused.
+    ``rows`` is None if it could not be read. If it was refused, what describes the panel is None
+    and ``coverage`` (one per asset) is empty.
     """
 
     source: str
@@ -219,7 +219,7 @@ def check_source(
     cache_dir: Path = DEFAULT_CACHE,
     now: datetime | None = None,
 ) -> HealthReport:
-    """Read a source as ``load_prices`` does and report on it; bad data is no error but an issue.
+    """Read a source as ``load_prices`` does and report on it; bad data is an issue, not an error.
 
     Known at: the last session; a report is for people and decides nothing.
 

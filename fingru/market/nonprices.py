@@ -1,7 +1,7 @@
-"""Columns of a wide file whose values are no prices, whatever their names say.
+"""Columns of a wide file whose values are not prices, whatever their names.
 
-Counts of rows, time stamps and parts of the date grow without risk, and volumes come straight back
-from every jump: as prices they would be traded at Sharpe ratios made of nothing.
+Counts of rows, time stamps and parts of the date grow without risk, and volumes revert after every
+jump: traded as prices they would have high and meaningless Sharpe ratios.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _EXACT = 1e-9
 
 
 def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool) -> str | None:
-    """Say what a column of numbers is if it is no price, or None if it may be one.
+    """Why a column of numbers is not a price, or None if it may be one.
 
-    It is none if its values are a straight line in the row number or in time, or whole numbers
-    that rise (or fall) on each of twenty rows or more; if each is the year, month, day, weekday,
-    week or quarter of its row's date; or if they move by 10 % or more on half
-    of the rows and the autocorrelation of their log changes is below -0.2, as volumes do.
+    It is not if its values are a straight line in the row number or in time, or whole numbers that
+    rise (or fall) on each of twenty rows or more; if each is the year, month, day, weekday, week
+    or quarter of its row's date; or if they move by 10 % or more on half of the rows and the
+    autocorrelation of their log changes is below -0.2, as volumes do.
 
     Parameters
     ----------
     values, dates
         (N,) in the order of the file, NaN where empty.
     expected
-        Whether the name says so already, so that three rows are enough instead of eight (thirty
-        for a volume).
+        Whether the name already suggests it: three rows are enough instead of eight (thirty for a
+        volume).
 
     Examples
     --------

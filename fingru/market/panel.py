@@ -1,4 +1,4 @@
-"""Puts checked tables into one panel: a common set of sessions, one scale per asset."""
+"""Joins checked tables to one panel: common sessions, one adjustment per asset."""
 
 from __future__ import annotations
 
@@ -23,20 +23,14 @@ _OTHERS = ("open", "high", "low")
 
 @dataclass(frozen=True)
 class Panel:
-    """What the checks made of ``n_rows`` rows: prices, None if refused, and every issue."""
+    """Result of checking ``n_rows`` rows: prices, None if refused, and every issue."""
 
     prices: Prices | None
     issues: tuple[DataIssue, ...]
     n_rows: int
 
     def require(self) -> Prices:
-        """Return the prices.
-
-        Raises
-        ------
-        DataError
-            The first refusal.
-        """
+        """The prices, or a DataError for the first refusal."""
         raise_if_refused(self.issues)
         if self.prices is None:
             raise DataError("no prices could be made of the source", "check it")
@@ -52,13 +46,13 @@ def build_panel(
     """Check the tables and join them on the union of their sessions.
 
     Where there is an adjusted close, open, high and low are scaled by adjusted close / close and
-    volume by its inverse, so that volume * close is the money that was traded. An asset has no
-    bar, so NaN in every field, where its close is missing.
+    volume by its inverse, so that volume * close is the money that was traded. Without a close an
+    asset has no bar: NaN in every field.
 
     Parameters
     ----------
-    reading, source
-        What the source gave, and what the user asked for.
+    source
+        Its name.
     assets
         The symbols to keep, in this order; all if None.
     timezone
@@ -67,11 +61,10 @@ def build_panel(
     Raises
     ------
     DataError
-        If an asset is not there, or bar sizes or time zones do not go together.
+        If an asset is missing, or bar sizes or time zones are mixed.
 
-    Known at: each row holds the bar of its own session. An adjusted close is the source's own: a
-    later dividend or split scales all earlier prices of an asset by one factor, which leaves their
-    returns as they were.
+    Known at: each row holds the bar of its own session. In an adjusted close of the source a later
+    dividend or split scales all earlier prices of an asset by one factor; returns stay the same.
     """
     tables = _chosen(reading.tables, source, assets)
     sessions, dating = to_sessions(tables, timezone)
@@ -138,27 +131,26 @@ def _join(
     if not keep.all():
         notes.append(f"{int((~keep).sum())} session(s) without any price were left out")
         index, fields = index[keep], {name: values[keep] for name, values in fields.items()}
-    held: dict[str, Any] = {**fields}
-    return Prices(index, tuple(names), bars_per_year=1.0, source=source, **held), notes
+    arrays: dict[str, Any] = {**fields}
+    return Prices(index, tuple(names), bars_per_year=1.0, source=source, **arrays), notes
 
 
 def _adjusted(grid: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:
-    """Scale to the adjusted close where there is one, and leave out what has no value at all."""
+    """Scale to the adjusted close where there is one, and drop fields without any value."""
     grid = dict(grid)
     adjusted, volume = grid.pop("adj_close", None), grid.pop("adj_volume", None)
     notes: list[str] = []
     if adjusted is not None:
         close = grid.get("close", np.full_like(adjusted, np.nan))
-        whole = ~np.isfinite(adjusted).any(axis=0)
-        lost = np.isfinite(close) & ~np.isfinite(adjusted) & ~whole
+        unadjusted = ~np.isfinite(adjusted).any(axis=0)
+        lost = np.isfinite(close) & ~np.isfinite(adjusted) & ~unadjusted
         if lost.any():
             notes.append(f"{int(lost.sum())} bar(s) with a close but no adjusted close left out")
-        grid["close"] = np.where(whole, close, adjusted)
-        factor = np.where(whole, 1.0, adjusted / close)
+        grid["close"] = np.where(unadjusted, close, adjusted)
+        factor = np.where(unadjusted, 1.0, adjusted / close)
         for name in _OTHERS:
             if name in grid:
                 grid[name] = grid[name] * factor
-        # Divided, so that close * volume stays the money that was traded.
         raw = grid["volume"] / factor if "volume" in grid else np.full_like(close, np.nan)
         grid["volume"] = raw if volume is None else np.where(np.isfinite(raw), raw, volume)
     missing = ~np.isfinite(grid["close"])

@@ -1,7 +1,7 @@
-"""The validated price panel that everything downstream reads.
+"""The validated price panel.
 
-Row t is a session of the data's own calendar (the union of its assets' bars, nothing invented);
-``NaN`` in ``close`` means the asset had no bar there: not yet listed, halted or delisted.
+Row t is a session of the data's own calendar, the union of its assets' bars; NaN in ``close`` is
+an asset without a bar there: not yet listed, halted or delisted.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Prices:
     bars_per_year
         Observed number of bars in a year, used for annualisation.
     source
-        What the user asked for, for messages and manifests.
+        Name of the source, for messages and manifests.
     allow
-        Implausible things that were let pass: ``spikes``, ``future_dates``; see ``data.allow``.
+        Implausible things that were accepted: ``spikes``, ``future_dates``; see ``data.allow``.
     findings
-        What reading them found that the bars alone do not show: sorted dates, an assumed time
-        zone, survivor bias. ``warnings`` is the whole list.
+        Issues of reading that the bars alone do not show: sorted dates, an assumed time zone,
+        survivor bias. ``warnings`` is the whole list.
     bars_per_year_observed
-        Whether ``bars_per_year`` was counted on these sessions instead of set by someone.
+        Whether ``bars_per_year`` was counted on these sessions, not set.
     """
 
     index: pd.DatetimeIndex
@@ -87,7 +87,7 @@ class Prices:
         source: str = "DataFrame",
         allow: Sequence[str] = (),
     ) -> Prices:
-        """Take prices that are in memory, with the checks and warnings of a file.
+        """Prices in memory, with the checks and warnings of a file.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Prices:
         >>> prices.assets, prices.close[-1].tolist(), prices.source
         (('SPY', 'TLT'), [471.0, 97.9], 'DataFrame')
         """
-        from fingru.market.load import load_prices  # which makes prices of every source
+        from fingru.market.load import load_prices  # imports this module
 
         if isinstance(df, str | os.PathLike):
             raise DataError(f"{df!r} is not a DataFrame", "use load_prices for paths and samples")
@@ -149,14 +149,10 @@ class Prices:
             object.__setattr__(self, name, value)
 
     def unchecked(self, **changes: Any) -> Prices:  # noqa: ANN401 - as dataclasses.replace
-        """Copy with some fields changed to values that are known to be right, checking nothing.
-
-        For slices of a panel that was checked, of which there are many; ``dataclasses.replace``
-        checks as the constructor does.
-        """
-        made = object.__new__(type(self))
-        made._set({f.name: getattr(self, f.name) for f in fields(self)} | changes)
-        return made
+        """Copy with changes that need no check, as ``dataclasses.replace`` would make."""
+        copy = object.__new__(type(self))
+        copy._set({f.name: getattr(self, f.name) for f in fields(self)} | changes)
+        return copy
 
     @property
     def n_sessions(self) -> int:
@@ -176,7 +172,7 @@ class Prices:
         return mask
 
     def bars_of(self, asset: int) -> IntArray:
-        """Rows in which one asset, by its number, has a bar; ascending."""
+        """Rows in which asset number ``asset`` has a bar, ascending."""
         return np.flatnonzero(self.has_bar[:, asset])
 
     @cached_property
@@ -197,8 +193,7 @@ class Prices:
     def warnings(self) -> tuple[DataIssue, ...]:
         """Everything doubtful or worth knowing about these sessions and assets, the worst first.
 
-        ``findings``, and what the bars themselves show (spikes, splits, gaps, ...), found anew for
-        every cut of a panel.
+        ``findings``, and what these bars show: spikes, splits, gaps, ...
 
         Known at: the last session; warnings are for people and decide nothing.
         """
@@ -260,7 +255,7 @@ class Prices:
         return self._take(np.asarray(self.has_bar.all(axis=1)), slice(None))
 
     def latest(self, sessions: int) -> Prices:
-        """Keep so many latest sessions, or all there are."""
+        """Keep the latest sessions, at most so many."""
         return self._take(slice(-sessions, None), slice(None))
 
     def _comparable(self, stamp: pd.Timestamp) -> pd.Timestamp:

@@ -1,7 +1,4 @@
-"""Warnings about prices that were accepted: jumps, stale runs, gaps, empty volume.
-
-Each check is one function of the panel that gives issues; none changes anything.
-"""
+"""Warnings about prices that were accepted: jumps, stale runs, gaps, empty volume."""
 
 from __future__ import annotations
 
@@ -57,50 +54,48 @@ def quality_issues(prices: Prices) -> list[DataIssue]:
 
 
 def split_like(closes: FloatArray) -> IntArray:
-    """Positions of one-bar ratios near a split's that are 8 trailing deviations away.
+    """Positions of bars with ``|r[t]| > 8 s[t-1]`` and ``exp(-r[t])`` within 4 % of a split ratio.
 
-    A bar counts if ``|r[t]| > 8 s[t-1]``, s the root of the mean squared log return of the asset's
-    previous 63 bars (at least 20), and ``exp(-r[t])`` is within 4 % of a ratio in ``SPLIT_RATIOS``
-    or, from 2 on, of its inverse.
+    s is the root of the mean squared log return of the previous 63 bars (at least 20); ratios are
+    those of ``SPLIT_RATIOS`` and, from 2 on, their inverses.
     """
     steps = np.diff(np.log(closes))
     forward = np.log(np.array(SPLIT_RATIOS))
     ratios = np.concatenate([forward, -forward[forward >= np.log(2.0)]])
     big = np.flatnonzero(np.abs(steps) > _SMALLEST_SPLIT)
     near = np.abs(-steps[big][:, None] - ratios) < np.log1p(_SPLIT_TOLERANCE)
-    found = []
+    positions = []
     for k in big[near.any(axis=1)]:
         window = steps[max(0, k - 63) : k]
         usual = np.sqrt(np.mean(window**2)) if window.size >= 20 else np.inf
         if abs(steps[k]) > _SPLIT_DEVIATIONS * usual:
-            found.append(k + 1)
-    return np.array(found, dtype=np.intp)
+            positions.append(k + 1)
+    return np.array(positions, dtype=np.intp)
 
 
 def reverting(closes: FloatArray) -> IntArray:
     """Positions of bars half as high again or more (or lower) than both neighbours."""
     steps = np.diff(np.log(closes))
-    there, back = steps[:-1], steps[1:]
-    large = np.minimum(np.abs(there), np.abs(back)) > _SPIKE
-    return 1 + np.flatnonzero(large & (np.abs(there + back) < 0.2 * np.abs(there)))
+    away, back = steps[:-1], steps[1:]
+    large = np.minimum(np.abs(away), np.abs(back)) > _SPIKE
+    return 1 + np.flatnonzero(large & (np.abs(away + back) < 0.2 * np.abs(away)))
 
 
 def stale_runs(closes: FloatArray) -> IntArray:
-    """Where runs of 10 or more bars with the same close begin."""
+    """Positions at which runs of 10 or more bars with the same close begin."""
     first = np.flatnonzero(np.concatenate([[True], closes[1:] != closes[:-1]]))
     return first[np.diff(np.append(first, len(closes))) >= _STALE_BARS]
 
 
 def gaps(prices: Prices) -> Iterator[DataIssue]:
     """Find sessions without a bar inside an asset's history, and long holes for all assets."""
-    seen = np.maximum.accumulate(prices.has_bar, axis=0)
-    ahead = np.maximum.accumulate(prices.has_bar[::-1], axis=0)[::-1]
+    started = np.maximum.accumulate(prices.has_bar, axis=0)
+    inside = started & np.maximum.accumulate(prices.has_bar[::-1], axis=0)[::-1]
     weekend, closed = _week_ends(prices)
-    missing = seen & ahead & ~prices.has_bar
-    missing &= ~(weekend[:, None] & closed)  # closed, not lost: see mixed_calendars
+    missing = inside & ~prices.has_bar & ~(weekend[:, None] & closed)  # see mixed_calendars
     yield from _counted(
         prices, missing, "gaps", "session(s) without a bar inside an asset's history",
-        "check if trading was halted or rows are lost", among=seen & ahead,
+        "check if trading was halted or rows are lost", among=inside,
     )  # fmt: skip
     days = np.diff(prices.index.as_unit("us").asi8) / 86_400e6
     limit = max(_LONG_GAP_DAYS, 4 * float(np.median(days)) if days.size else 0)
@@ -193,7 +188,7 @@ def mixed_calendars(prices: Prices) -> Iterator[DataIssue]:
 
 
 def _by_asset(prices: Prices, check: Callable[[FloatArray], IntArray]) -> BoolArray:
-    """Mark (T, A) what a check finds among the (N,) closes of each asset's own bars."""
+    """Hits (T, A) of a check of the (N,) closes of each asset's own bars."""
     hits = np.zeros(prices.close.shape, dtype=bool)
     for a in range(prices.n_assets):
         rows = prices.bars_of(a)
@@ -215,10 +210,7 @@ def _week_ends(prices: Prices) -> tuple[BoolArray, BoolArray]:
 def _counted(
     prices: Prices, hits: BoolArray, kind: str, what: str, fix: str, among: BoolArray | None = None
 ) -> Iterator[DataIssue]:
-    """Count hits and name the first, if any.
-
-    A warning; with ``among`` only a note where no asset has more than 1 % of hits among these.
-    """
+    """Count hits and name the first, if any; a note if each asset has at most 1 % of ``among``."""
     if not hits.any():
         return
     per_asset = hits.sum(axis=0)

@@ -1,9 +1,8 @@
 """From the stamps of the files to the sessions of the panel.
 
-Daily bars get the exchange's own date. Where they are stamped with an instant of another time
-zone, the weekdays show which day is meant: midnight in Sydney is 13:00 UTC of the day before, so
-the UTC date of such a bar is one day early, and beside assets of New York the strategy would see
-tomorrow.
+Daily bars get the exchange's own date. Where they are stamped in another time zone, the weekdays
+show the day: midnight in Sydney is 13:00 UTC of the day before, so the UTC date of such a bar is
+one day early, which is look-ahead beside assets of New York.
 """
 
 from __future__ import annotations
@@ -34,9 +33,7 @@ _NAME_ZONE = (
 def to_sessions(
     tables: Sequence[RawTable], timezone: str | None = None
 ) -> tuple[list[pd.DatetimeIndex], list[DataIssue]]:
-    """Give every table its rows' sessions.
-
-    Daily and slower bars get the exchange's own date without time zone; intraday bars get UTC.
+    """Sessions of every table's rows: dates of the exchange, or UTC for intraday bars.
 
     Parameters
     ----------
@@ -48,7 +45,7 @@ def to_sessions(
 
     Returns
     -------
-    (N,) sessions of each table's rows, neither sorted nor unique yet, and what to say about them.
+    (N,) sessions of each table's rows, neither sorted nor unique yet, and issues.
 
     Raises
     ------
@@ -71,7 +68,7 @@ def to_sessions(
         raise DataError(problem, "give files of one bar size")
     if not intraday:
         dated = [exchange_dates(t, timezone) for t in tables]
-        return [d.as_unit("us") for d, _ in dated], [f for _, found in dated for f in found]
+        return [d.as_unit("us") for d, _ in dated], [i for _, issues in dated for i in issues]
     naive = [t.origin for t in tables if t.stamps.offset is None]
     aware = [t.origin for t in tables if t.stamps.offset is not None]
     if naive and aware:
@@ -100,11 +97,9 @@ def exchange_dates(
 ) -> tuple[pd.DatetimeIndex, list[DataIssue]]:
     """Date daily bars by their exchange's calendar.
 
-    Dates without a time of day stay as they are. Other stamps are moved by whole hours, to where
-    a zone of the world could put them, if that moves (nearly) all of a symbol's bars off the
-    week-ends and only one set of dates does. Bars of every day of the week stay.
-
-    ``timezone`` is the exchange's zone, if the user named it.
+    Dates without a time of day stay as they are. Other stamps are moved by whole hours, within the
+    range of time zones, if that moves (nearly) all of a symbol's bars off the week-ends and only
+    one set of dates does. Bars of every day of the week stay.
 
     Raises
     ------
@@ -117,8 +112,8 @@ def exchange_dates(
     dates = local.normalize()
     timed = table.stamps.offset is not None or bool((local != dates).any())
     if timed and timezone is not None:
-        there = table.stamps.utc().tz_convert(timezone).tz_localize(None).normalize()
-        return there, [note("dates", f"{table.origin}: bars dated by the calendar of {timezone}")]
+        dates = table.stamps.utc().tz_convert(timezone).tz_localize(None).normalize()
+        return dates, [note("dates", f"{table.origin}: bars dated by the calendar of {timezone}")]
     if not timed:
         return dates, list(_doubtful_weekdays(table, dates))
     moved, symbols = local.as_unit("us").asi8.copy(), []
@@ -127,15 +122,16 @@ def exchange_dates(
         if hours:
             moved[rows] += hours * _HOUR
             symbols.append(symbol)
-    found = pd.DatetimeIndex(moved.view("M8[us]")).normalize()
+    moved_dates = pd.DatetimeIndex(moved.view("M8[us]")).normalize()
     if not symbols:
         return dates, list(_doubtful_weekdays(table, dates)) if (local == dates).all() else []
-    row = int(np.flatnonzero(found != dates)[0])
+    row = int(np.flatnonzero(moved_dates != dates)[0])
     text = (
         f"{table.origin}: bars of {first_few(symbols)} were dated by their exchange's calendar, "
-        f"{local[row]:%Y-%m-%d %H:%M} as {found[row].date()} (else they would fall on week-ends)"
+        f"{local[row]:%Y-%m-%d %H:%M} as {moved_dates[row].date()} (else they would fall on "
+        "week-ends)"
     )
-    return found, [note("dates", text, int((found != dates).sum()))]
+    return moved_dates, [note("dates", text, int((moved_dates != dates).sum()))]
 
 
 def _refuse_far_zones(table: RawTable) -> None:
@@ -167,8 +163,8 @@ def _median_spacing(table: RawTable) -> pd.Timedelta | None:
     if codes is None:
         gaps = np.diff(np.sort(stamps))
     else:
-        some = np.flatnonzero(codes < _ENOUGH_SYMBOLS)
-        stamps, codes = stamps[some], codes[some]
+        first = np.flatnonzero(codes < _ENOUGH_SYMBOLS)
+        stamps, codes = stamps[first], codes[first]
         order = np.lexsort((stamps, codes))
         gaps = np.diff(stamps[order])[np.diff(codes[order]) == 0]
     gaps = gaps[gaps > 0]
@@ -176,7 +172,7 @@ def _median_spacing(table: RawTable) -> pd.Timedelta | None:
 
 
 def _symbols_of_weekends(table: RawTable) -> Iterator[tuple[str, IntArray]]:
-    """Symbols that have bars on a week-end (all if they share their rows), each with its rows."""
+    """Symbols with bars on a week-end (all together if they share rows), and their rows."""
     shared = table.symbol_of_row is None
     weekend = table.stamps.local.day_of_week >= 5
     names = (first_few(table.symbols),) if shared else table.symbols
@@ -217,7 +213,7 @@ def _weekday(days: IntArray) -> IntArray:
 
 
 def _doubtful_weekdays(table: RawTable, dates: pd.DatetimeIndex) -> Iterator[DataIssue]:
-    """Doubt dates from Sunday to Thursday or from Tuesday to Saturday, cut from UTC."""
+    """Warn of weeks from Sunday to Thursday or Tuesday to Saturday, which may be dates in UTC."""
     names = ("Mondays", "", "", "", "Fridays", "Saturdays", "Sundays")
     for symbol, rows in _symbols_of_weekends(table):
         share = np.bincount(dates[rows].day_of_week, minlength=7) / len(rows)

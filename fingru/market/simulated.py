@@ -1,8 +1,8 @@
-"""A market whose mean and variance are known: the ground on which forecasters are judged.
+"""A market whose mean and variance are known, to evaluate forecasters.
 
-Log returns follow a GJR-GARCH(1,1) with Student-t shocks, as in the class of models that the
-baselines fit, plus a planted mean that follows the signs of each asset's last shocks. Draws are
-made session by session, so a longer simulation with the same seed begins with the shorter one.
+Log returns follow a GJR-GARCH(1,1) with Student-t shocks, which the classical models can fit, plus
+a planted mean that follows the signs of each asset's last shocks. A longer simulation with the
+same seed begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fingru.settings import Settings
 
 _Random = np.random.Generator
 SIGNAL_BARS = 5
-"""The planted mean follows the signs of this many last shocks."""
+"""Shocks whose signs the planted mean follows."""
 
 WEEKDAYS_PER_YEAR = 365.25 * 5 / 7
 _BURN_IN = 500
@@ -84,8 +84,6 @@ class SimulatedMarket:
         (log return - mean[t-1]) / sqrt(variance[t-1]).
     df
         Degrees of freedom of that return's distribution.
-    settings, seed
-        How it was made.
     """
 
     prices: Prices
@@ -140,7 +138,7 @@ def simulate_market(settings: SimulatedMarketSettings, seed: int) -> SimulatedMa
 
 
 def _unconditional_variance(settings: SimulatedMarketSettings) -> FloatArray:
-    """Give every asset its variance per session, (A,)."""
+    """Variance per session of every asset, (A,)."""
     spread = np.linspace(-1, 1, settings.assets) if settings.assets > 1 else np.zeros(1)
     volatility = settings.annual_volatility * np.exp(settings.volatility_spread * spread)
     return np.asarray(volatility**2 / WEEKDAYS_PER_YEAR)
@@ -186,7 +184,7 @@ def _recursion(
 def _bars(
     returns: FloatArray, day_variance: FloatArray, normals: _Random, uniforms: _Random
 ) -> dict[str, FloatArray]:
-    """Open, high, low and close whose closes follow the returns, (T, A)."""
+    """Open, high, low and close of the returns, (T, A)."""
     share = _OVERNIGHT_SHARE
     noise = np.sqrt(share * (1 - share) * day_variance) * normals.standard_normal(returns.shape)
     gap = share * returns + noise
@@ -205,6 +203,6 @@ def _bars(
 
 
 def _volume(relative_variance: FloatArray, rng: _Random) -> FloatArray:
-    """Units traded: more on sessions of high variance."""
+    """Units traded, more on sessions of high variance."""
     noise = rng.standard_normal(relative_variance.shape)
     return np.round(1e6 * np.exp(0.5 * np.log(relative_variance) + 0.3 * noise)) + 1

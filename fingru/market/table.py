@@ -15,14 +15,14 @@ PRICE_FIELDS = ("open", "high", "low", "close", "adj_close")
 FIELDS = (*PRICE_FIELDS, "volume", "adj_volume")
 
 RowName = Callable[[int], str]
-"""Names a row the way the user finds it."""
+"""Names a row so that the user finds it: its line in the file, its number, or its date."""
 
 
 @dataclass(frozen=True)
 class Stamps:
-    """Time stamps of N rows: ``local`` wall-clock times, and how doubtful ones were read.
+    """Time stamps of N rows: ``local`` wall-clock times, and notes on how they were read.
 
-    ``offset`` (N,) is what to subtract to get UTC, or None where the source names no zone.
+    ``offset`` (N,) is subtracted to get UTC; None where the source names no zone.
     """
 
     local: pd.DatetimeIndex
@@ -31,12 +31,12 @@ class Stamps:
 
     @classmethod
     def of(cls, index: pd.DatetimeIndex) -> Stamps:
-        """Take stamps that are stored as such."""
+        """From stamps with or without time zone."""
         local = index.tz_localize(None)
         return cls(local, None if index.tz is None else local - index.tz_convert(None))
 
     def utc(self) -> pd.DatetimeIndex:
-        """Return the stamps in UTC; stamps without a zone are taken as UTC."""
+        """Stamps in UTC; those without a zone are taken as UTC."""
         plain = self.local if self.offset is None else self.local - self.offset
         return pd.DatetimeIndex(plain).tz_localize("UTC")
 
@@ -53,24 +53,20 @@ class RawTable:
     ----------
     origin
         Name of the file or source, for messages.
-    stamps
-        Time stamps of the N rows.
-    symbols
-        A symbols of the table.
+    stamps, symbols
+        Of N rows and A assets.
     fields
         Name (of ``FIELDS``) to values: (N, A) where every row holds all symbols, (N, 1) where
         each row belongs to one symbol. NaN where a cell is empty.
     symbol_of_row
         (N,) position in ``symbols``, for rows of one symbol each; otherwise None.
-    row_name
-        Names a row: its line in the file, its number, or its date.
     column_names
-        Field and symbol (None in a long file) to the file's own name; a column that is missing
-        here is named by its symbol.
+        Field and symbol (None in a long file) to the file's own name; others are named by their
+        symbol.
     notes
         What was changed or left out while reading.
     maybe_symbols
-        Columns left out that may hold the symbols, where the table seems to hold one asset.
+        Unused columns that may hold symbols, if the table seems to hold one asset.
     """
 
     origin: str
@@ -89,7 +85,7 @@ class RawTable:
         return len(self.stamps.local)
 
     def rows_of_symbols(self) -> list[IntArray]:
-        """Rows of each symbol in the order of the file; all rows once where symbols share them."""
+        """Rows of each symbol in file order; all rows once where symbols share them."""
         codes = self.symbol_of_row
         if codes is None:
             return [np.arange(self.n_rows)]
@@ -97,11 +93,11 @@ class RawTable:
         return np.split(order, np.searchsorted(codes[order], np.arange(1, len(self.symbols))))
 
     def symbol_at(self, row: int, column: int) -> str:
-        """Return the symbol of a cell."""
+        """Symbol of a cell."""
         return self.symbols[column if self.symbol_of_row is None else self.symbol_of_row[row]]
 
     def column_name(self, field: str, symbol: str) -> str:
-        """Return the file's own name of a column."""
+        """The file's own name of a column."""
         names = self.column_names
         return names.get((field, symbol)) or names.get((field, None)) or symbol
 
@@ -129,10 +125,9 @@ class RawTable:
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything a source gave: tables, and what the user should know about the source.
+    """Tables of a source, and issues of the source itself.
 
-    ``bars_per_year`` where the source defines it; ``allow`` is what it may hold though it is
-    implausible, as ``data.allow`` names it.
+    ``bars_per_year`` if the source defines it; ``allow`` as in ``data.allow``.
     """
 
     tables: tuple[RawTable, ...]
