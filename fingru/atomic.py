@@ -16,11 +16,8 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
     The content goes to a temporary file in the same folder, is flushed to the disk, and takes the
     place of the old file by a rename; the folder's parents are made when missing.
 
-    Raises
-    ------
-    OSError
-        If the disk is full, the folder is read-only, or anything else stops the write; the
-        temporary file is gone then.
+    Raises ``OSError`` if the disk is full, the folder is read-only, or anything else stops the
+    write; the temporary file is gone then.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:

@@ -14,10 +14,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def bundled_path(name: str) -> Path:
     """Path of a bundled file or folder, such as ``strategies`` or ``data/us_stocks.csv.gz``.
 
-    Raises
-    ------
-    FileNotFoundError
-        If neither the wheel nor the checkout holds it: a broken installation, not a user's error.
+    Raises ``FileNotFoundError`` if neither the wheel nor the checkout holds it: a broken
+    installation, not a user's error.
     """
     for root in (_PACKAGE / "_bundled", _PACKAGE.parent):
         if (candidate := root / name).exists():

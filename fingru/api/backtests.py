@@ -83,10 +83,8 @@ def backtest(
 
     Known at: weights decided at t use forecasts with origin t and prices up to t.
 
-    Raises
-    ------
-    FingruError
-        If a setting is unknown, the forecast is of other prices, or the strategy fails.
+    Raises ``FingruError`` if a setting is unknown, the forecast is of other prices, or the
+    strategy fails.
     """
     panel = as_prices(prices)
     refuse_unknown(simulation, SimulationSettings.model_fields, "backtest")

@@ -122,10 +122,7 @@ class Forecasts:
         ``log_score`` is the mean negative log density; it, ``crps`` and ``qlike`` are better the
         smaller they are.
 
-        Raises
-        ------
-        DataError
-            If no outcome is known.
+        Raises ``DataError`` if no outcome is known.
         """
         from fingru.measures.evaluation import score_forecasts
 
@@ -230,10 +227,7 @@ class Forecasts:
 def as_forecasts(forecast: Forecasts | Forecast, prices: Prices) -> Forecasts:
     """Forecasts of these prices, or a refusal.
 
-    Raises
-    ------
-    DataError
-        If they are of other sessions or assets.
+    Raises ``DataError`` if they are of other sessions or assets.
     """
     arrays = forecast.forecast if isinstance(forecast, Forecasts) else forecast
     if not isinstance(arrays, Forecast):

@@ -54,10 +54,7 @@ class Model:
     def set_params(self, **parameters: Any) -> Self:  # noqa: ANN401 - of many settings
         """Change parameters; the model is then to be fitted anew.
 
-        Raises
-        ------
-        ConfigError
-            If there is no such parameter, or not of such a value.
+        Raises ``ConfigError`` if there is no such parameter, or not of such a value.
         """
         refuse_unknown(parameters, _keys(self.kind), type(self).__name__)
         given = self._given | parameters
@@ -95,10 +92,8 @@ class Model:
 
         Known at: each row at its own close.
 
-        Raises
-        ------
-        ModelError
-            If the model is not fitted, or the prices do not go on from those it was fitted on.
+        Raises ``ModelError`` if the model is not fitted, or the prices do not go on from those it
+        was fitted on.
         """
         if self._fitted is None:
             raise ModelError(
@@ -219,10 +214,7 @@ def _config(kind: str, given: dict[str, Any]) -> Config:
 def refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
     """Refuse the first name that is not known.
 
-    Raises
-    ------
-    ConfigError
-        Naming the nearest one.
+    Raises ``ConfigError`` naming the nearest one.
     """
     offered = list(known)
     for name in names:

@@ -99,10 +99,7 @@ def walk_forward(
 
     Known at: each row at its own close, with what was fitted at the origin of its fold.
 
-    Raises
-    ------
-    FingruError
-        If the prices are too short, or a setting is unknown.
+    Raises ``FingruError`` if the prices are too short, or a setting is unknown.
     """
     panel, named = as_prices(prices), _named(models)
     if not named:

@@ -93,7 +93,6 @@ def _run(
 
 
 def _show(run: Result, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
-
     if json:
         where = {"run_id": directory.run_id, "run_directory": str(directory.path)}
         print_json({**where, "manifest": run.manifest, **run.metrics})
@@ -107,7 +106,6 @@ def _show(run: Result, directory: RunDirectory, *, json: bool, quiet: bool) -> N
 
 
 def _refuse_leak(check: dict[str, Any]) -> None:
-
     if check["status"] == "leak":
         first = check["leaks"][0]
         at = "" if first["stage"] == "files" else f", first on {first['first_date']}"

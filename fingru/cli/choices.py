@@ -49,7 +49,6 @@ def features(
 
 
 def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:
-
     checked = () if source is None else ("here",)
     rows = []
     for note in notes:
@@ -83,7 +82,6 @@ def strategies(json: opt.Json = False) -> None:
 
 
 def _strategy_table(notes: list[dict[str, Any]]) -> Table:
-
     rows = []
     for note in notes:
         given = (f"{k}={'unset' if v is None else v}" for k, v in note["parameters"].items())

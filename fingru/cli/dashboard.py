@@ -56,7 +56,6 @@ def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _check_free(port: int) -> None:
-
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -108,7 +108,6 @@ def _model(model: str | None, store: StoreSettings, models: Path | None) -> Trai
 
 
 def _holdings(text: str | None) -> dict[str, float]:
-
     weights = {}
     for part in opt.split(text) or []:
         asset, _, weight = part.rpartition("=")

@@ -229,7 +229,6 @@ def rollback(store: StoreSettings, reason: Reason = "rolled back manually") -> N
 
 
 def _database(store: StoreSettings) -> Database:
-
     database = opt.existing_database(store)
     if database is None:
         raise StoreError(

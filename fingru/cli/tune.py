@@ -103,7 +103,6 @@ def _document(result: SearchResult, file: Path) -> dict[str, Any]:
 
 
 def _table(result: SearchResult) -> Table:
-
     best = result.trials.sort_values("value").head(10)
     rows = [
         [f"{x:.5g}" if isinstance(x, float) else str(x) for x in row]

@@ -33,11 +33,8 @@ def load_config(
     flags
         Values by dotted key.
 
-    Raises
-    ------
-    ConfigError
-        For a missing or malformed file, an unknown key (with the nearest known one), a value of
-        the wrong type, or an override without ``=``.
+    Raises ``ConfigError`` for a missing or malformed file, an unknown key (with the nearest known
+    one), a value of the wrong type, or an override without ``=``.
 
     A setting that is given under an old name is taken, with a ``FingruWarning`` that says the new.
     """

@@ -39,26 +39,13 @@ logger = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run."""
 
-    folder: Path  # where they are; made with the first
+    folder: Path  # made with the first checkpoint
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]], meta: object) -> None:
-        """Keep the result of one finished step.
+        """Keep the result of one finished step: arrays of numbers, flags or text, and JSON.
 
-        Parameters
-        ----------
-        name
-            Letters, digits and ``. _ = -``.
-        arrays
-            Arrays of numbers, flags or text by name; objects are refused.
-        meta
-            An object that JSON can hold.
-
-        Raises
-        ------
-        StoreError
-            If it cannot be written.
-        ValueError
-            If the name or an array is of the wrong kind.
+        Raises ``StoreError`` if it cannot be written, or the name has more than letters, digits
+        and ``. _ = -``; ``ValueError`` for arrays of objects.
         """
         if any(np.asarray(values).dtype.hasobject for values in arrays.values()):
             raise ValueError(f"checkpoint {name!r} holds Python objects: store plain arrays")
@@ -87,11 +74,11 @@ class Checkpoints:
         return {key.removeprefix(_ARRAY): values for key, values in named.items()}, meta
 
     def names(self) -> list[str]:
-        """Names of the stored checkpoints, sorted; a damaged one is among them."""
+        """Names of the stored checkpoints, damaged ones too, sorted."""
         return sorted(path.stem for path in self.folder.glob("[!.]*.npz"))
 
     def drop(self) -> None:
-        """Remove all of them; the run that needed them is complete."""
+        """Remove all of them, once the run is complete."""
         if self.folder.exists():
             with explained("delete", self.folder):
                 shutil.rmtree(self.folder)

@@ -60,7 +60,7 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether it was opened for reading alone, because nothing may be written there."""
+        """Whether it was opened only for reading, because nothing may be written there."""
         return self.engine.url.query.get("mode") == "ro"
 
 
@@ -69,25 +69,19 @@ def open_database(
 ) -> Database:
     """Open the database, and make its tables where there are none.
 
-    Parameters
-    ----------
-    root
-        Folder of the runs; the SQLite file ``fingru.sqlite`` is in it.
-    url
-        Another database, such as ``postgresql://user@host/fingru``.
-    busy_timeout_s
-        How long to wait for another writer before giving up, in seconds.
+    It is the SQLite file in ``root``, the folder of the runs, or the database of ``url``. Waits
+    ``busy_timeout_s`` seconds for another writer.
 
     Raises ``StoreError`` if it cannot be opened, is of a later version, or its driver is not
     installed; or if the runs of the folder are counted in another one (``home.check_home``).
     """
-    given = None if url is None else parse_url(url)
+    parsed = None if url is None else parse_url(url)
     check_home(root, url)
-    if given is None:
+    if parsed is None:
         with explained("create", root):
             root.mkdir(parents=True, exist_ok=True)
-    fresh = given is None and not (root / FILE_NAME).exists()
-    database = open_url(_beside(root) if given is None else given, busy_timeout_s)
+    fresh = parsed is None and not (root / FILE_NAME).exists()
+    database = open_url(_beside(root) if parsed is None else parsed, busy_timeout_s)
     remember_home(root, url)
     if fresh and (root / JOURNAL_FILE).exists():  # the file was deleted; its trials stay counted
         from fingru.store.rebuild import add_journal
@@ -102,11 +96,11 @@ def existing_database(root: Path, url: str | None = None) -> Database | None:
 
 
 def open_url(url: URL, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
-    """Open a database by its address alone; ``open_database`` asks first whose it is."""
+    """Open a database by its URL; ``open_database`` first checks that the runs belong to it."""
     try:
         database = Database(_engine(url, busy_timeout_s))
         _prepare(database)
-    except (TypeError, ValueError, OverflowError) as error:  # of a driver: a strange query part
+    except (TypeError, ValueError, OverflowError) as error:  # from a driver: a bad query part
         raise StoreError(
             f"the database {masked(url.render_as_string())} cannot be used: {error}",
             "check store.url",
@@ -123,7 +117,7 @@ def reading(database: Database) -> Iterator[Connection]:
 
 @contextmanager
 def writing(database: Database) -> Iterator[Connection]:
-    """Change the database in one transaction: all of it or nothing, one writer at a time."""
+    """Change the database in one transaction, one writer at a time."""
     with _translated(database), database.engine.connect() as connection:
         locked = connection.execution_options(fingru_writes=True)
         with locked.begin():
@@ -131,13 +125,13 @@ def writing(database: Database) -> Iterator[Connection]:
 
 
 def _beside(root: Path) -> URL:
-    """The file beside the runs; for reading alone where nothing can be written."""
+    """URL of the file beside the runs; read-only where nothing can be written."""
     file = Path(os.path.realpath(root / FILE_NAME))
     if not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
         return URL.create("sqlite+pysqlite", database=str(file))
     query = {"uri": "true", "mode": "ro"}
     if not os.access(file.parent, os.W_OK) and not file.with_name(f"{FILE_NAME}-wal").exists():
-        query["immutable"] = "1"  # else SQLite wants to make its shared memory there
+        query["immutable"] = "1"  # else SQLite tries to make its shared memory there
     return URL.create("sqlite+pysqlite", database=file.as_uri(), query=query)
 
 
@@ -161,7 +155,7 @@ def _engine(url: URL, busy_timeout_s: float) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's own
-    """WAL, and transactions begun by us: sqlite3 would begin them late, and then fail as busy."""
+    """WAL, and transactions that we begin: sqlite3 would begin them late, and fail as busy."""
     connection.isolation_level = None
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         _switch_to_wal(connection)
@@ -169,7 +163,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 
 def _switch_to_wal(connection: Any) -> None:  # noqa: ANN401 - sqlite3's own
-    """Two processes may meet at a new file; SQLite does not wait by itself for this one change."""
+    """Retry, as two processes may open a new file at once: SQLite does not wait for this."""
     import sqlite3
 
     for _ in range(100):
@@ -191,7 +185,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _prepare(database: Database) -> None:
     """Make the tables of a new database; bring one of an earlier fingru up to date.
 
-    One that may only be read is left as it is: whoever reads a later table looks for it first.
+    A read-only one stays as it is: readers of later tables check that they are there.
     """
     revision = _revision(database)
     if revision == schema.REVISION:
@@ -214,7 +208,7 @@ def _prepare(database: Database) -> None:
 
 
 def _revision(database: Database) -> str | None:
-    """Revision that a database says it has; None of a new one, or one from before revisions."""
+    """Revision of a database; None if it is new, or from before revisions."""
     table = schema.revision
     with reading(database) as connection:
         if not inspect(connection).has_table(table.name):

@@ -1,4 +1,4 @@
-"""Files of a store: written whole, locked, and errors of the disk in words."""
+"""Files of a store: written atomically, locked, with clear messages for errors of the disk."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from fingru.errors import StoreError
 LOCK_FILE = ".lock"
 LOCK_TIMEOUT_S = 60.0
 
-_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
-"""What file systems without locks answer."""
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)  # of file systems without locks
 
 _FIXES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder with {flag}",
@@ -33,18 +32,9 @@ _FIXES = {
 
 
 def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs") -> StoreError:
-    """Say in words what the operating system refused, where, and what to do about it.
+    """Explain what the operating system refused, where, and what to do about it.
 
-    Parameters
-    ----------
-    error
-        What the operating system raised.
-    action
-        What was tried, as a verb: "write", "read", "create", "delete".
-    path
-        The file or folder it was tried on.
-    flag
-        What chooses another folder on the command line.
+    ``action`` is a verb such as "write"; ``flag`` chooses another folder on the command line.
 
     Examples
     --------
@@ -58,7 +48,7 @@ def storage_error(error: OSError, action: str, path: Path, flag: str = "--runs")
 
 @contextmanager
 def explained(action: str, path: Path, flag: str = "--runs") -> Iterator[None]:
-    """Turn what the operating system refuses into a ``StoreError`` (``storage_error``)."""
+    """Turn an ``OSError`` into a ``StoreError`` (``storage_error``)."""
     try:
         yield
     except OSError as error:
@@ -66,11 +56,7 @@ def explained(action: str, path: Path, flag: str = "--runs") -> Iterator[None]:
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
-    """Replace a file in one step (see ``fingru.atomic``).
-
-    Raises ``StoreError`` if the disk is full, the folder is read-only, or anything else stops the
-    write.
-    """
+    """Replace a file in one step (see ``fingru.atomic``); ``StoreError`` if it cannot be."""
     with explained("write", path):
         atomic.write_bytes_atomic(path, content)
 
@@ -93,16 +79,13 @@ def read_bytes_if_there(path: Path) -> bytes | None:
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal, read in pieces."""
+    """SHA-256 of a file in hexadecimal, read in pieces."""
     with explained("read", path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def set_aside(file: Path, label: str, now: datetime) -> Path:
-    """Rename an SQLite file and what SQLite keeps beside it; returns its new path.
-
-    Raises ``StoreError`` if one of them cannot be renamed.
-    """
+    """Rename an SQLite file with its WAL; returns the new path, or raises ``StoreError``."""
     renamed = file.with_name(f"{file.name}.{label}-{now:%Y%m%d-%H%M%S}")
     with explained("rename", file):
         for ending in ("", "-wal", "-shm"):
@@ -114,12 +97,9 @@ def set_aside(file: Path, label: str, now: datetime) -> Path:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder for one process, so that reading and rewriting a file in it is one step.
+    """Lock a folder, so that reading and rewriting a file in it is one step (``lock_file``).
 
-    The lock is the operating system's, on the file ``.lock`` in the folder, and ends with the
-    process. On a file system without locks nothing is locked.
-
-    Raises ``StoreError`` if the folder is not there or read-only, or another process has held it
+    Raises ``StoreError`` if the folder is missing or read-only, or another process has held it
     for a minute.
     """
     if not folder.is_dir():
@@ -130,10 +110,10 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def lock_file(path: Path, timeout_s: float, busy: str) -> Iterator[None]:
-    """Hold a lock of the operating system on a file, which is made when missing.
+    """Hold a lock of the operating system on a file, made when missing; it ends with the process.
 
-    Raises ``StoreError`` if the file cannot be made, or is held for longer than ``timeout_s``; it
-    says ``busy``.
+    On a file system without locks nothing is locked. Raises ``StoreError`` if the file cannot be
+    made, or, with the message ``busy``, if it is held for longer than ``timeout_s``.
     """
     lock = FileLock(path, timeout=timeout_s)
     try:

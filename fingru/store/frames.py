@@ -18,21 +18,12 @@ if TYPE_CHECKING:
 def frame_to_parquet(frame: pd.DataFrame) -> bytes:
     """Parquet bytes of a table, equal for equal content.
 
-    The index is not stored; neither are the versions and memory layout that pandas and pyarrow
-    would add. Missing values become null, categories and all kinds of text plain text, timestamps
-    microseconds.
+    Columns are named by text; the index is not stored, nor the versions and memory layout that
+    pandas and pyarrow would add. Missing values become null, categories and all kinds of text
+    plain text, timestamps microseconds.
 
-    Parameters
-    ----------
-    frame
-        Columns named by text; the index must be the plain row number.
-
-    Raises
-    ------
-    ValueError
-        If the index carries information, which would be lost.
-    StoreError
-        If a column mixes kinds of values.
+    Raises ``ValueError`` if the index is not the row number; ``StoreError`` if a column mixes
+    kinds of values.
     """
     import pandas as pd
     import pyarrow as pa
@@ -42,7 +33,8 @@ def frame_to_parquet(frame: pd.DataFrame) -> bytes:
         raise ValueError("the index would be lost: call reset_index() first")
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = _plain(table)
+        fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+        table = table.cast(pa.schema(fields)).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise StoreError(
             f"a table with the columns {list(frame.columns)} cannot be stored ({error})",
@@ -51,14 +43,6 @@ def frame_to_parquet(frame: pd.DataFrame) -> bytes:
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd", compression_level=3)
     return stream.getvalue()
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """One memory layout and one type for the same content, without metadata."""
-    import pyarrow as pa
-
-    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields)).combine_chunks()
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
@@ -74,14 +58,7 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a table that ``frame_to_parquet`` made.
-
-    Parameters
-    ----------
-    path
-        The file.
-    columns
-        Only these, in this order; all when None.
+    """Read a table that ``frame_to_parquet`` made: some columns in this order, or all.
 
     Raises ``StoreError`` if the file is missing, damaged, or lacks a column.
     """

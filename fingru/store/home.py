@@ -1,7 +1,7 @@
 """Which database belongs to a folder of runs: one store, one ledger, one registry.
 
-A folder whose runs are counted elsewhere says so in ``store.json``, the password hidden, so that
-nobody who forgets the URL starts a second ledger beside it.
+A folder whose runs are counted in another database names it in ``store.json``, the password
+hidden, so that forgetting the URL does not start a second ledger beside it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,14 @@ _PORTS = {"postgresql": 5432}
 
 
 class WrongDatabaseError(StoreError):
-    """The database asked for is none, or not the one in which a folder's runs are counted."""
+    """Not a database URL, or not the database in which the folder's runs are counted."""
 
 
 def parse_url(text: str) -> URL:
-    """Read a database URL.
-
-    Raises ``WrongDatabaseError`` if it is none, or its password is hidden, as in what fingru
-    stores.
-    """
+    """Read a database URL; ``WrongDatabaseError`` if it is none, or its password is hidden."""
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         raise WrongDatabaseError(
             f"store.url is not a database URL: {text}",
             "write it as postgresql://user:password@host:5432/database; the port is a number",
@@ -56,42 +52,40 @@ def is_postgres(url: URL) -> bool:
 
 
 def check_home(root: Path, url: str | None) -> None:
-    """Refuse a database other than the one that counts the runs of a folder.
-
-    Raises ``WrongDatabaseError``: names the database and what to give.
-    """
-    given = None if url is None or _is_default(root, url) else url
+    """Refuse a database that does not count the runs of a folder (``WrongDatabaseError``)."""
+    elsewhere = None if url is None or _is_default(root, url) else url
     remembered = _remembered(root)
     if remembered is None:
-        if given is not None and (count := _counted(root / FILE_NAME)):
+        if elsewhere is not None and (count := _counted(root / FILE_NAME)):
             raise WrongDatabaseError(
                 f"{root / FILE_NAME} counts the runs of this folder ({count} trials and models), "
-                f"not {masked(given)}",
+                f"not {masked(elsewhere)}",
                 f"move it there with `fingru store migrate --to URL --runs {root}`, or choose "
                 "another folder with --runs",
             )
         return
-    if given is None:
+    if elsewhere is None:
         raise WrongDatabaseError(
             f"the runs of {root} are counted in the database {remembered}",
             f"give its URL in {URL_VARIABLE}, or as store.url in a file for --config",
         )
-    if place_of(masked(given)) != place_of(remembered):
+    if place_of(masked(elsewhere)) != place_of(remembered):
         raise WrongDatabaseError(
-            f"the runs of {root} are counted in the database {remembered}, not {masked(given)}",
+            f"the runs of {root} are counted in the database {remembered}, "
+            f"not {masked(elsewhere)}",
             "give that URL, or choose another folder with --runs",
         )
 
 
 def remember_home(root: Path, url: str | None) -> None:
-    """Write down where the runs of a folder are counted; nothing for the file beside them."""
+    """Record where the runs of a folder are counted, unless it is the file beside them."""
     if url is not None and not _is_default(root, url) and not (root / HOME_FILE).exists():
-        with suppress(StoreError):  # a folder that may only be read
+        with suppress(StoreError):  # a read-only folder
             move_home(root, url)
 
 
 def move_home(root: Path, url: str) -> None:
-    """Write down that the runs of a folder are counted in another database from now on."""
+    """Record that the runs of a folder are counted in another database from now on."""
     if _is_default(root, url):
         (root / HOME_FILE).unlink(missing_ok=True)
     else:
@@ -99,9 +93,8 @@ def move_home(root: Path, url: str) -> None:
 
 
 def has_database(root: Path, url: str | None) -> bool:
-    """Whether there is something to open, without making it."""
-    files = (FILE_NAME, HOME_FILE)
-    return url is not None or any((root / name).exists() for name in files)
+    """Whether there is a database to open, without making it."""
+    return url is not None or (root / FILE_NAME).exists() or (root / HOME_FILE).exists()
 
 
 def _remembered(root: Path) -> str | None:
@@ -116,19 +109,19 @@ def _remembered(root: Path) -> str | None:
 
 
 def _is_default(root: Path, url: str) -> bool:
-    """Whether a URL means the very file beside the runs."""
+    """Whether a URL is that of the file beside the runs."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         return False
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return False
-    named = parsed.database.removeprefix("file:")
-    return os.path.realpath(named) == os.path.realpath(root / FILE_NAME)
+    file = parsed.database.removeprefix("file:")
+    return os.path.realpath(file) == os.path.realpath(root / FILE_NAME)
 
 
 def place_of(url: URL | str) -> tuple[object, ...]:
-    """What decides which database a URL means; not the user."""
+    """What tells which database a URL means: all but the user."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

@@ -16,26 +16,14 @@ def complete_id(
     none_yet: str,
     error: type[FingruError] = StoreError,
 ) -> str:
-    """The known id that a text is, or the only one that begins with it.
+    """The id in ``known`` (oldest first) that is ``text``, or the only one that begins with it.
 
-    Parameters
-    ----------
-    text
-        What the user gave.
-    known
-        All ids, the oldest first.
-    kind, place
-        What they are of and where, for the message: "run", a folder.
-    none_yet
-        What to do where there is no id at all.
-    error
-        What to raise.
-
-    Raises ``FingruError`` if none or several fit; the message names the nearest.
+    Raises ``error`` if none or several fit; the message says which ``kind`` of thing was looked
+    for in which ``place``, names the nearest ids, and gives ``none_yet`` where there are none.
     """
     if text in known:
         return text
-    matching = [each for each in known if text and each.startswith(text)]
+    matching = [name for name in known if text and name.startswith(text)]
     if len(matching) == 1:
         return matching[0]
     if matching:

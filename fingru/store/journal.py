@@ -1,7 +1,7 @@
-"""The ledger once more, as lines of text beside its SQLite file.
+"""A copy of the ledger as lines of text beside its SQLite file.
 
-A damaged or deleted file must not make anybody's trials forgotten: each trial is appended here
-after it was entered, and a rebuilt ledger begins with these lines.
+No trial may be lost with a damaged or deleted file: each is appended here after it was entered,
+and a rebuilt ledger begins with these lines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Entry = tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def append_entries(journal: Path, entries: Iterable[Entry]) -> None:
-    """Append entries, each as one line, flushed to the disk; ``StoreError`` if it refuses."""
+    """Append entries, one a line, and flush them to the disk; ``StoreError`` if it fails."""
     lines = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries)
     with (
         explained("write", journal),
@@ -62,10 +62,9 @@ def split_entry(row: Mapping[Any, Any]) -> Entry:
 
 
 def key_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
-    """What tells an entry from all others."""
-    return tuple(
-        str(trial[name]) for name in ("kind", "run_or_study", "config_sha256", "created_at")
-    )
+    """Columns that identify an entry."""
+    names = ("kind", "run_or_study", "config_sha256", "created_at")
+    return tuple(str(trial[name]) for name in names)
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:

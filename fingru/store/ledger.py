@@ -1,8 +1,8 @@
 """The trial ledger: every configuration ever evaluated on some data, kept for good.
 
-The best of many tries looks good by luck alone. How good is known only to who counted the tries,
-so the ledger counts for the user: backtests and tuning trials are appended with their returns,
-and neither deleting a run nor anything else takes them away (the database refuses by a trigger).
+The best of many tries looks good by luck alone, the more so the more were tried. So the ledger
+counts them: backtests and tuning trials are appended with their returns, and neither deleting a
+run nor anything else removes them (a trigger of the database refuses).
 """
 
 from __future__ import annotations
@@ -36,20 +36,18 @@ logger = logging.getLogger(__name__)
 class Trial:
     """One configuration judged on some data."""
 
-    kind: Literal["backtest", "tuning"]  # ``backtest`` or ``tuning``
+    kind: Literal["backtest", "tuning"]
     data_sha256: str  # hash of the prices
     run_or_study: str  # id of the run, or name of the study
-    # Hash of everything that can change the outcome (``strict_json.json_sha256``)
-    config_sha256: str
-    # Sharpe ratio of one period, not annualised; None if undefined
-    sharpe_per_period: float | None
-    sharpe_annual: float | None  # the same, annualised; None if undefined
-    periods: int  # number of returns that it was measured on
+    config_sha256: str  # of everything that can change the outcome (``strict_json.json_sha256``)
+    sharpe_per_period: float | None  # not annualised; None if undefined
+    sharpe_annual: float | None
+    periods: int  # number of returns
     created_at: datetime  # time zone aware
 
 
 def indecisive_sections(model_kind: str) -> set[str]:
-    """Sections of a configuration that change no result, so that no trial differs by them."""
+    """Sections of a configuration that change no result, and so make no other trial."""
     of_models = {"features", "training", "recalibration", "baselines", "horizons"}
     return {"store", "data", "device"} | (of_models if model_kind == "none" else set())
 
@@ -60,14 +58,9 @@ def record_trial(
     returns: TrialReturns | None = None,
     assets: Sequence[str] | None = None,
 ) -> None:
-    """Append a trial to the ledger; all of it, or nothing if the database cannot be written.
+    """Append a trial to the ledger, with its returns and the symbols of its prices if given.
 
-    Parameters
-    ----------
-    returns
-        What it was judged by; None counts the trial without them.
-    assets
-        Symbols of its prices, kept once for each hash of prices; None leaves them as they are.
+    Symbols are kept once for each hash of prices. All is written or, on an error, nothing.
     """
     values = vars(trial) | {
         "created_at": utc_text(trial.created_at),
@@ -84,7 +77,7 @@ def record_trial(
 def insert_trial(
     connection: Connection, trial: Mapping[str, Any], returns: Mapping[str, Any] | None
 ) -> int:
-    """Insert the columns of a trial and of its returns; returns the number of the trial."""
+    """Insert the columns of a trial and of its returns; gives the number of the trial."""
     key = connection.execute(insert(trials).values(trial)).inserted_primary_key
     number = 0 if key is None else int(key[0])
     if returns is not None:
@@ -94,7 +87,7 @@ def insert_trial(
 
 
 def _keep_journal(database: Database, newest: int) -> None:
-    """Append a trial to the journal beside an SQLite file; to a new journal all there are."""
+    """Append a trial to the journal beside an SQLite file; a new journal gets all trials."""
     if database.file is None:
         return
     journal = database.file.with_name(JOURNAL_FILE)
@@ -108,7 +101,7 @@ def _keep_journal(database: Database, newest: int) -> None:
         with reading(database) as connection:
             rows = connection.execute(query.order_by(trials.c.id)).mappings().all()
         append_entries(journal, [split_entry(row) for row in rows])
-    except StoreError as error:  # the trial itself is entered
+    except StoreError as error:  # the trial itself has been entered
         logger.warning("the journal of the ledger is not kept: %s", error)
 
 
@@ -123,10 +116,10 @@ def _keep_assets(connection: Connection, data_sha256: str, assets: Sequence[str]
 
 
 def learn_assets(database: Database, runs: Path) -> None:
-    """Find in a folder of runs the symbols of prices that the ledger knows by their hash alone.
+    """Find in a folder of runs the symbols of prices that the ledger knows only by their hash.
 
-    Trials of a fingru that did not keep them are so counted by what they have in common, too.
-    Manifests that cannot be read are passed over.
+    Trials of a fingru that did not keep them can then be compared by assets too. Manifests that
+    cannot be read are skipped.
     """
     with reading(database) as connection:
         known = select(schema.data_assets.c.data_sha256)
@@ -148,13 +141,11 @@ def learn_assets(database: Database, runs: Path) -> None:
 class LedgerEntry:
     """A trial as the ledger holds it."""
 
-    number: int  # its place in the ledger, ascending in time
-    trial: Trial  # what was judged; ``created_at`` in UTC
+    number: int  # ascending in time
+    trial: Trial  # ``created_at`` in UTC
     first: str | None = None  # first and last bar of its returns, ISO 8601; None without returns
     last: str | None = None
-    # what it was judged by; None for trials of a fingru that did not keep them, or if they were
-    # not asked for
-    returns: TrialReturns | None = None
+    returns: TrialReturns | None = None  # None if not read, or an earlier fingru kept none
     assets: tuple[str, ...] | None = None  # symbols of its prices; None where unknown
 
 
@@ -167,12 +158,7 @@ def ledger_entries(
 ) -> list[LedgerEntry]:
     """Every entry on some data (None: on all), repetitions included, the oldest first.
 
-    Parameters
-    ----------
-    with_returns
-        Read and unpack the returns too.
-    numbers
-        Only these entries.
+    ``with_returns`` reads the returns too; ``numbers`` are the only entries read, if given.
     """
     returns, symbols = schema.trial_returns, schema.data_assets
     query = select(trials).order_by(trials.c.id)
@@ -181,7 +167,7 @@ def ledger_entries(
     if numbers is not None:
         query = query.where(trials.c.id.in_(numbers))
     with reading(database) as connection:
-        present = inspect(connection)  # an older database that may only be read lacks tables
+        present = inspect(connection)  # an older, read-only database lacks tables
         if present.has_table(returns.name):
             columns = [
                 c for c in returns.c if with_returns or not c.name.startswith(("bars", "net"))
@@ -196,13 +182,13 @@ def ledger_entries(
 
 
 def count_entries(database: Database) -> int:
-    """Entries of the whole ledger; grows with every trial and never falls."""
+    """Number of entries in the whole ledger."""
     with reading(database) as connection:
         return int(connection.execute(select(func.count()).select_from(trials)).scalar_one())
 
 
 def latest_entries(entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-    """Last entry of each configuration on each data, in the order in which they were first tried.
+    """Last entry of each configuration on each data set, in the order of their first tries.
 
     The same configuration on other prices is another trial: it could have been chosen instead.
     """
@@ -215,9 +201,8 @@ def returns_in_common(
 ) -> tuple[pd.DatetimeIndex, FloatArray, tuple[str, ...]]:
     """Returns of all configurations among entries, on the bars that they have in common.
 
-    Trials judged on other ranges than most are left out by the rule of ``returns.largest_table``.
-
-    Entries without returns are left out.
+    Left out are entries without returns, and trials judged on other ranges than most
+    (``returns.largest_table``).
 
     Returns
     -------
@@ -259,12 +244,8 @@ def _entry(row: Row[Any], assets: Mapping[str, list[str]]) -> LedgerEntry:
 def summarise(database: Database) -> list[dict[str, Any]]:
     """What the ledger holds of each data set, the one tried last first.
 
-    Returns
-    -------
-    list of dict
-        ``data_sha256``; ``configurations`` (different ones tried); ``entries`` (repetitions
-        included); ``first`` and ``last`` (ISO 8601, UTC); ``best_sharpe`` (largest annual Sharpe
-        ratio of any entry, None if none is defined).
+    Keys: ``data_sha256``; ``configurations`` (different ones); ``entries`` (repetitions included);
+    ``first`` and ``last`` (ISO 8601, UTC); ``best_sharpe`` (largest annual Sharpe ratio, or None).
     """
     query = (
         select(

@@ -1,8 +1,8 @@
-"""All runs at a glance, without opening each of them.
+"""The list of runs, without opening each of them.
 
-The index in the database remembers what each manifest said. Listing looks only at the stamps of
-the manifests and reads those that are new or changed; so the list is always what the folders say,
-also after runs were copied, edited or deleted by hand, and a lost database loses nothing.
+The database has an index of the manifests. Listing looks at the stamps of the manifests and reads
+only those that are new or changed, so the list always agrees with the folders, also after runs
+were copied, edited or deleted by hand, and a lost database loses nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ def list_runs(root: Path, url: str | None = None) -> list[Row]:
     A run whose process is gone is "interrupted", one whose manifest is broken "damaged", a
     finished one whose manifest or metrics were changed since it ended "altered".
 
-    A folder that does not exist has none. ``url`` None is the SQLite file in it.
-
     Raises ``WrongDatabaseError`` if the runs of the folder are counted in another database.
     """
     stamps = {run_id: _stamp(root / run_id) for run_id in run_ids(root)}
@@ -65,10 +63,9 @@ def list_runs(root: Path, url: str | None = None) -> list[Row]:
 def delete_run(root: Path, run_id: str) -> str:
     """Delete a run for good and return its full id; its trials stay in the ledger.
 
-    The folder leaves the list in one step before its files go, so a deletion that is cut short
-    leaves no half run.
+    The folder is renamed before its files go, so a deletion that is cut short leaves no half run.
 
-    Raises ``StoreError`` if it is not there, a process still works on it, or it cannot be deleted.
+    Raises ``StoreError`` if it is missing, a process still works on it, or it cannot be deleted.
     """
     run = RunDirectory.open(root, run_id)
     if _is_running(run):
@@ -88,12 +85,12 @@ def _is_running(run: RunDirectory) -> bool:
 
 
 def _stamp(folder: Path) -> str:
-    """Changes whenever manifest or metrics are replaced; costs two looks at the folder."""
-    both = f"{_look(folder / MANIFEST)} {_look(folder / METRICS)}"
+    """Changes whenever manifest or metrics are replaced."""
+    both = f"{_file_stamp(folder / MANIFEST)} {_file_stamp(folder / METRICS)}"
     return hashlib.sha256(both.encode()).hexdigest()
 
 
-def _look(path: Path) -> str:
+def _file_stamp(path: Path) -> str:
     try:
         stat = os.stat(path)  # noqa: PTH116 - several times faster, per run
     except OSError:
@@ -166,7 +163,7 @@ def _read_row(root: Path, run_id: str, stamp: str) -> Row:
 
 
 def _status(folder: Path, manifest: Mapping[str, Any]) -> str:
-    """The manifest's, or "altered" where what the list shows is not what the run had stored."""
+    """Status by the manifest, or "altered" where manifest or metrics changed since the end."""
     status = str(manifest["status"])
     if status != "done":
         return status
@@ -192,15 +189,13 @@ def _read_scores(path: Path, manifest: Mapping[str, Any]) -> Row:
 
 
 def _log_score(scores: object) -> float | None:
-    """The pooled log score, at whatever depth: of the first horizon where there are several."""
+    """The pooled log score at any depth, of the first horizon where there are several."""
     if not isinstance(scores, dict):
         return None
     if "log_score" in scores:
         return _number(scores["log_score"])
-    candidates = ["pooled", *scores]
-    return next(
-        (found for key in candidates if (found := _log_score(scores.get(key))) is not None), None
-    )
+    inner = (_log_score(scores.get(key)) for key in ("pooled", *scores))
+    return next((score for score in inner if score is not None), None)
 
 
 def _part(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The manifest of a run: its shape, its status, and the seal that tells whether it was changed."""
+"""The manifest of a run: its shape, its status, and the seal that shows whether it was changed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from fingru.store.strict_json import (
 Status = Literal["running", "done", "failed", "interrupted"]
 
 MANIFEST = "manifest.json"
-OWN_KEYS = ("run_id", "status", "process", "sha256", "seal")
-"""Keys that only the store sets."""
+OWN_KEYS = ("run_id", "status", "process", "sha256", "seal")  # only the store sets them
 
 _SHAPE: dict[str, type | tuple[type, ...]] = {
     "run_id": str,
@@ -67,7 +66,7 @@ def first_manifest(name: str, manifest: Mapping[str, Any], now: datetime) -> byt
 
 
 def effective_status(manifest: Mapping[str, Any]) -> Status:
-    """Status of a run: "running" only while its process is there, else "interrupted"."""
+    """Status of a run; one that says "running" without a live process was interrupted."""
     status: Status = manifest.get("status", "interrupted")
     if status == "running" and not is_alive(manifest.get("process")):
         return "interrupted"
@@ -75,7 +74,7 @@ def effective_status(manifest: Mapping[str, Any]) -> Status:
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy of a manifest with a seal over all the rest of it, as it will stand on disk."""
+    """Copy of a manifest with a hash over the rest of it, as it will be on disk."""
     rest = to_json_value({key: value for key, value in manifest.items() if key != "seal"})
     return {**rest, "seal": json_sha256(rest)}  # type: ignore[dict-item]
 

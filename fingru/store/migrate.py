@@ -1,4 +1,4 @@
-"""Moving ledger and registry to another database: all rows, compared, and then the folder's home.
+"""Moving ledger and registry to another database; all rows are compared.
 
 The index of runs is not moved: the folders are listed anew.
 """
@@ -29,22 +29,15 @@ class Migration:
 
     source: str  # names of the databases, without passwords
     target: str
-    rows: dict[str, int]  # number of rows in the target by table, each equal to the source's
-    # the SQLite file that was left, under its new name; None if another database was left
-    backup: Path | None
+    rows: dict[str, int]  # number of rows by table
+    backup: Path | None  # the old SQLite file under its new name; None of another database
 
 
 def migrate_store(root: Path, url: str | None, to: str, now: datetime) -> Migration:
     """Copy ledger and registry to another database, compare, and count there from now on.
 
-    Parameters
-    ----------
-    root
-        Folder of the runs.
-    url, to
-        The database now (None: the SQLite file in ``root``), and the other one.
-    now
-        For the name of the file that is left; time zone aware.
+    ``url`` None is the SQLite file in ``root``, the folder of the runs; it is renamed by the time
+    ``now`` (time zone aware).
 
     Raises ``StoreError`` if the target holds anything else already, or one of the two cannot be
     used; nothing has changed then.
@@ -81,7 +74,7 @@ def _rows(database: Database, table: Table) -> list[dict[str, Any]]:
 
 
 def _fill(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows under their own numbers, and let the next one go on after them."""
+    """Insert rows under their own numbers, and let PostgreSQL count on after them."""
     if not rows:
         return
     connection.execute(insert(table), rows)

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_GONE = ("Z", "X")
-"""States of a process that has ended and only waits to be collected."""
+_GONE = ("Z", "X")  # states of a process that has ended and only waits to be collected
 
 
 def this_process() -> dict[str, Any]:
@@ -21,8 +20,8 @@ def this_process() -> dict[str, Any]:
 def is_alive(process: Mapping[str, Any] | None) -> bool:
     """Whether a recorded process still works.
 
-    A process of another host cannot be seen and counts as alive. The recorded start tells a
-    process from a later one that got its number.
+    One of another host cannot be seen and counts as alive. The recorded start tells a process
+    from a later one with the same number.
     """
     if not process or not isinstance(process.get("pid"), int):
         return False
@@ -34,7 +33,7 @@ def is_alive(process: Mapping[str, Any] | None) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it is somebody else's, so it is there
+        pass  # another user's process, so it exists
     state, start = _state_and_start(pid)
     recorded = process.get("started")
     return state not in _GONE and (not start or not recorded or start == recorded)

@@ -1,7 +1,7 @@
-"""A ledger and a registry rebuilt from what runs and models store themselves.
+"""Ledger and registry rebuilt from what runs and models store themselves.
 
-Nothing that is there is changed or removed: what is missing is added, so that it may be done
-again, and on a database in good order does nothing.
+What is missing is added, nothing is changed or removed: it may be repeated, and does nothing to
+an intact database.
 """
 
 from __future__ import annotations
@@ -38,28 +38,20 @@ logger = logging.getLogger(__name__)
 class Rebuilt:
     """What a rebuild added."""
 
-    database: str  # where
+    database: str  # its name
     backup: Path | None  # the damaged file under its new name; None if there was none
-    from_journal: int  # trials that were missing, by source
+    from_journal: int  # trials added, by source
     from_runs: int
-    models: int  # models that were missing
-    champion: str | None  # id of the champion now, or None
-    lost: tuple[str, ...]  # what nothing can tell any more, as sentences
+    models: int  # models added
+    champion: str | None  # its id now
+    lost: tuple[str, ...]  # what could not be recovered, as sentences
 
 
 def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> Rebuilt:
-    """Add to ledger and registry whatever journal, runs and models know and they do not.
+    """Add to ledger and registry what they lack of the journal, the runs and the models.
 
-    A damaged SQLite file is first renamed, by the time ``now``.
-
-    Parameters
-    ----------
-    root
-        Folder of the runs.
-    url
-        Database URL; None for the SQLite file in ``root``.
-    models
-        Folder of the models.
+    ``root`` and ``models`` are the folders of runs and models; ``url`` None is the SQLite file in
+    ``root``. A damaged file is first renamed, by the time ``now``.
     """
     backup = _put_away(root / FILE_NAME, now) if url is None else None
     journal = read_entries(root / JOURNAL_FILE)
@@ -84,12 +76,12 @@ def rebuild_store(root: Path, url: str | None, models: Path, now: datetime) -> R
 
 
 def add_journal(database: Database, root: Path) -> int:
-    """Enter the trials of the journal that the ledger has not; returns how many."""
+    """Enter the trials of the journal that the ledger lacks; returns how many."""
     return _add_trials(database, read_entries(root / JOURNAL_FILE), by_run=False)
 
 
 def _put_away(file: Path, now: datetime) -> Path | None:
-    """Rename a damaged file and what SQLite keeps beside it; None if it is whole or not there."""
+    """Rename a damaged SQLite file; None if it is intact or missing."""
     if not file.exists() or _is_whole(file):
         return None
     with exclusive(file.parent):
@@ -111,7 +103,7 @@ def _is_whole(file: Path) -> bool:
 
 
 def _add_trials(database: Database, entries: Iterable[Entry], *, by_run: bool) -> int:
-    """Enter what the ledger has not; a run is one trial, whatever its time stamp says."""
+    """Enter what the ledger lacks, returning how many; ``by_run`` makes a run one trial."""
 
     def key(trial: Any) -> tuple[str, ...]:  # noqa: ANN401 - a row or a mapping
         return (trial["kind"], trial["run_or_study"]) if by_run else key_of(trial)
@@ -129,7 +121,7 @@ def _add_trials(database: Database, entries: Iterable[Entry], *, by_run: bool) -
 
 
 def _of_runs(root: Path) -> Iterable[Entry]:
-    """Trials of the finished runs of a folder, as they were entered when the runs ended."""
+    """Trials of the finished runs of a folder, as entered when the runs ended."""
     for run_id in run_ids(root):
         try:
             entry = _of_run(RunDirectory(root / run_id))
@@ -169,7 +161,7 @@ def _of_run(run: RunDirectory) -> Entry | None:
 
 
 def _without_standing(models: Path) -> list[Standing]:
-    """Models whose standing nothing tells, as challengers."""
+    """Models without a stored standing, as challengers."""
     standings = []
     for path in sorted(models.glob("*/job.json")):
         try:
@@ -191,7 +183,7 @@ def _without_standing(models: Path) -> list[Standing]:
 
 
 def _add_models(database: Database, standings: list[Standing]) -> int:
-    """Register models as their folders say; of several champions the one promoted last."""
+    """Register models as stored in their folders; of several champions, the last promoted."""
     with writing(database) as connection:
         known = set(connection.execute(select(schema.models.c.id)).scalars())
         missing = [standing for standing in standings if standing.model_id not in known]
@@ -208,7 +200,7 @@ def _add_models(database: Database, standings: list[Standing]) -> int:
 
 
 def _add_history(connection: Connection, missing: list[Standing]) -> None:
-    """Changes of champion in the order of their time; those of a later time only."""
+    """Enter the changes of champion that are missing, in the order of their time."""
     known = {(r.at, r.to_model) for r in connection.execute(select(schema.promotions))}
     changes = {(c["at"], c["to_model"]): c for s in missing for c in s.history}
     for key in sorted(changes.keys() - known):

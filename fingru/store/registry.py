@@ -27,13 +27,13 @@ ModelStatus = Literal["champion", "challenger", "archived"]
 class ModelRecord:
     """A trained model and its standing."""
 
-    id: str  # unique name
+    id: str
     created_at: str  # ISO 8601, UTC
     path: str  # its folder, or the run it belongs to
     data_sha256: str  # hash of the prices it was trained on
-    status: ModelStatus  # ``champion`` (at most one), ``challenger`` or ``archived``
-    scores: dict[str, Any]  # what it scored out of sample
-    reason: str  # why it has this status
+    status: ModelStatus  # at most one is champion
+    scores: dict[str, Any]  # out of sample
+    reason: str  # of the status
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NewModel:
 
 @dataclass(frozen=True)
 class Promotion:
-    """One change of champion: when, by whom or what, from which model to which, and why."""
+    """One change of champion; ``at`` in ISO 8601, UTC."""
 
     at: str
     action: Literal["promote", "rollback"]
@@ -61,7 +61,7 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Decision:
-    """Who or what decides a change, why and when (time zone aware)."""
+    """Who decided a change, why and when (time zone aware)."""
 
     actor: str
     reason: str
@@ -99,7 +99,7 @@ def find_model(database: Database, text: str) -> ModelRecord:
 
 
 def promote(database: Database, model_id: str, decision: Decision) -> ModelRecord:
-    """Make a model the champion; the previous one is archived.
+    """Make a model the champion and archive the previous one.
 
     Raises ``StoreError`` if the model is unknown or is the champion already.
     """
@@ -112,12 +112,10 @@ def promote(database: Database, model_id: str, decision: Decision) -> ModelRecor
 
 
 def rollback(database: Database, decision: Decision) -> ModelRecord:
-    """Return to the previous champion.
+    """Return to the previous champion; ``StoreError`` if there is none.
 
-    A second rollback goes one further back, not forward again: each undoes the latest promotion
-    that has not been undone.
-
-    Raises ``StoreError`` if there was none before.
+    Each rollback undoes the latest promotion that is still in force, so a second one goes one
+    further back, not forward again.
     """
     with writing(database) as connection:
         champions = _promotion_history(connection)
@@ -128,7 +126,7 @@ def rollback(database: Database, decision: Decision) -> ModelRecord:
 
 
 def archive_model(database: Database, model_id: str, reason: str) -> ModelRecord:
-    """Put a challenger away; ``StoreError`` if it is unknown or is the champion."""
+    """Archive a challenger; ``StoreError`` if it is unknown or is the champion."""
     with writing(database) as connection:
         chosen = _required(connection, model_id)
         if chosen.status == "champion":
@@ -146,7 +144,7 @@ def history(database: Database) -> list[Promotion]:
 
 
 def keep_standings(database: Database) -> None:
-    """Let the folders of the models say what the registry says (``standing``)."""
+    """Write what the registry says into the folders of the models (``standing``)."""
     with reading(database) as connection:
         records = [_record(row) for row in connection.execute(select(models))]
         changes = _history(connection)
@@ -154,17 +152,16 @@ def keep_standings(database: Database) -> None:
 
 
 def _kept(database: Database, model_id: str) -> ModelRecord:
-    """Write a change into the folders of the models, and return the changed model."""
+    """Write a change into the folders of the models, and return the model."""
     keep_standings(database)
     return find_model(database, model_id)
 
 
 def known_champion(database: Database | None, folder: Path) -> ModelRecord | None:
-    """The model in use, or None where no model of a folder was ever registered.
+    """The champion, or None where no model of a folder was ever registered.
 
     Raises ``StoreError`` if models were registered and no champion is known: the registry was
-    lost, or is another one. A model that the gate had rejected must not answer because it is the
-    newest.
+    lost, or is another one. Falling back to the newest model could use one that the gate rejected.
     """
     records = [] if database is None else list_models(database)
     known = {record.id for record in records}
@@ -207,16 +204,17 @@ def _make_champion(
     action: Literal["promote", "rollback"],
     decision: Decision,
 ) -> None:
-    before = _champion(connection)
-    if before is not None:
+    champion = select(models.c.id).where(models.c.status == "champion")
+    previous = connection.execute(champion).scalar()
+    if previous is not None:
         verb = "rolled back to" if action == "rollback" else "replaced by"
-        _set_status(connection, before.id, "archived", f"{verb} {chosen.id}: {decision.reason}")
+        _set_status(connection, previous, "archived", f"{verb} {chosen.id}: {decision.reason}")
     _set_status(connection, chosen.id, "champion", decision.reason)
     change = {
         "at": utc_text(decision.at),
         "action": action,
         "actor": decision.actor,
-        "from_model": before.id if before is not None else None,
+        "from_model": previous,
         "to_model": chosen.id,
         "reason": decision.reason,
     }
@@ -226,11 +224,6 @@ def _make_champion(
 def _set_status(connection: Connection, model_id: str, status: ModelStatus, reason: str) -> None:
     change = update(models).where(models.c.id == model_id).values(status=status, reason=reason)
     connection.execute(change)
-
-
-def _champion(connection: Connection) -> ModelRecord | None:
-    row = connection.execute(select(models).where(models.c.status == "champion")).first()
-    return None if row is None else _record(row)
 
 
 def _required(connection: Connection, text: str) -> ModelRecord:

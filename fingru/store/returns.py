@@ -1,7 +1,7 @@
-"""The returns of trials: how they are packed, and what trials of different ranges have in common.
+"""The returns of trials: how they are packed, and the bars that several trials share.
 
-Kept with every trial, so that what needs all of them at once (the probability of overfitting, how
-many of them were really different) can be computed after the runs themselves were deleted.
+They are kept with every trial, so that what needs all of them (the probability of overfitting, the
+number of independent trials) can be computed after the runs themselves were deleted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from fingru.arrays import FloatArray
 class TrialReturns:
     """Net returns of one trial, bar by bar."""
 
-    # (N,) ends of the bars, strictly increasing; without time zone, or in UTC
-    dates: pd.DatetimeIndex
+    dates: pd.DatetimeIndex  # (N,) ends of the bars, strictly increasing; naive or in UTC
     net: FloatArray  # (N,) simple returns net of costs
-    bars_per_year: float  # for annualisation
+    bars_per_year: float
 
     def __post_init__(self) -> None:
         if self.net.shape != (len(self.dates),) or not len(self.dates):
@@ -37,8 +36,8 @@ class TrialReturns:
 def pack(returns: TrialReturns) -> tuple[bytes, bytes]:
     """Pack bars and returns without loss.
 
-    Microseconds since 1970 as differences, and float64, each little-endian and compressed by zlib;
-    stamps in UTC are marked by one byte in front.
+    Differences of microseconds since 1970, and float64, little-endian and compressed by zlib; the
+    first byte of the bars is ``u`` for UTC, ``n`` for no time zone.
     """
     stamps = returns.dates.as_unit("us").asi8
     steps = np.diff(stamps, prepend=np.int64(0)).astype("<i8")
@@ -48,7 +47,7 @@ def pack(returns: TrialReturns) -> tuple[bytes, bytes]:
 
 
 def as_columns(returns: TrialReturns) -> dict[str, Any]:
-    """What the table ``trial_returns`` holds of them beside the number of their trial."""
+    """Columns of the table ``trial_returns``, without the number of the trial."""
     bars, net = pack(returns)
     return {
         "first": returns.dates[0].isoformat(),
@@ -80,17 +79,12 @@ def on_all_bars(trials: Sequence[TrialReturns]) -> tuple[pd.DatetimeIndex, Float
 
 
 def largest_table(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the largest part of a table without a missing value.
+    """Rows and columns of the largest part of a table (n, N) without NaN.
 
-    Trials of one data set were judged on different ranges: inner splits of a search, backtests
-    with another first refit. Of all ranges from where one trial starts to where one ends, the one
-    is taken in which ``rows x columns`` is largest, columns being the trials that cover it; two
+    Trials of one data set are judged on different ranges: inner splits of a search, backtests
+    with another first refit. Of all ranges from a trial's first bar to a trial's last, the one
+    with the largest ``rows x columns`` is taken, columns being the trials that cover it; two
     trials or more are preferred to one.
-
-    Parameters
-    ----------
-    values
-        (n, N), NaN where missing.
     """
     present = np.isfinite(values)
     first = present.argmax(axis=0)
@@ -100,7 +94,7 @@ def largest_table(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp
         for end in np.unique(last[last >= start]):
             covering = int(np.count_nonzero((first <= start) & (last >= end)))
             score = (covering > 1, covering * int(end - start + 1))
-            best = max(best, (score, int(start), int(end)), key=lambda found: found[0])
+            best = max(best, (score, int(start), int(end)), key=lambda candidate: candidate[0])
     _, start, end = best
     columns = np.flatnonzero((first <= start) & (last >= end))
     inside = np.arange(start, end + 1)

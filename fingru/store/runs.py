@@ -1,8 +1,8 @@
 """One run on disk: a folder whose manifest is written last and says whether it is complete.
 
-The manifest on disk is the truth about a run; the index database only remembers it. A run goes
-from running to done, failed or interrupted; the last two can be resumed. Finishing seals it: the
-manifest then holds the SHA-256 of every file, and a later write through this class renews it.
+A run goes from running to done, failed or interrupted; the last two can be resumed. Finishing
+seals it: the manifest then holds the SHA-256 of every file, which later writes through this class
+renew.
 """
 
 from __future__ import annotations
@@ -62,11 +62,9 @@ RUN_TABLES: dict[str, tuple[str, ...]] = {
     "training": ("fold", "member", "step", "train_loss", "validation_loss", "best"),
     "attribution": (),
 }  # fmt: skip
-"""Tables of a run, ``NAME.parquet`` each, and the columns that none of them lacks."""
+"""Tables of a run, ``NAME.parquet`` each, and the columns they must have."""
 
-_LATER_TABLES = ("attribution",)
-"""Tables that runs of an earlier fingru lack."""
-
+_LATER_TABLES = ("attribution",)  # runs of an earlier fingru lack them
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ATTEMPTS = 20
 
@@ -75,8 +73,7 @@ _ATTEMPTS = 20
 class RunDirectory:
     """The directory of one run, read from disk at each use."""
 
-    # the folder; its name is the run id. Use ``create`` or ``open`` instead of the constructor
-    path: Path
+    path: Path  # the folder, named by the run id; made by ``create``, found by ``open``
 
     @classmethod
     def create(
@@ -84,16 +81,9 @@ class RunDirectory:
     ) -> RunDirectory:
         """Start a run: make its folder with a manifest that says "running".
 
-        Parameters
-        ----------
-        root
-            Folder of all runs; made when missing.
-        run_id
-            Letters, digits and ``. _ -``; None makes one such as ``20260101-120000-ab12cd``.
-        manifest
-            What is known before the work starts: data, config, seed, versions.
-        now
-            Time zone aware.
+        ``run_id`` holds letters, digits and ``. _ -``; None makes one such as
+        ``20260101-120000-ab12cd`` from ``now`` (time zone aware). ``manifest`` is what is known
+        before the work starts: data, config, seed, versions.
 
         Raises ``StoreError`` if the folder cannot be written, or the id is taken or invalid.
         """
@@ -122,12 +112,12 @@ class RunDirectory:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """``manifest.json`` as it is on disk; ``StoreError`` if it is no manifest."""
+        """``manifest.json``; ``StoreError`` if it is not a manifest."""
         return read_manifest(self.path)
 
     @property
     def config(self) -> dict[str, Any]:
-        """Configuration that the run was started with, as plain values by section."""
+        """Configuration of the run, as plain values by section."""
         config = self.manifest.get("config")
         if not isinstance(config, dict) or not isinstance(config.get("store"), dict):
             raise StoreError(
@@ -138,7 +128,7 @@ class RunDirectory:
 
     @property
     def status(self) -> Status:
-        """Status now: a run that says "running" but whose process is gone was interrupted."""
+        """Status now (``effective_status``)."""
         return effective_status(self.manifest)
 
     @property
@@ -152,7 +142,7 @@ class RunDirectory:
         return self.read_json("metrics.json")
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """One of ``RUN_TABLES``; None for a run stored before there was that table.
+        """One of ``RUN_TABLES``; None if the run is older than that table.
 
         Raises ``StoreError`` if it is missing, damaged, or lacks a column.
         """
@@ -169,19 +159,16 @@ class RunDirectory:
 
     @property
     def models(self) -> Path:
-        """Folder of the models, one folder per fold in it."""
+        """Folder of the models, one inner folder per fold."""
         return self.path / "models"
 
     @property
     def report(self) -> Path:
-        """Path of ``report.html``, whether or not it has been written."""
+        """Path of ``report.html``, which may not exist."""
         return self.path / "report.html"
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Write a file of the run atomically; in a finished run its hash is renewed too.
-
-        ``name`` is a path inside the run with forward slashes, such as ``models/fold_00/a.json``.
-        """
+        """Write a file such as ``models/a.json`` atomically; a finished run renews its hash."""
         path = self._file(name)
         if path == self.path / MANIFEST:
             raise ValueError("the manifest is changed by update_manifest and finish")
@@ -202,7 +189,7 @@ class RunDirectory:
         return read_parquet(self._file(_with_suffix(name, ".parquet")), columns)
 
     def write_json(self, name: str, value: object) -> None:
-        """Write a value as strict JSON: what is not finite becomes null."""
+        """Write a value as strict JSON (``to_json_value``)."""
         self.write_bytes(_with_suffix(name, ".json"), to_json_bytes(value))
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -214,11 +201,7 @@ class RunDirectory:
         self.write_bytes(name, text.encode("utf-8"))
 
     def update_manifest(self, **changes: object) -> None:
-        """Set keys of the manifest in one step, safe against other processes that do the same.
-
-        Raises ``ValueError`` for the keys that ``create``, ``resume`` and ``finish`` keep
-        themselves.
-        """
+        """Set keys of the manifest under its lock; ``ValueError`` for ``OWN_KEYS``."""
         if own := [key for key in changes if key in OWN_KEYS]:
             raise ValueError(f"{', '.join(own)} cannot be set directly")
         with self._locked_manifest() as manifest:
@@ -226,9 +209,6 @@ class RunDirectory:
 
     def finish(self, status: EndStatus, timing: Mapping[str, float | None]) -> None:
         """End the run: hash every file and write the manifest last.
-
-        Until that write the run is "running" on disk, and "interrupted" once its process is gone;
-        so a run is complete or says that it is not.
 
         Raises ``StoreError`` if the run has ended already, or the manifest cannot be written.
         """
@@ -244,7 +224,7 @@ class RunDirectory:
             self._save(manifest)
 
     def resume(self) -> None:
-        """Go on with a run that failed or was interrupted; its checkpoints are still there.
+        """Continue a run that failed or was interrupted, from its checkpoints.
 
         Raises ``StoreError`` if the run is done, or another process works on it.
         """
@@ -264,7 +244,7 @@ class RunDirectory:
             self._save(manifest)
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 by relative name, of every file but the manifest and the checkpoints."""
+        """SHA-256 by relative name of every file but the manifest and the checkpoints."""
         return {name: sha256_of_file(self.path / name) for name in sorted(self._names())}
 
     @property
@@ -290,12 +270,12 @@ class RunDirectory:
 
     @contextmanager
     def _locked_manifest(self) -> Iterator[dict[str, Any]]:
-        """The manifest, while no other process changes one of the same folder of runs."""
+        """The manifest, with the folder of runs locked."""
         with exclusive(self.path.parent):
             yield self.manifest
 
     def _save(self, manifest: dict[str, Any], *, intact: bool = True) -> None:
-        """Write the manifest; one that had been changed from outside keeps its broken seal."""
+        """Write the manifest; one that was changed from outside keeps its broken seal."""
         if "sha256" not in manifest:
             manifest.pop("seal", None)
         elif intact:
@@ -308,13 +288,13 @@ def _with_suffix(name: str, suffix: str) -> str:
 
 
 def find_run_id(root: Path, text: str) -> str:
-    """Complete a run id from a prefix of it (``complete_id``)."""
+    """Complete a run id from a prefix (``complete_id``)."""
     none_yet = "no runs are stored there: check --runs, or run `fingru backtest` first"
     return complete_id(text, run_ids(root), kind="run", place=root, none_yet=none_yet)
 
 
 def run_ids(root: Path) -> list[str]:
-    """Ids of all runs of a folder, sorted; a folder without a manifest is not a run."""
+    """Sorted ids of all runs of a folder; a folder without a manifest is not a run."""
     if not root.is_dir():
         return []
     with explained("read", root):

@@ -23,8 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
-"""Alembic's latest revision in ``migrations``; a new database is made with it."""
+REVISION = "0001"  # Alembic's latest in ``migrations``; a new database is made with it
 
 metadata = MetaData()
 
@@ -37,9 +36,7 @@ revision = Table(
 runs = Table(
     "runs",
     metadata,
-    Column(
-        "location", String(500), primary_key=True
-    ),  # which folder of runs, in a shared database
+    Column("location", String(500), primary_key=True),  # folder of runs, in a shared database
     Column("id", String(100), primary_key=True),
     Column("stamp", String(80), nullable=False),  # of the manifest that the row was read from
     Column("created_at", String(40)),
@@ -127,7 +124,7 @@ Index(
 
 
 def append_only_triggers(table: str, key: str, dialect: str) -> tuple[str, ...]:
-    """Statements that let the database itself refuse to change or remove rows of a table."""
+    """Statements that make the database refuse to change or remove rows of a table."""
     message = f"the table {table} is append-only"
     if dialect == "postgresql":
         return (
@@ -136,7 +133,7 @@ def append_only_triggers(table: str, key: str, dialect: str) -> tuple[str, ...]:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
             f"ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
         )
-    # SQLite's INSERT OR REPLACE removes a row without asking a trigger of DELETE.
+    # SQLite's INSERT OR REPLACE removes a row without firing a trigger on DELETE.
     exists = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key}) "
     changes = (("UPDATE", "update", ""), ("DELETE", "delete", ""), ("INSERT", "replace", exists))
     return tuple(
@@ -155,7 +152,7 @@ for _table in (trials, trial_returns, data_assets, promotions):
 
 
 def utc_text(moment: datetime) -> str:
-    """ISO 8601 in UTC to the microsecond: equal in length, so that text order is time order."""
+    """ISO 8601 in UTC to the microsecond, of equal length: text order is time order."""
     if moment.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

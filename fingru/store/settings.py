@@ -11,7 +11,7 @@ from fingru.errors import MASK, masked
 from fingru.settings import Settings
 
 URL_VARIABLE = "FINGRU_STORE_URL"
-"""Environment variable with the database URL, so that a password stands on no command line."""
+"""Environment variable with the database URL: a password does not belong on a command line."""
 
 WITH_PASSWORD = {"with_password": True}
 """Context of a dump that stays in this process; every other JSON dump hides the password."""
@@ -38,10 +38,10 @@ class StoreSettings(Settings):
     @field_validator("url")
     @classmethod
     def _from_environment(cls, url: str | None) -> str | None:
-        """What is unset, or was stored without its password, is completed by the environment."""
-        given = os.environ.get(URL_VARIABLE) or None
-        if url is None or (MASK in url and given is not None and masked(given) == url):
-            return given
+        """Take from the environment what is unset, or was stored without its password."""
+        variable = os.environ.get(URL_VARIABLE) or None
+        if url is None or (MASK in url and variable is not None and masked(variable) == url):
+            return variable
         return url
 
     @field_serializer("url", when_used="json")

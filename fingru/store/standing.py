@@ -1,8 +1,7 @@
-"""The standing of a registered model, kept in its own folder: no lost database forgets it.
+"""The standing of a registered model, kept in its own folder beside the registry.
 
-Every change of the registry writes ``standing.json`` into the folders of the models that it
-concerns. With them the registry can be rebuilt, and whoever looks for the champion notices that
-a registry has gone instead of guessing.
+Every change of the registry writes ``standing.json`` into the folders of the models it concerns.
+From them a lost registry can be rebuilt, and its loss is noticed when a champion is looked for.
 """
 
 from __future__ import annotations
@@ -30,12 +29,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Standing:
-    """A model as its folder tells it."""
+    """The standing of a model as stored in its folder."""
 
     folder: Path  # where it is now
     model: dict[str, Any]  # fields of a ``registry.ModelRecord`` but the path
-    # every change of champion it was part of, as fields of a ``registry.Promotion``
-    history: list[dict[str, Any]]
+    history: list[dict[str, Any]]  # fields of each ``registry.Promotion`` that concerns it
 
     @property
     def model_id(self) -> str:
@@ -46,8 +44,7 @@ class Standing:
 def write_standings(models: Iterable[dict[str, Any]], history: Iterable[dict[str, Any]]) -> None:
     """Write into the folder of each model what the registry says of it now.
 
-    A folder that is gone or may not be written is skipped; the registry itself has changed
-    already.
+    A folder that is gone or read-only is skipped; the registry itself has changed already.
     """
     changes = list(history)
     for model in models:
@@ -62,10 +59,7 @@ def write_standings(models: Iterable[dict[str, Any]], history: Iterable[dict[str
 
 
 def read_standings(models: Path) -> list[Standing]:
-    """Standings of all models of a folder that were ever registered, by folder name.
-
-    Raises ``StoreError`` if one is damaged.
-    """
+    """Standings of all models of a folder, by folder name; ``StoreError`` if one is damaged."""
     standings = []
     for path in sorted(models.glob(f"*/{STANDING_FILE}")):
         stored = read_json(path)

@@ -1,4 +1,4 @@
-"""JSON that every reader accepts: no NaN, no Infinity, no numpy and no pandas in it."""
+"""JSON that every reader accepts, without NaN and Infinity, from numpy, pandas and settings."""
 
 from __future__ import annotations
 
@@ -22,18 +22,14 @@ JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
 def to_json_value(value: object) -> JsonValue:
-    """Turn a value into what JSON can hold; numbers that are not finite become null.
+    """Convert a value to what JSON can hold; numbers that are not finite become null.
 
     Dates and timestamps become ISO 8601 text, durations seconds, paths text with forward slashes,
     arrays and series lists, frames lists of rows, sets sorted lists, settings and dataclasses
     objects. Keys become text. Passwords in URLs are hidden (``masked``).
 
-    Raises
-    ------
-    TypeError
-        For anything else: guessing would hide a mistake.
-    ValueError
-        If two keys of a mapping become the same text.
+    Raises ``TypeError`` for anything else: guessing would hide a mistake; ``ValueError`` if two
+    keys of a mapping become the same text.
 
     Examples
     --------
@@ -98,7 +94,7 @@ _CONVERSIONS: tuple[tuple[tuple[type, ...], Callable[[Any], object]], ...] = (
 
 
 def _simpler(value: object) -> object:
-    """Take one step from an object towards what JSON can hold."""
+    """Convert one level of an object towards what JSON can hold."""
     for kinds, convert in _CONVERSIONS:
         if isinstance(value, kinds):
             return convert(value)
@@ -116,7 +112,7 @@ def _simpler(value: object) -> object:
 
 
 def to_json_bytes(value: object) -> bytes:
-    """UTF-8 text of a value, indented, in the order of its keys, with a last line end."""
+    """UTF-8 text of a value, indented, in the order of its keys, with a final newline."""
     text = json.dumps(to_json_value(value), allow_nan=False, ensure_ascii=False, indent=2)
     # A lone surrogate (file names that are not UTF-8) becomes its JSON escape.
     return (text + "\n").encode("utf-8", "backslashreplace")
@@ -134,16 +130,13 @@ def json_sha256(value: object) -> str:
 
 
 def plain_sha256(value: JsonValue) -> str:
-    """SHA-256 of what a JSON file holds, as it is: nothing is turned into anything else."""
+    """SHA-256 of a value as a JSON file holds it, without conversion."""
     text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a value as strict JSON, atomically.
-
-    Raises ``StoreError`` if the file cannot be written.
-    """
+    """Write a value as strict JSON, atomically; ``StoreError`` if the file cannot be written."""
     write_bytes_atomic(path, to_json_bytes(value))
 
 
@@ -164,14 +157,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 Shape = Mapping[str, type | tuple[type, ...]]
-"""Kind of value by key; one that may be missing or null ends with a question mark."""
+"""Type of value by key; a key that may be missing or null ends with a question mark."""
 
 
 def check_shape(value: Mapping[str, Any], shape: Shape, where: str, fix: str) -> None:
-    """Refuse a stored object that lacks a key, or has another kind of value under it.
-
-    Raises ``StoreError``: names the first key that is wrong.
-    """
+    """Raise a ``StoreError`` for the first key that is missing or has a value of another type."""
     for key, kind in shape.items():
         name = key.removesuffix("?")
         item = value.get(name)

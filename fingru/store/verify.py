@@ -1,4 +1,4 @@
-"""Tell whether a stored run is still what it was when it ended."""
+"""Whether a stored run is unchanged since it ended."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ MismatchKind = Literal["missing", "extra", "changed", "unfinished"]
 class Mismatch:
     """One difference between a run and its manifest."""
 
-    # ``missing``, ``extra`` or ``changed`` for a file; ``unfinished`` for a run without hashes
-    kind: MismatchKind
-    file: str  # relative name of the file, with forward slashes
+    kind: MismatchKind  # ``unfinished``: the run has no hashes
+    file: str  # relative name, with forward slashes
     message: str  # the difference as a sentence
 
 
 def verify_run(root: Path, run_id: str) -> list[Mismatch]:
-    """Hash every file of a run again and compare; an empty list is an intact run.
+    """Hash every file of a run again and compare; the manifest is checked by its seal.
 
-    The manifest is covered too, by its own seal. ``run_id`` may be a prefix of the id.
+    ``run_id`` may be a prefix. An empty list is an intact run.
     """
     run = RunDirectory.open(root, run_id)
     manifest = run.manifest
@@ -53,10 +52,9 @@ def verify_run(root: Path, run_id: str) -> list[Mismatch]:
 
 
 def changes_since_end(run: RunDirectory) -> list[Mismatch]:
-    """What tells at once that a finished run was changed: its seal, and its small files.
+    """Quick check of a finished run: its seal and its small files.
 
-    Of files above ``SMALL_BYTES`` only that they are there. A run that has not ended has nothing
-    to compare with.
+    Files above ``SMALL_BYTES`` must only exist. A run that has not ended has no mismatches.
     """
     manifest = run.manifest
     if manifest["status"] != "done":
@@ -74,9 +72,9 @@ def changes_since_end(run: RunDirectory) -> list[Mismatch]:
 
 @contextmanager
 def explaining_changes(run: RunDirectory) -> Iterator[None]:
-    """Make an error about a run that was altered since its end a ``StoreError`` that says so.
+    """Turn any error about a run that was altered since its end into a ``StoreError``.
 
-    What is read from an altered file may be anything. Files are hashed only after an error.
+    An altered file may fail in any way. Files are hashed only after an error.
     """
     try:
         yield

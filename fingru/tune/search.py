@@ -94,12 +94,9 @@ def search(
 ) -> SearchResult:
     """Search on the sessions before the first test origin and return the best settings.
 
-    Raises
-    ------
-    ConfigError
-        If a key cannot be searched or the training range is too short for the splits.
-    StoreError
-        If the study's database cannot be used, or another search works on the study.
+    Raises ``ConfigError`` if a key cannot be searched or the training range is too short for the
+    splits; ``StoreError`` if the study's database cannot be used, or another search works on the
+    study.
 
     Known at: the first fold's origin; later sessions are cut off before anything is built.
     """
@@ -126,10 +123,8 @@ def search(
 def inner_folds(past: Prices, config: Config, plan: SearchPlan) -> list[Fold]:
     """Cut the end of the training range into equal, successive validation ranges.
 
-    Raises
-    ------
-    ConfigError
-        If what is left before them is shorter than ``walk_forward.min_train_bars``.
+    Raises ``ConfigError`` if what is left before them is shorter than
+    ``walk_forward.min_train_bars``.
     """
     last = past.n_sessions - 2
     length = int(past.n_sessions * plan.share) // plan.splits

@@ -80,10 +80,7 @@ DEFAULT_KEYS = (
 def check_keys(keys: tuple[str, ...]) -> None:
     """Refuse a setting that is not in ``SPACE``.
 
-    Raises
-    ------
-    ConfigError
-        If a key is unknown or named twice.
+    Raises ``ConfigError`` if a key is unknown or named twice.
     """
     unknown = [key for key in keys if key not in SPACE]
     if unknown:
@@ -101,10 +98,7 @@ def suggest(trial: optuna.Trial, present: Mapping[str, Any]) -> dict[str, Any]:
 def present_values(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """Take the settings in use out of a configuration's plain values, as trials store them.
 
-    Raises
-    ------
-    ConfigError
-        If a logarithmic search would have to start from zero.
+    Raises ``ConfigError`` if a logarithmic search would have to start from zero.
     """
     found = {}
     for key in keys:

@@ -29,10 +29,8 @@ _NAME = re.compile(r"\w[\w.-]{0,99}")
 def study_name(name: str) -> str:
     """Return the name, which becomes a part of file names, or refuse it.
 
-    Raises
-    ------
-    ConfigError
-        If it is anything but letters, digits, ``_``, ``.`` and ``-``, or over 100 of them.
+    Raises ``ConfigError`` if it is anything but letters, digits, ``_``, ``.`` and ``-``, or over
+    100 of them.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -61,12 +59,8 @@ def opened_study(
     url
         Database URL of the store; None for files in ``root``.
 
-    Raises
-    ------
-    StoreError
-        If the database cannot be used, or another search holds the study.
-    ConfigError
-        If the study was about something else.
+    Raises ``StoreError`` if the database cannot be used, or another search holds the study;
+    ``ConfigError`` if the study was about something else.
     """
     import optuna
 
@@ -130,10 +124,7 @@ def _make_schema(url: URL) -> None:
 def copy_studies(root: Path, url: str | None, to: str) -> int:
     """Copy every study of a store that another one has not, and return how many it has then.
 
-    Raises
-    ------
-    StoreError
-        If one of the databases cannot be used.
+    Raises ``StoreError`` if one of the databases cannot be used.
     """
     import optuna
 
