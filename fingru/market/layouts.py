@@ -1,9 +1,8 @@
-"""Which column of a file is what, found by the columns' names.
+"""Layouts of files, recognised by the columns' names.
 
 One asset (Date, Open, High, Low, Close[, Adj Close], Volume), long (date, symbol, close, ...),
 wide (a column of closes per symbol, or ``ABC.Open``, ``ABC.Close``, ... per symbol and field), and
-the two header lines that yfinance writes (field x symbol). What is no price is left out, never an
-asset.
+the two header lines that yfinance writes (field x symbol). Columns without prices are left out.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ _CLOSES = {"close", "adj_close"}
 class Cell:
     """A column of numbers: its position, field, symbol (None in a long file) and own name.
 
-    ``doubt``: the values must look like prices, because nothing but the place makes the name a
-    symbol (``values``), or because it is a word as well (``word``: DAY, ID).
+    ``doubt``: the values must look like prices, because the name may not be a symbol
+    (``values``) or is a word as well (``word``: DAY, ID).
     """
 
     position: int
@@ -52,13 +51,13 @@ class Cell:
 
     @property
     def is_volume(self) -> bool:
-        """Whether it counts what was traded, so that no cell of it is a price."""
+        """Whether its cells are volumes, not prices."""
         return self.field in {"volume", "adj_volume", "tick_volume"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where dates (one position, or two with the time of day), symbols and numbers stand."""
+    """Positions of dates (one, or two with the time of day), symbols and numbers."""
 
     kind: Literal["one asset", "long", "wide"]
     dates: tuple[int, ...]
@@ -68,7 +67,7 @@ class Layout:
     date_name: str = "Date"
 
     def chosen(self, assets: Sequence[str] | None) -> tuple[Cell, ...]:
-        """Columns of numbers to read: those of the assets, where each has its own."""
+        """Columns of numbers to read; of a wide file those of ``assets``."""
         if self.kind != "wide" or assets is None:
             return self.cells
         return tuple(c for c in self.cells if c.symbol in set(assets))
@@ -84,7 +83,7 @@ def find_layout(
     names, sample
         Column names in file order, and the first row, to find dates under any name.
     origin, symbol
-        Name of the file, and the symbol if it turns out to hold one asset (its stem).
+        Name of the file, and the symbol if it holds one asset.
 
     Raises
     ------
@@ -102,14 +101,13 @@ def find_layout(
     >>> [(c.symbol, c.field) for c in find_layout(["Date", "X.Close", "X.Volume"], "q", "q").cells]
     [('X', 'close'), ('X', 'volume')]
     """
-    spoken = spelled_out(names)
-    dates = _date_columns(spoken, sample, origin)
-    meanings = {i: meaning_of(n) for i, n in enumerate(spoken) if i not in dates}
-    meanings |= _lone_value(spoken, meanings)
-    bare = {i for i, m in meanings.items() if m.field in _CLOSES}
-    if bare:
+    spelled = spelled_out(names)
+    dates = _date_columns(spelled, sample, origin)
+    meanings = {i: meaning_of(n) for i, n in enumerate(spelled) if i not in dates}
+    meanings |= _lone_value(spelled, meanings)
+    if any(m.field in _CLOSES for m in meanings.values()):
         layout = _bars(names, dates, meanings, origin, symbol)
-    else:  # in a file of closes side by side, what holds prices is an asset called STOCK
+    else:  # a column STOCK of prices is an asset in a wide file
         stocks = [i for i, m in meanings.items() if m.kind == "symbol" and _is_price(sample[i:])]
         meanings |= dict.fromkeys(stocks, Meaning("unknown"))
         layout = _wide(names, dates, meanings, origin)
@@ -120,7 +118,7 @@ def find_layout(
 
 
 def _is_price(cells: Sequence[str]) -> bool:
-    """Whether the first cell is a number with decimals, which no code of an asset has."""
+    """Whether the first cell is a number with decimals, which no code of an asset is."""
     try:
         return bool(cells) and "." in cells[0] and float(cells[0]) > 0.0
     except ValueError:
@@ -128,10 +126,10 @@ def _is_price(cells: Sequence[str]) -> bool:
 
 
 def _lone_value(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
-    """Take the one column of values as the close where no other can be: DATE, VALUE; ds, y."""
-    found = [i for i in meanings if key_of(names[i]) == "value" or names[i].strip() == "y"]
-    others = [i for i, m in meanings.items() if m.kind in {"field", "unknown"} and i not in found]
-    return {found[0]: Meaning("field", "close")} if len(found) == 1 and not others else {}
+    """Take the one column of values as the close if no other can be: DATE, VALUE; ds, y."""
+    values = [i for i in meanings if key_of(names[i]) == "value" or names[i].strip() == "y"]
+    others = [i for i, m in meanings.items() if m.kind in {"field", "unknown"} and i not in values]
+    return {values[0]: Meaning("field", "close")} if len(values) == 1 and not others else {}
 
 
 def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layout:
@@ -162,7 +160,7 @@ def find_layout_of_pairs(pairs: Sequence[tuple[str, str]], origin: str) -> Layou
 
 
 def filled(names: Sequence[str]) -> list[str]:
-    """Repeat a name over the empty cells after it, as merged cells of a spreadsheet are meant."""
+    """Repeat a name over the empty cells after it, as for merged cells of a spreadsheet."""
     out: list[str] = []
     for name in names:
         out.append(name if name.strip() or not out else out[-1])
@@ -170,14 +168,14 @@ def filled(names: Sequence[str]) -> list[str]:
 
 
 def _date_columns(names: Sequence[str], sample: Sequence[str], origin: str) -> tuple[int, ...]:
-    """Find the dates, and the time of day where it has a column of its own."""
+    """Positions of the dates, and of the time of day if it is a column of its own."""
     ranked = [(rank, i) for i, n in enumerate(names) if (rank := date_rank(n)) is not None]
     if ranked:
         date = min(ranked)[1]
         times = [i for i, n in enumerate(names) if key_of(n) == "time" and i != date]
-        joined = "date" in key_of(names[date]) or key_of(names[date]) == "dtyyyymmdd"
-        apart = joined and "datetime" not in key_of(names[date])
-        return (date, times[0]) if times and apart else (date,)
+        key = key_of(names[date])
+        date_only = ("date" in key or key == "dtyyyymmdd") and "datetime" not in key
+        return (date, times[0]) if times and date_only else (date,)
     dated = [i for i, text in enumerate(sample[: len(names)]) if looks_like_date(text)]
     if len(dated) == 1:
         return (dated[0],)
@@ -199,24 +197,24 @@ def _bars(
         (i for i, m in meanings.items() if m.kind == "symbol"),
         key=lambda i: (symbol_rank(names[i]), i),
     )
-    owner = None if symbols else symbol
     fields = {i: m for i, m in meanings.items() if m.kind == "field"}
     if "volume" not in {m.field for m in fields.values()}:
         fields |= _volume_in_units(names, meanings)
-    cells = [Cell(i, m.field, owner, names[i]) for i, m in fields.items()]
+    of_symbol = None if symbols else symbol
+    cells = [Cell(i, m.field, of_symbol, names[i]) for i, m in fields.items()]
     chosen = _fitting(cells, {i: m.rank for i, m in fields.items()}, origin)
     kind: Literal["long", "one asset"] = "long" if symbols else "one asset"
     return Layout(kind, dates, symbols[0] if symbols else None, chosen)
 
 
 def _volume_in_units(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
-    """Find the one volume counted in the asset: ``Volume BTC`` beside ``Volume USD``."""
-    found = {}
+    """The one volume counted in units of the asset: ``Volume BTC`` beside ``Volume USD``."""
+    volumes = {}
     for i, m in meanings.items():
         around = meaning_around_symbol(names[i], symbol_first=False)
         if m.kind == "unknown" and around.field == "volume" and around.symbol.isupper():
-            found[i] = Meaning("field", "volume")
-    return found if len(found) == 1 else {}
+            volumes[i] = Meaning("field", "volume")
+    return volumes if len(volumes) == 1 else {}
 
 
 def _wide(
@@ -232,12 +230,12 @@ def _wide(
     if plain:
         plain += _words_as_tickers(names, meanings)
     if any(m.field != "close" for m in split.values()):
-        plain = []  # every symbol has its field beside it, so a name alone is no symbol
+        plain = []  # symbols have their field beside them: a name alone is not one
     _refuse_without_prices(names, meanings, origin, taken={*plain, *split})
-    owned = {names[i].strip() for i in plain}
-    _refuse_half_known(names, around, owned | closes, origin)
+    symbols = {names[i].strip() for i in plain}
+    _refuse_half_known(names, around, symbols | closes, origin)
     counts = {i: m for i, m in around.items() if m.field in {"volume", "tick_volume"}}
-    volumes = {i: m for i, m in counts.items() if m.symbol in owned}
+    volumes = {i: m for i, m in counts.items() if m.symbol in symbols}
     cells = [Cell(i, m.field, m.symbol, names[i]) for i, m in {**split, **volumes}.items()]
     for i in plain:
         name = names[i].strip()
@@ -250,18 +248,18 @@ def _wide(
 
 
 def _around_symbols(names: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
-    """Split names into symbol and field, with the symbol first or last, whichever gives closes."""
+    """Split names into symbol and field, the symbol first or last, whichever gives closes."""
     unknown = {i for i, m in meanings.items() if m.kind == "unknown"}
     ways = []
     for first in (True, False):
         split = {i: meaning_around_symbol(names[i], symbol_first=first) for i in unknown}
         parts = {i: part for i, part in split.items() if part.kind != "unknown"}
         ways.append((*_fields_of_symbols(names, unknown, parts), parts))
-    found, _, best = max(ways, key=lambda way: way[:2])
-    if not found:
+    n_fields, _, best = max(ways, key=lambda way: way[:2])
+    if not n_fields:
         best = _glued(names, unknown)
     closes = {m.symbol for m in best.values() if m.field in _CLOSES}
-    for *_, parts in ways:  # what is no price is none on either side; a volume may stand apart
+    for *_, parts in ways:  # other quantities and volumes may have the symbol on the other side
         apart = {i: m for i, m in parts.items() if m.kind == "other" or m.symbol in closes}
         best = {**apart, **best}
     return best
@@ -270,11 +268,11 @@ def _around_symbols(names: Sequence[str], meanings: Mapping[int, Meaning]) -> di
 def _fields_of_symbols(
     names: Sequence[str], unknown: set[int], parts: Mapping[int, Meaning]
 ) -> tuple[int, int]:
-    """Count the fields whose symbol has a close, and the symbols, negative: few are better."""
+    """Number of fields whose symbol has a close, and minus the number of symbols."""
     closes = {m.symbol for m in parts.values() if m.field in _CLOSES}
     plain = {names[i].strip() for i in unknown if i not in parts}
-    found = sum(m.kind == "field" and m.symbol in closes | plain for m in parts.values())
-    return found, -len(closes)
+    n_fields = sum(m.kind == "field" and m.symbol in closes | plain for m in parts.values())
+    return n_fields, -len(closes)
 
 
 def _glued(names: Sequence[str], unknown: set[int]) -> dict[int, Meaning]:
@@ -288,16 +286,16 @@ def _glued(names: Sequence[str], unknown: set[int]) -> dict[int, Meaning]:
 
 
 def _words_as_tickers(names: Sequence[str], meanings: Mapping[int, Meaning]) -> list[int]:
-    """Columns such as LOW, OPEN or DAY, in capitals beside symbols that are no words."""
-    found = [
+    """Columns such as LOW, OPEN or DAY, in capitals beside other symbols."""
+    words = [
         i
         for i, m in meanings.items()
         if m.kind != "unknown" and m.field not in {"high", "volume"} and may_be_ticker(names[i])
     ]
-    if {"bid", "ask"} <= {key_of(names[i]) for i in found}:
-        found = [i for i in found if not is_quote(names[i])]
+    if {"bid", "ask"} <= {key_of(names[i]) for i in words}:
+        words = [i for i in words if not is_quote(names[i])]
     bars = any(m.field == "high" for m in meanings.values())
-    return [i for i in found if not (bars and meanings[i].field)]
+    return [i for i in words if not (bars and meanings[i].field)]
 
 
 def _refuse_without_prices(
@@ -306,9 +304,8 @@ def _refuse_without_prices(
     if sum(is_quote(n) for n in names) >= 2 and not taken:
         problem = f"{origin} has bids and asks but no close; its columns are {_listed(names)}"
         raise DataError(problem, "add a column 'Close', such as (bid + ask) / 2")
-    lone = {m.field for i, m in meanings.items() if i not in taken} & {"open", "high", "low"}
-    held = any(m.kind == "symbol" and i not in taken for i, m in meanings.items())
-    if not taken or lone or held:
+    rest = [m for i, m in meanings.items() if i not in taken]
+    if not taken or any(m.field in {"open", "high", "low"} or m.kind == "symbol" for m in rest):
         raise DataError(
             f"{origin} has no price column; its columns are {_listed(names)}",
             "name the closes 'Close', or give one column of closes per symbol",
@@ -318,7 +315,7 @@ def _refuse_without_prices(
 def _refuse_half_known(
     names: Sequence[str], around: Mapping[int, Meaning], symbols: set[str], origin: str
 ) -> None:
-    """Refuse names like ``S&P Dividends``, which may be an asset's or not; ``SMA_20`` is none."""
+    """Refuse names like ``S&P Dividends``, which may be an asset; ``SMA_20`` is not one."""
     for i, m in around.items():
         part_of_name = any(c.isalpha() for c in m.symbol) and m.symbol not in symbols
         if m.kind == "other" and not m.field and part_of_name and not is_quote(names[i]):
@@ -331,13 +328,13 @@ def _refuse_half_known(
 def _fitting(cells: Sequence[Cell], ranks: Mapping[int, int], origin: str) -> tuple[Cell, ...]:
     """Keep one column for every field of a symbol, and only symbols with a close.
 
-    Where only adjusted closes are there, they and what is adjusted with them are the bars.
+    Without unadjusted closes the adjusted fields are the bars.
     """
-    found: dict[str | None, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    by_symbol: dict[str | None, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        found[cell.symbol][cell.field].append(cell)
+        by_symbol[cell.symbol][cell.field].append(cell)
     kept: list[Cell] = []
-    for fields in found.values():
+    for fields in by_symbol.values():
         if not _CLOSES & set(fields):
             continue
         if "close" not in fields:

@@ -1,4 +1,4 @@
-"""What the name of a column says: a date, a symbol, a field of a bar, or what is no price.
+"""Meaning of a column's name: a date, a symbol, a field of a bar, or another quantity.
 
 Names are compared by their words, so that case, separators and camel case do not matter:
 ``Adj. Close``, ``adj_close`` and ``AdjClose`` are the same. A symbol may stand before or after a
@@ -30,7 +30,7 @@ FIELD_NAMES = {
     for rank, keys in enumerate(ranks)
     for key in keys.split()
 }
-"""Words of a name, joined, to the field and its rank; the lowest rank is taken as the field."""
+"""Words of a name, joined, to the field and its rank; the column of lowest rank is used."""
 
 _LISTS = {name: tuple(text.split()) for name, text in _VOCABULARY["words"].items()}
 _DATES, _SYMBOLS = _LISTS["dates"], _LISTS["symbols"]
@@ -47,10 +47,9 @@ Kind = Literal["field", "symbol", "date", "other", "unknown"]
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a name means.
+    """What a name means; ``rank`` orders columns of the same field.
 
-    ``rank`` orders columns of the same field. Beside a symbol, what is no price may still name a
-    field: ``prev ABC Close``.
+    A quantity beside a symbol that is not a price may still name a field: ``prev ABC Close``.
     """
 
     kind: Kind
@@ -65,7 +64,7 @@ def key_of(name: str) -> str:
 
 
 def meaning_of(name: str) -> Meaning:
-    """Say what a whole name means; a name with a symbol in it is unknown here.
+    """Meaning of a whole name; a name with a symbol in it is unknown here.
 
     Examples
     --------
@@ -90,22 +89,22 @@ def meaning_of(name: str) -> Meaning:
 
 
 def _is_symbol(words: set[str]) -> bool:
-    """Whether words such as Stock Symbol, isin_code or Coin Name are of a column of symbols."""
-    fitting = words <= _SYMBOL_WORDS | _SYMBOL_FILLERS and bool(words & _SYMBOL_WORDS)
-    return fitting or bool({"symbol", "ticker"} & words)
+    """Whether words such as Stock Symbol, isin_code or Coin Name name a column of symbols."""
+    only_symbol = words <= _SYMBOL_WORDS | _SYMBOL_FILLERS and bool(words & _SYMBOL_WORDS)
+    return only_symbol or bool({"symbol", "ticker"} & words)
 
 
 def _with_unit(name: str, words: list[str]) -> Meaning:
     """Read ``close (USD)`` as a close; a volume in a currency is money."""
-    for found in (_part(name, words, from_end) for from_end in (True, False)):
-        if found is not None and _is_unit(found.symbol):
-            money = found.field == "volume" and _UNITS & set(words)
-            return Meaning("other") if money else Meaning(found.kind, found.field, found.rank)
+    for part in (_part(name, words, from_end) for from_end in (True, False)):
+        if part is not None and _is_unit(part.symbol):
+            money = part.field == "volume" and _UNITS & set(words)
+            return Meaning("other") if money else Meaning(part.kind, part.field, part.rank)
     return Meaning("unknown")
 
 
 def meaning_around_symbol(name: str, symbol_first: bool) -> Meaning:
-    """Split a name into a symbol and a field (or something that is no price).
+    """Split a name into a symbol and a field, or another quantity.
 
     Examples
     --------
@@ -118,16 +117,16 @@ def meaning_around_symbol(name: str, symbol_first: bool) -> Meaning:
     >>> meaning_around_symbol("Close_lag1", symbol_first=False).kind
     'other'
     """
-    found = _part(name, _words(name), from_end=symbol_first)
-    if found is None or not found.symbol:
+    part = _part(name, _words(name), from_end=symbol_first)
+    if part is None or not part.symbol:
         return Meaning("unknown")
-    if _qualified(found.symbol, name):
-        return Meaning("other", found.field, symbol=found.symbol)
-    return found
+    if _qualified(part.symbol, name):
+        return Meaning("other", part.field, symbol=part.symbol)
+    return part
 
 
 def date_rank(name: str) -> int | None:
-    """Order in which columns are preferred as the date; None if the name is no date's.
+    """Order in which columns are preferred as the date; None if it is not one.
 
     Examples
     --------
@@ -153,7 +152,7 @@ def symbol_rank(name: str) -> int:
 
 
 def may_be_ticker(name: str) -> bool:
-    """Whether a word such as LOW, OPEN, DAY, ID or COIN is written as tickers are.
+    """Whether a word such as LOW, OPEN, DAY, ID or COIN is written like a ticker.
 
     >>> [may_be_ticker(n) for n in ("LOW", "Low", "VOLUME", "CLOSE")]
     [True, False, False, False]
@@ -163,7 +162,7 @@ def may_be_ticker(name: str) -> bool:
 
 
 def spelled_out(names: Sequence[str]) -> list[str]:
-    """Spell out the one-letter names of bars: t, o, h, l, c, v, if all of o, h, l, c are there."""
+    """Spell out one-letter names of bars (t, o, h, l, c, v) if o, h, l and c are there."""
     letters = {"t": "time", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume",
                "n": "trades", "vw": "vwap"}  # fmt: skip
     if not {"o", "h", "l", "c"} <= {n.strip() for n in names}:
@@ -172,12 +171,12 @@ def spelled_out(names: Sequence[str]) -> list[str]:
 
 
 def is_quote(name: str) -> bool:
-    """Whether a name is of a bid or an ask."""
+    """Whether a name is that of a bid or an ask."""
     return bool(QUOTE_WORDS & set(_words(name)))
 
 
 def weak_beside(name: str, symbols: Collection[str]) -> bool:
-    """Whether a name is one of the symbols and a word for what is no price: ``ABC_return``."""
+    """Whether a name is one of the symbols and a word for another quantity: ``ABC_return``."""
     spans = [m.span() for m in _WORD.finditer(_plain(name))]
     words = _words(name)
     if len(words) < 2:
@@ -188,15 +187,15 @@ def weak_beside(name: str, symbols: Collection[str]) -> bool:
 
 
 def glued(name: str) -> tuple[str, str] | None:
-    """Split a symbol and a field that nothing divides; whether they are one, other columns say.
+    """Split a name into a symbol and a field written as one word.
 
     >>> glued("abcclose"), glued("AAPLOPEN"), glued("close")
     (('abc', 'close'), ('AAPL', 'open'), None)
     """
-    found = _GLUED.fullmatch(name.strip())
-    if found is None or found[1].lower() in _QUALIFIERS:
+    match = _GLUED.fullmatch(name.strip())
+    if match is None or match[1].lower() in _QUALIFIERS:
         return None
-    return found[1], FIELD_NAMES[found[2].lower()][0]
+    return match[1], FIELD_NAMES[match[2].lower()][0]
 
 
 def _words(name: str) -> list[str]:
@@ -204,12 +203,12 @@ def _words(name: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Leave accents off, letter by letter, so that places in the name stay the same."""
+    """Remove accents letter by letter, so that positions stay the same."""
     return "".join(unicodedata.normalize("NFKD", c)[0] if c.isalpha() else c for c in name)
 
 
 def _part(name: str, words: list[str], from_end: bool) -> Meaning | None:
-    """Find the longest field, or other thing, at the end or the beginning of a name."""
+    """The longest field, or other quantity, at the end or the beginning of a name."""
     spans = [m.span() for m in _WORD.finditer(_plain(name))]
     stop = len(words)
     while from_end and stop > 1 and words[stop - 1] in _UNITS:
@@ -227,15 +226,15 @@ def _part(name: str, words: list[str], from_end: bool) -> Meaning | None:
 
 
 def _is_unit(rest: str) -> bool:
-    """Whether what is beside a field is a currency, a filler word, or pandas' count of repeats."""
+    """Whether the rest beside a field is a currency, a filler, or pandas' number of a repeat."""
     words = _words(rest)
     return all(w in _UNITS | _NOISE for w in words) or bool(re.fullmatch(r"\d{1,2}", rest))
 
 
 def _qualified(rest: str, name: str) -> bool:
-    """Whether what is beside a field makes it another quantity: ``Prev Close``, ``close_time``.
+    """Whether the rest beside a field makes it another quantity: ``Prev Close``, ``close_time``.
 
-    A qualifier in capitals beside a field that is not (``MA.Close``) is a ticker.
+    A qualifier in capitals (``MA.Close``) is a ticker unless the field is in capitals too.
     """
     if rest.isupper() and not name.isupper():
         return rest.lower() in QUOTE_WORDS

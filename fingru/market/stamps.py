@@ -16,7 +16,7 @@ from fingru.errors import DataError
 from fingru.market.table import RowName, Stamps
 
 FIRST_YEAR, LAST_YEAR = 1680, 2200
-"""Years outside are typing errors, or numbers that are no dates."""
+"""Other years are typing errors, or numbers that are not dates."""
 
 _TIME = (
     r"(?:(?:T|\s+|(?<=\d{8})(?=\d{4}))(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
@@ -47,14 +47,14 @@ _WRONG = (
     ),
     (re.compile(".*", re.DOTALL), "is not a date", _USE),
 )
-"""What is wrong with a text that is no date of any style; the first that fits."""
+"""Pattern, problem and fix of a text that is not a date of any style; the first match counts."""
 
 Fail = Callable[..., DataError]
 Matches = Sequence[re.Match[str] | None]
 
 
 def looks_like_date(text: str) -> bool:
-    """Whether a cell can be nothing but a date.
+    """Whether a cell can only be a date.
 
     >>> looks_like_date("2024.01.31"), looks_like_date("31/01/2024"), looks_like_date("20240131")
     (True, True, False)
@@ -70,26 +70,26 @@ def is_compact_date(text: str) -> bool:
 
 
 def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowName) -> Stamps:
-    """Parse a column of dates: its distinct texts, and the (N,) position of every row's.
+    """Parse a column of dates: its distinct texts, and the (N,) position of every row's text.
 
     Raises
     ------
     DataError
-        At the first row without a date, with text that is no date, with a date outside the years
-        1680 to 2200 or whose day and month cannot be told apart, or where styles, or stamps with
-        and without time zone, are mixed.
+        At the first row without a date, with text that is not one, with a date outside the years
+        1680 to 2200 or with ambiguous day and month, or where styles, or stamps with and without
+        time zone, are mixed.
     """
     used, of_row = np.unique(codes, return_inverse=True)
     texts = [values[i].strip() for i in used]
     rows = np.zeros(len(used), dtype=np.intp)
     rows[of_row[::-1]] = np.arange(len(codes))[::-1]  # the first row of each text
 
-    def fail(places: Sequence[int] | IntArray, why: str = "", fix: str = _USE) -> DataError:
-        place = min(map(int, places), key=lambda k: int(rows[k]))
+    def fail(bad: Sequence[int] | IntArray, why: str = "", fix: str = _USE) -> DataError:
+        first = min(map(int, bad), key=lambda k: int(rows[k]))
         if not why:
-            why, fix = next(w[1:] for w in _WRONG if w[0].fullmatch(texts[place]))
-        where = f"{origin} {row_name(int(rows[place]))}"
-        return DataError(f"{where}: {texts[place]!r} {why}", fix)
+            why, fix = next(w[1:] for w in _WRONG if w[0].fullmatch(texts[first]))
+        where = f"{origin} {row_name(int(rows[first]))}"
+        return DataError(f"{where}: {texts[first]!r} {why}", fix)
 
     if (units := _epoch_units(texts)) is not None:
         moments, note = _read_epochs(texts, units, rows, row_name, fail)
@@ -114,13 +114,7 @@ def parse_stamps(values: list[str], codes: IntArray, origin: str, row_name: RowN
 
 
 def refuse_implausible(local: pd.DatetimeIndex, origin: str, row_name: RowName) -> None:
-    """Refuse dates outside the years 1680 to 2200.
-
-    Raises
-    ------
-    DataError
-        Naming the first of them.
-    """
+    """Raise a DataError for the first date outside the years 1680 to 2200."""
     bad = np.flatnonzero((local.year < FIRST_YEAR) | (local.year > LAST_YEAR))
     if bad.size:
         row = int(bad[0])
@@ -132,16 +126,15 @@ def refuse_implausible(local: pd.DatetimeIndex, origin: str, row_name: RowName) 
 
 
 def _epoch_units(texts: Sequence[str]) -> list[str] | None:
-    """Unit of every stamp if they are numbers of time since 1970, by the number of digits.
+    """Unit of every stamp by its number of digits (``_UNITS``); None if they are not epochs.
 
-    A number of nine or ten digits counts seconds, of twelve or thirteen milliseconds, and so on;
-    numbers of other lengths (stamps of the 1970s) go with the only unit that is there.
+    Numbers of other lengths (stamps of the 1970s) take the only unit of the others.
     """
     matches = [_EPOCH.fullmatch(t) for t in texts]
     if not any(matches) or not all(_SHORT_EPOCH.fullmatch(t) for t in texts):
         return None
     if 2 * sum(map(is_compact_date, texts)) >= len(texts):
-        return None  # 20200131 with some number among them that is no date
+        return None  # dates such as 20200131, and some other numbers
     digits = [len(m["whole"]) if m else 0 for m in matches]
     units = [next((u for u, (a, b, _) in _UNITS.items() if a <= n <= b), None) for n in digits]
     known = {u for u in units if u is not None}
@@ -153,27 +146,27 @@ def _epoch_units(texts: Sequence[str]) -> list[str] | None:
 def _read_epochs(
     texts: Sequence[str], units: Sequence[str], rows: IntArray, row_name: RowName, fail: Fail
 ) -> tuple[pd.DatetimeIndex, str]:
-    """Read epoch numbers exactly, to microseconds, and say how they were read.
+    """Read epoch numbers exactly, to microseconds, with a note on their units.
 
-    Vendors change the unit from one bar to the next; a number with a digit too many is far away.
+    Vendors change the unit between bars; a number with a digit too many is years away.
     """
     moments = [_microseconds(t, u) for t, u in zip(texts, units, strict=True)]
     low, high = (pd.Timestamp(y, 1, 1).value // 1000 for y in (FIRST_YEAR, LAST_YEAR + 1))
     if outside := [k for k, us in enumerate(moments) if not low <= us < high]:
         raise fail(outside, f"is a time outside the years {FIRST_YEAR} to {LAST_YEAR}")
     rare = min(set(units), key=units.count)
-    places = [k for k, unit in enumerate(units) if unit == rare]
-    here = [moments[k] for k in places]
+    of_rare = [k for k, unit in enumerate(units) if unit == rare]
+    few = [moments[k] for k in of_rare]
     others = [us for us, unit in zip(moments, units, strict=True) if unit != rare]
-    if others and max(min(others) - max(here), min(here) - max(others)) > _YEAR:
-        raise fail(places, "counts time in another unit than other rows, years from them")
+    if others and max(min(others) - max(few), min(few) - max(others)) > _YEAR:
+        raise fail(of_rare, "counts time in another unit than other rows, years from them")
     index = pd.DatetimeIndex(np.array(moments, dtype=np.int64).view("M8[us]"))
-    said = "stamps read as time since 1970-01-01 UTC"
+    text = "stamps read as time since 1970-01-01 UTC"
     if not others:
-        return index, said
+        return index, text
     first = {u: min(int(rows[k]) for k, v in enumerate(units) if v == u) for u in set(units)}
     parts = [f"{u} from {row_name(first[u])}" for u in sorted(first, key=first.__getitem__)]
-    return index, f"{said}, in {' and in '.join(parts)}"
+    return index, f"{text}, in {' and in '.join(parts)}"
 
 
 def _microseconds(text: str, unit: str) -> int:
@@ -188,7 +181,7 @@ def _microseconds(text: str, unit: str) -> int:
 def _read_dates(
     texts: Sequence[str], fail: Fail
 ) -> tuple[list[str], list[str | None], tuple[str, ...]]:
-    """Read dates of one style as ISO text ('' where a text does not fit it), zones and notes."""
+    """Dates of one style as ISO text ('' where a text does not match), zones and notes."""
     matches = [_YEAR_FIRST.fullmatch(t) for t in texts]
     if any(matches):
         odd = [k for k, m in enumerate(matches) if m is None and _YEAR_LAST.fullmatch(texts[k])]
@@ -203,7 +196,7 @@ def _read_dates(
         return iso, _zones(matches), ()
     matches = [_YEAR_LAST.fullmatch(t) for t in texts]
     if any(matches):
-        # 31/01/2020 or 01/31/2020, whichever some row proves; neither if none or both do.
+        # 31/01/2020 or 01/31/2020, whichever some row proves.
         day_first = any(m and int(m["a"]) > 12 for m in matches)
         month_first = any(m and int(m["b"]) > 12 for m in matches)
         if day_first == month_first:
@@ -222,7 +215,7 @@ def _zones(matches: Matches) -> list[str | None]:
 
 
 def _iso(match: re.Match[str], month: str, day: str) -> str:
-    """Write a date and its time of day in ISO form; a time that is none gives ''."""
+    """A date and its time of day in ISO form, '' if the time is not one."""
     date = f"{match['y']}-{month:0>2}-{day:0>2}"
     if match["hour"] is None:
         return date

@@ -1,4 +1,4 @@
-"""Where prices come from: files, samples, vendors and memory; the only place with a network."""
+"""Sources of prices: files, samples, vendors and memory; only here is the network used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fingru.market.sources.tables import PricesInMemory, read_memory, read_path
 from fingru.market.table import Reading
 
 READ_SOURCE = "fingru.read_source"
-"""Audit event of every reading of a source that is named; its argument is the source."""
+"""Audit event when a named source is read; its argument is the source."""
 
 PriceSource = str | os.PathLike[str] | PricesInMemory
 """``sample:NAME``, ``yahoo:SYMBOL,SYMBOL``, a path, or tables in memory."""
@@ -23,15 +23,10 @@ PriceSource = str | os.PathLike[str] | PricesInMemory
 def read_source(
     source: PriceSource, name: str, assets: Sequence[str] | None, cache_dir: Path
 ) -> Reading:
-    """Read whatever a source names, or take what it holds, unchecked.
+    """Read a source without checks; a DataError if it cannot be read.
 
-    Messages call it ``name``; what is not among ``assets`` may be left unread, and vendors'
-    answers are kept in ``cache_dir``.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
+    ``name`` is for messages, other assets than ``assets`` may be left unread, and vendors' answers
+    are kept in ``cache_dir``.
     """
     if not isinstance(source, str | os.PathLike):
         return read_memory(source, name, assets)
@@ -50,5 +45,4 @@ def read_source(
         raise DataError(f"{kind}:// addresses are not read", "download the file and give its path")
     if not source.strip():
         raise DataError("no data source was given", "give sample:us_stocks, yahoo:SPY or a path")
-
     return read_path(Path(source).expanduser(), assets)

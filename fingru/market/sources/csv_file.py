@@ -1,4 +1,4 @@
-"""Reads a CSV file fast, and finds the row to blame only when that fails."""
+"""Reads a CSV file fast, and looks for the bad row only when that fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STAMP = re.compile(r"\d{4}([-./]\d{1,2}[-./]|\d{4})\d{0,2}|\d{1,2}[/.]\d{1,2}[/
 
 @dataclass(frozen=True)
 class _CsvText:
-    """The bytes of a CSV file and what its first lines say."""
+    """The bytes of a CSV file, and its format by its first lines."""
 
     content: bytes
     origin: str
@@ -41,14 +41,14 @@ class _CsvText:
 
 
 def read_csv(path: Path, symbol: str, assets: Sequence[str] | None = None) -> RawTable:
-    """Read a CSV file (plain or gzip) of any of the layouts; ``symbol`` if it holds one asset.
+    """Read a CSV file (plain or gzip) of any layout; ``symbol`` is that of a single asset.
 
     Columns of a wide file that are not among ``assets`` are left unread.
 
     Raises
     ------
     DataError
-        If the file is empty or not text, has no usable header, a ragged row, a cell that should
+        If the file is empty or not text, has no usable header, a ragged row, or a cell that should
         be a number or a stamp and is not; the message names line and column.
     """
     try:
@@ -91,7 +91,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _first_lines(content: bytes, origin: str) -> list[tuple[int, str]]:
-    """Give the first three lines that are neither blank nor remarks, with their numbers."""
+    """The first three lines that are neither blank nor remarks, with their numbers."""
     out: list[tuple[int, str]] = []
     for number, line in enumerate(io.BytesIO(content), start=1):
         try:
@@ -113,7 +113,7 @@ def _is_remark(line: str) -> bool:
 
 
 def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout, int]:
-    """Find the layout and the number of lines that are its header."""
+    """The layout, and the number of header lines."""
     names = rows[0]
     if _STAMP.match(names[0].strip()):
         problem = f"{origin} has no header: its first line is {','.join(names)[:60]!r}"
@@ -126,14 +126,14 @@ def _layout_of(rows: list[list[str]], origin: str, symbol: str) -> tuple[Layout,
 
 
 def _is_second_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the second line holds names too: one line of fields and one of symbols.
+    """Whether the first two lines are fields and symbols, in either order.
 
-    Symbols may be whole numbers (0700) where fields repeat, or where an empty third line follows.
+    Symbols may be whole numbers (0700) if fields repeat or an empty third line follows.
     """
     names, row = rows[0], rows[1]
     corner = row[0].strip() if row else "x"
-    may_begin_names = corner.lower() in _CORNERS or date_rank(corner) is not None
-    if len(row) != len(names) or len(names) < 2 or not may_begin_names:
+    begins_names = corner.lower() in _CORNERS or date_rank(corner) is not None
+    if len(row) != len(names) or len(names) < 2 or not begins_names:
         return False
     fields = [_all_fields(line[1:]) for line in (names, row)]
     if fields[0] == fields[1]:
@@ -152,7 +152,7 @@ def _all_fields(names: Sequence[str]) -> bool:
 
 
 def _parse(text: _CsvText, words: Sequence[int], numbers: Sequence[int]) -> pa.Table:
-    """Read the columns, those of numbers as numbers if all cells are plain, else as text."""
+    """Read the columns: ``numbers`` as numbers if all their cells are plain, else as text."""
     word = pa.dictionary(pa.int32(), pa.string())
     types: dict[str, pa.DataType] = {str(i): word for i in words}
     for kind in (pa.float64(), word):
@@ -180,7 +180,7 @@ def _parse(text: _CsvText, words: Sequence[int], numbers: Sequence[int]) -> pa.T
 
 
 def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows after the header as text, each with the number of its line."""
+    """Rows after the header as text, with their line numbers."""
     stream = io.TextIOWrapper(io.BytesIO(text.content), "utf-8-sig", errors="replace", newline="")
     reader = csv.reader(stream, delimiter=text.delimiter)
     try:
@@ -193,9 +193,9 @@ def _rows(text: _CsvText) -> Iterator[tuple[int, list[str]]]:
 
 
 def _line_numbers(text: _CsvText, n_rows: int) -> IntArray:
-    """Line of every row, blank lines (which the reader skips) counted."""
+    """Line of every row; the reader skips blank lines."""
     plain = text.header_lines + 1 + np.arange(n_rows)
     if text.content.rstrip(b"\r\n").count(b"\n") + 1 - text.header_lines == n_rows:
         return plain
-    found = np.fromiter((line for line, _ in _rows(text)), dtype=np.intp)
-    return found if len(found) == n_rows else plain
+    lines = np.fromiter((line for line, _ in _rows(text)), dtype=np.intp)
+    return lines if len(lines) == n_rows else plain

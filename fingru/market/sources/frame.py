@@ -21,23 +21,22 @@ from fingru.market.stamps import is_compact_date, parse_stamps, refuse_implausib
 from fingru.market.table import RawTable, RowName, Stamps
 
 _UNNAMED = re.compile(r"Unnamed: \d+_level_\d+")
-"""What pandas calls an empty cell of two header lines."""
+"""Name that pandas gives an empty cell of two header lines."""
 
 
 def table_of_frame(
     frame: pd.DataFrame, origin: str, symbol: str, assets: Sequence[str] | None = None
 ) -> RawTable:
-    """Turn a frame with stamps in its index or in a column into a table.
+    """Turn a frame with stamps in its index or in a column into a table; it is not changed.
 
     Parameters
     ----------
     frame
-        Flat columns, or two column levels of fields and symbols in either order; it is never
-        changed.
+        Flat columns, or two column levels of fields and symbols in either order.
     origin, symbol
         Name for messages, and the symbol if it holds one asset.
     assets
-        Look only at these columns of a wide frame.
+        Columns of a wide frame to read.
 
     Raises
     ------
@@ -60,16 +59,16 @@ def build_table(
     assets: Sequence[str] | None = None,
     lines: IntArray | None = None,
 ) -> RawTable:
-    """Put the columns of a file together.
+    """Build a table from the columns of a file.
 
     Parameters
     ----------
     frame, layout
         Its columns, named by their position, and what each is.
     assets
-        Read only these columns of a wide file; the others may be missing, and stay NaN.
+        Columns of a wide file to read; the others may be missing, and stay NaN.
     lines
-        (N,) line of every row, None where there are no lines.
+        (N,) line of every row of a text file.
 
     Raises
     ------
@@ -98,10 +97,10 @@ def build_table(
     notes = [*stamps.notes]
     if unused:
         notes.append(f"columns not used: {first_few(unused, 10)}")
-    fields = _with_busy_volume(fields, notes)
+    fields = _with_tick_volume(fields, notes)
     if lost := _blank_zero_quotes(fields):
-        said = "opens, highs or lows of zero were taken as missing, first at"
-        notes.append(f"{origin}: {len(lost)} {said} {row_name(min(lost))}")
+        text = "opens, highs or lows of zero were taken as missing, first at"
+        notes.append(f"{origin}: {len(lost)} {text} {row_name(min(lost))}")
     strange = tuple(n for n in unused if meaning_of(n).kind == "unknown" and n != "(unnamed)")
     return RawTable(
         origin, stamps, symbols, fields, codes, row_name,
@@ -111,11 +110,7 @@ def build_table(
 
 
 def _dated_columns(frame: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, list[str]]:
-    """Move the index into the first columns, and turn periods into dates.
-
-    A level of stamps is named Date unless its own name says as much, so that no column is taken
-    for the dates in its place.
-    """
+    """Move the index into the first columns, and turn periods into dates."""
     if frame.columns.nlevels > 2 or (frame.columns.nlevels == 2 and frame.index.nlevels > 1):
         raise DataError(
             f"{origin} has {frame.columns.nlevels} levels of column names and "
@@ -145,6 +140,7 @@ def _begins_with_dates(frame: pd.DataFrame) -> bool:
 
 
 def _level_name(level: pd.Index, name: Hashable, position: int) -> str:
+    """Date for a level of stamps without the name of one, so that no other column is the dates."""
     stamps = isinstance(level, pd.DatetimeIndex | pd.PeriodIndex)
     if name is not None and not (stamps and date_rank(str(name)) is None):
         return str(name)
@@ -153,7 +149,7 @@ def _level_name(level: pd.Index, name: Hashable, position: int) -> str:
 
 
 def _dates_of_periods(column: pd.Series) -> tuple[pd.Series, bool]:
-    """Date a period by its last day, when its close is known; within a day by its beginning."""
+    """Date periods by their last day, when their close is known; within a day by their start."""
     begin, last_day = column.dt.start_time, column.dt.end_time.dt.normalize()
     several_days = bool((begin < last_day).any())
     return pd.Series(last_day if several_days else begin), several_days
@@ -167,8 +163,8 @@ def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
     layout = find_layout([str(c) for c in frame.columns], origin, symbol, sample)
     odd = [c for c in layout.cells if frame.dtypes.iloc[c.position].kind in "mMbc"]
     if known := [c for c in odd if not c.doubt]:
-        held = frame.dtypes.iloc[known[0].position]
-        problem = f"{origin}, column {known[0].name}: it holds {held}, not numbers"
+        dtype = frame.dtypes.iloc[known[0].position]
+        problem = f"{origin}, column {known[0].name}: it holds {dtype}, not numbers"
         raise DataError(problem, "store the column as numbers")
     cells = tuple(c for c in layout.cells if c not in odd)
     if not cells:
@@ -180,17 +176,11 @@ def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
 def _numbers(
     frame: pd.DataFrame, cells: Sequence[Cell], origin: str, row_name: RowName
 ) -> dict[int, FloatArray]:
-    """(N,) values of the columns of numbers, NaN where empty; text is read as far as it can be.
-
-    Raises
-    ------
-    DataError
-        At the first cell that is not a number.
-    """
+    """(N,) values of columns of numbers, NaN where empty; a DataError at the first bad cell."""
     columns = {cell: frame[cell.position] for cell in cells}
     texts = {c: _texts(v) for c, v in columns.items() if not pd.api.types.is_numeric_dtype(v)}
     grouped = proves_decimal_point(text for values, _ in texts.values() for text in values)
-    numbers, blame = {}, []
+    numbers, failures = {}, []
     for cell, column in columns.items():
         if cell not in texts:
             numbers[cell.position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -199,9 +189,10 @@ def _numbers(
         read, bad = to_numbers(values, grouped=grouped, volume=cell.is_volume)
         numbers[cell.position] = read[codes]
         if bad is not None:
-            blame.append((int(np.flatnonzero(codes == bad)[0]), cell.position, cell, values[bad]))
-    if blame:
-        row, _, cell, text = min(blame)
+            row = int(np.flatnonzero(codes == bad)[0])
+            failures.append((row, cell.position, cell, values[bad]))
+    if failures:
+        row, _, cell, text = min(failures)
         raise DataError(
             f"{origin} {row_name(row)}, column {cell.name}: {text!r} is not a number",
             why_no_number(text),
@@ -210,7 +201,7 @@ def _numbers(
 
 
 def _texts(column: pd.Series) -> tuple[list[str], IntArray]:
-    """Distinct texts of a column, and the (N,) position of every row's; '' where it is empty."""
+    """Distinct texts of a column, '' where empty, and the (N,) position of every row's."""
     try:
         codes, values = pd.factorize(column, use_na_sentinel=True)
     except TypeError:  # lists and the like
@@ -222,7 +213,7 @@ def _texts(column: pd.Series) -> tuple[list[str], IntArray]:
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
-    """Write a cell as a file would: nothing where it is missing, a midnight as a date."""
+    """A cell as in a file: nothing where it is missing, a midnight as a date."""
     if not pd.api.types.is_scalar(value):
         return str(value)
     if pd.isna(value):
@@ -232,7 +223,7 @@ def _as_text(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
 
 
 def _stamps(frame: pd.DataFrame, layout: Layout, origin: str, row_name: RowName) -> Stamps:
-    """Take stamps that are stored as such; parse them where they are text or numbers."""
+    """Stamps as stored, or parsed from text or numbers."""
 
     def named(row: int) -> str:
         return f"{row_name(row)}, column {layout.date_name}"
@@ -260,22 +251,16 @@ def _symbols(
 ) -> tuple[tuple[str, ...], IntArray]:
     """Symbols of a long file in alphabetical order, and the position of every row's."""
     texts, codes = _texts(column)
-    position, found = pd.factorize(np.array([t.strip() for t in texts], dtype=object), sort=True)
+    position, symbols = pd.factorize(np.array([t.strip() for t in texts], dtype=object), sort=True)
     codes = position[codes]
-    if len(found) and found[0] == "":
+    if len(symbols) and symbols[0] == "":
         row = int(np.flatnonzero(codes == 0)[0])
         raise DataError(f"{origin} {row_name(row)} has no symbol", "fill it in")
-    return tuple(map(str, found)), codes
+    return tuple(map(str, symbols)), codes
 
 
 def _is_no_price(cell: Cell, values: FloatArray, stamps: Stamps, origin: str) -> bool:
-    """Whether a column is left out because its name and its values say that it is no price.
-
-    Raises
-    ------
-    DataError
-        If only the values say so.
-    """
+    """Whether name and values show that a column is not a price; a DataError if only values do."""
     if not cell.doubt:
         return False
     expected = cell.doubt == "word"
@@ -289,7 +274,7 @@ def _is_no_price(cell: Cell, values: FloatArray, stamps: Stamps, origin: str) ->
 def _grid(
     layout: Layout, numbers: dict[int, FloatArray], symbols: Sequence[str], n_rows: int
 ) -> dict[str, FloatArray]:
-    """Give every field a (N, A) grid."""
+    """(N, A) values of every field."""
     column_of = {s: a for a, s in enumerate(symbols)}
     fields: dict[str, FloatArray] = {}
     for cell in layout.cells:
@@ -302,10 +287,7 @@ def _grid(
 
 
 def _blank_zero_quotes(fields: dict[str, FloatArray]) -> list[int]:
-    """Blank opens, highs and lows of zero, which vendors write where they have none.
-
-    Returns the row of each.
-    """
+    """Blank opens, highs and lows of zero, vendors' missing values; returns the row of each."""
     rows: list[int] = []
     for name in {"open", "high", "low"} & set(fields):
         zero = fields[name] == 0
@@ -315,8 +297,8 @@ def _blank_zero_quotes(fields: dict[str, FloatArray]) -> list[int]:
     return rows
 
 
-def _with_busy_volume(fields: dict[str, FloatArray], notes: list[str]) -> dict[str, FloatArray]:
-    """Take the number of price changes as the volume where that is zero everywhere."""
+def _with_tick_volume(fields: dict[str, FloatArray], notes: list[str]) -> dict[str, FloatArray]:
+    """Use the number of price changes as the volume if that is zero everywhere."""
     ticks = fields.pop("tick_volume", None)
     volume = fields.get("volume")
     if ticks is None or (volume is not None and np.nansum(volume) > 0):

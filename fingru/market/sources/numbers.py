@@ -17,7 +17,7 @@ MISSING = frozenset(
     ("", "-", "--", "---", "\u2013", "\u2014", ".", "..", "?", *_ENGLISH.split(), "#N/A N/A",
      "No data", "no data", "No Data")
 )  # fmt: skip
-"""Cells that mean 'not known'."""
+"""Cells that mean a missing value."""
 
 _MISSING_WORDS = frozenset(word.lower() for word in MISSING)
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
@@ -31,7 +31,7 @@ _TIMES_WORD = re.compile(r"([+-]?[\d.,]+)\s*([KkMmBbTt])n?")
 
 
 def proves_decimal_point(texts: Iterable[str]) -> bool:
-    """Whether some number can only be read with a decimal point, so that commas group thousands.
+    """Whether some number needs a decimal point, so that commas group thousands.
 
     >>> proves_decimal_point(["1,234", "999.5"]), proves_decimal_point(["1,234"])
     (True, False)
@@ -40,12 +40,10 @@ def proves_decimal_point(texts: Iterable[str]) -> bool:
 
 
 def to_number(text: str, *, grouped: bool, volume: bool = False) -> float | None:
-    """Read a number; NaN where the cell says that it is not known, None if it is not a number.
+    """Read a number: NaN for a cell that means missing, None if it is not a number.
 
     Parameters
     ----------
-    text
-        The cell.
     grouped
         Whether commas group thousands: ``1,234`` alone leaves that open.
     volume
@@ -66,7 +64,7 @@ def to_number(text: str, *, grouped: bool, volume: bool = False) -> float | None
         return float(text)
     if volume and (scaled := _TIMES_WORD.fullmatch(text)):
         number = to_number(scaled.group(1), grouped=grouped)
-        # Through the decimal digits: 1.69 * 1e6 is not 1690000.
+        # 1.69 * 1e6 is not 1690000 in binary.
         return None if number is None else round(number * _TIMES[scaled.group(2).lower()], 6)
     if (grouped and _GROUPED.fullmatch(text)) or _SPACED.fullmatch(text):
         return float(re.sub(r"[,'\u2019 \u00a0\u202f]", "", text))
@@ -74,14 +72,14 @@ def to_number(text: str, *, grouped: bool, volume: bool = False) -> float | None
 
 
 def to_numbers(texts: list[str], *, grouped: bool, volume: bool) -> tuple[FloatArray, int | None]:
-    """Read distinct texts; also give the position of the first that is not a number."""
+    """Numbers of distinct texts, and the position of the first that is not one."""
     numbers = [to_number(t, grouped=grouped, volume=volume) for t in texts]
     bad = next((i for i, n in enumerate(numbers) if n is None), None)
     return np.array([np.nan if n is None else n for n in numbers], dtype=np.float64), bad
 
 
 def why_no_number(text: str) -> str:
-    """Say what to do about a cell that is not a number."""
+    """Fix for a cell that is not a number."""
     text = _CURRENCY.sub("", text.strip(), count=1).strip()
     if _GROUPED.fullmatch(text):
         return "write numbers without thousands separators (1234.5) and with a decimal point"

@@ -27,15 +27,7 @@ SURVIVORS = warning(
 
 
 def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
-    """Read a sample by what stands after ``sample:``.
-
-    Parameters
-    ----------
-    name
-        ``us_stocks``, ``indices``, or ``simulated`` with options such as
-        ``simulated?assets=6&sessions=2500&signal=0.1&seed=3``.
-    assets
-        The symbols to keep.
+    """Read ``us_stocks``, ``indices`` or ``simulated?assets=6&sessions=2500&signal=0.1&seed=3``.
 
     Raises
     ------
@@ -58,7 +50,7 @@ def read_sample(name: str, assets: Sequence[str] | None = None) -> Reading:
 
 
 def sample_files(name: str) -> tuple[Path, ...]:
-    """Files that a sample is read from: none if it is simulated, or if arch is not installed."""
+    """Files of a sample: none if it is simulated, or if arch is not installed."""
     if name == "us_stocks":
         return (bundled_path("data/us_stocks.csv.gz"),)
     package = find_spec("arch") if name == "indices" else None  # importing it takes seconds
@@ -69,16 +61,16 @@ def sample_files(name: str) -> tuple[Path, ...]:
 
 
 def _simulated(options: str) -> Reading:
-    given = dict(parse_qsl(options, keep_blank_values=True))
+    values = dict(parse_qsl(options, keep_blank_values=True))
     allowed = ["seed", *SimulatedMarketSettings.model_fields]
-    if unknown := [k for k in given if k not in allowed]:
+    if unknown := [k for k in values if k not in allowed]:
         problem = f"sample:simulated has no option {unknown[0]!r}"
         raise DataError(problem, f"choose from {', '.join(allowed)}")
-    seed = given.pop("seed", "0")
+    seed = values.pop("seed", "0")
     if not seed.isdecimal():
         raise DataError(f"sample:simulated: seed {seed!r} is not a whole number", "use seed=0")
     try:
-        settings = SimulatedMarketSettings.model_validate(given)
+        settings = SimulatedMarketSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the options together"

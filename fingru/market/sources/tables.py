@@ -34,9 +34,9 @@ _ARROW = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
 
 
 def read_path(path: Path, assets: Sequence[str] | None = None) -> Reading:
-    """Read a file, or a folder whose files are named after their symbols.
+    """Read a file, or those of a folder, which are named after their symbols.
 
-    What is not among ``assets`` may be left unread.
+    Other assets than ``assets`` may be left unread.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def read_path(path: Path, assets: Sequence[str] | None = None) -> Reading:
 
 
 def symbol_of(path: Path) -> str:
-    """Return the symbol a file is named after.
+    """Symbol that a file is named after.
 
     >>> symbol_of(Path("folder/BRK.B.csv.gz"))
     'BRK.B'
@@ -65,19 +65,13 @@ def symbol_of(path: Path) -> str:
 
 
 def files_of_folder(path: Path) -> list[Path]:
-    """Files of a folder that hold prices, in order; what lies in folders below it is not read."""
+    """Files with prices in a folder, sorted; folders below it are not read."""
     files = (f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
     return sorted(f for f in files if _ending(f) in _IN_FOLDERS)
 
 
 def open_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file as it is.
-
-    Raises
-    ------
-    DataError
-        If it is damaged.
-    """
+    """Read a Parquet file as it is; a DataError if it is damaged."""
     import pyarrow as pa
 
     try:
@@ -104,7 +98,7 @@ def _read_file(path: Path, assets: Sequence[str] | None) -> RawTable:
 
 
 def read_memory(data: object, source: str, assets: Sequence[str] | None = None) -> Reading:
-    """Take tables in memory as if each were a file; see ``Prices.from_frame``.
+    """Read tables in memory as if each were a file; see ``Prices.from_frame``.
 
     Raises
     ------
@@ -119,12 +113,13 @@ def read_memory(data: object, source: str, assets: Sequence[str] | None = None) 
     tables = {str(key): table for key, table in data.items()}
     if assets is not None and set(assets) <= set(tables):
         tables = {key: tables[key] for key in assets}
-    made = [_table(t, f"{source}[{key!r}]", key, assets) for key, t in tables.items()]
-    return Reading(tuple(made))
+    return Reading(
+        tuple(_table(t, f"{source}[{key!r}]", key, assets) for key, t in tables.items())
+    )
 
 
 def _table(data: object, origin: str, symbol: str, assets: Sequence[str] | None) -> RawTable:
-    if isinstance(data, pd.Series):  # closes of one asset, called by its name if it has one
+    if isinstance(data, pd.Series):  # closes of one asset, named by it or by a field
         name = "" if data.name is None else str(data.name).strip()
         meaning = meaning_of(name)
         if name and (meaning.kind == "unknown" or may_be_ticker(name)):

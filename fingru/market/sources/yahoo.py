@@ -1,7 +1,7 @@
 """Prices through yfinance, kept as dated vintages because Yahoo's history changes under its users.
 
-``<cache>/yahoo/<symbol>/<date>.parquet`` holds what Yahoo answered on that date, raw. A vintage of
-today is used again; without network the latest one is used and named.
+``<cache>/yahoo/<symbol>/<date>.parquet`` holds Yahoo's raw answer on that date. A vintage of today
+is used again; without network the latest one is used and a note names it.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def read_yahoo(
     """Read daily bars of symbols, from today's vintage where there is one.
 
     A bar of today counts only from 18:00 on the exchange's clock, and only for symbols that stop
-    trading at night; before that it is not known how the day ends.
+    trading at night: before that it is not final.
 
     Parameters
     ----------
     symbols
         As Yahoo writes them: SPY, BRK-B, ^GSPC, EURUSD=X, 7203.T.
     cache_dir
-        Vintages stand in its folder ``yahoo``.
+        Vintages are in its folder ``yahoo``.
     now
         The present, with time zone.
     fetch
-        Asks Yahoo; yfinance if None.
+        yfinance if None.
 
     Raises
     ------
@@ -66,29 +66,29 @@ def read_yahoo(
         raise DataError("yahoo: names a symbol twice", "name each once")
     tables, notes = [], []
     for symbol in symbols:
-        path, said = _vintage(symbol, cache_dir / "yahoo" / symbol, now, fetch or _ask_yahoo)
+        path, texts = _vintage(symbol, cache_dir / "yahoo" / symbol, now, fetch or _ask_yahoo)
         tables.append(table_of_frame(open_parquet(path), f"yahoo:{symbol}", symbol))
-        notes += said
+        notes += texts
     return Reading(tuple(tables), tuple(note("source", text) for text in notes))
 
 
 def _vintage(symbol: str, folder: Path, now: datetime, fetch: Fetch) -> tuple[Path, list[str]]:
-    """Find or fetch the vintage to use, and what to say about it."""
+    """Find or fetch the vintage to use, with notes on it."""
     today = folder / f"{now.date().isoformat()}.parquet"
     older = [f for f in sorted(folder.glob("????-??-??.parquet")) if f.name < today.name]
     if today.exists() and not _lacks_last_session(symbol, today, now):
         return today, []
     try:
-        frame, said = _complete_bars(symbol, fetch(symbol), now)
+        frame, notes = _complete_bars(symbol, fetch(symbol), now)
     except DataError as error:
         known = [today] if today.exists() else older[-1:]
         if not known:
             raise
         return known[0], [f"{symbol}: prices as of {known[0].stem}, because {error.problem}"]
     if older:
-        said += _changed_history(symbol, frame, older[-1])
+        notes += _changed_history(symbol, frame, older[-1])
     write_bytes_atomic(today, frame.to_parquet())
-    return today, said
+    return today, notes
 
 
 def _lacks_last_session(symbol: str, vintage: Path, now: datetime) -> bool:
@@ -115,23 +115,23 @@ def _complete_bars(
     frame = _one_symbol(symbol, answer)
     missing = [c for c in ("Close", "Adj Close") if c not in frame.columns]
     if frame.empty or missing:
-        lack = "no prices" if frame.empty else f"no column {missing[0]!r}"
-        raise DataError(f"Yahoo has {lack} for {symbol}", "check the symbol at finance.yahoo.com")
+        what = "no prices" if frame.empty else f"no column {missing[0]!r}"
+        raise DataError(f"Yahoo has {what} for {symbol}", "check the symbol at finance.yahoo.com")
     frame = frame[[c for c in _COLUMNS if c in frame.columns]].astype("float64")
     index = pd.DatetimeIndex(frame.index)
-    said: list[str] = []
+    notes: list[str] = []
     today = _local(now, index).date()
     last = today if _session_over(symbol, index, now) else today - timedelta(1)
     finished = np.array([d <= last for d in index.date])
     if not finished.all():
-        said.append(f"{symbol}: the unfinished bar of {index[-1].date()} was left out")
+        notes.append(f"{symbol}: the unfinished bar of {index[-1].date()} was left out")
     frame = frame[finished & np.isfinite(frame["Close"].to_numpy())]
     quotes = [c for c in ("Open", "High", "Low") if c in frame.columns]
     zero = int((frame[quotes] <= 0).to_numpy().sum())
     if zero:
-        said.append(f"{symbol}: {zero} opens, highs or lows of zero were taken as missing")
+        notes.append(f"{symbol}: {zero} opens, highs or lows of zero were taken as missing")
         frame[quotes] = frame[quotes].where(frame[quotes] > 0)
-    return frame, said
+    return frame, notes
 
 
 def _one_symbol(symbol: str, answer: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def _one_symbol(symbol: str, answer: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changed_history(symbol: str, frame: pd.DataFrame, older: Path) -> list[str]:
-    """Say where adjusted closes changed by more than one common factor since an older vintage."""
+    """Note of adjusted closes that changed by more than one common factor since a vintage."""
     before = open_parquet(older)["Adj Close"]
     both = pd.concat([before.rename("old"), frame["Adj Close"].rename("new")], axis=1).dropna()
     if len(both) < 2:
