@@ -98,11 +98,7 @@ def parallel_map(work: Callable[[Block], None], items: Sequence[Block], threads:
 
 
 def write_block(
-    values: Float32Array,
-    prices: Prices,
-    market: MarketRows | None,
-    recipe: Recipe,
-    block: Block,
+    values: Float32Array, prices: Prices, market: MarketRows | None, recipe: Recipe, block: Block
 ) -> None:
     """Compute the features of a block and write its valid rows into ``values``, (A, T, S, F).
 

@@ -65,10 +65,7 @@ class FeatureSettings(Settings):
         description="Decay per bar of the EWMA variance that returns are measured in.",
     )
     clip: float = Field(
-        8.0,
-        gt=0.0,
-        le=100.0,
-        description="Every feature is cut to plus or minus this bound.",
+        8.0, gt=0.0, le=100.0, description="Every feature is cut to plus or minus this bound."
     )
 
     @field_validator("columns")

@@ -9,11 +9,4 @@ from fingru.forecast.forecast import COLUMNS, Forecast
 from fingru.forecast.labels import Labels, make_labels
 from fingru.forecast.problem import Fold, ForecastProblem
 
-__all__ = [
-    "COLUMNS",
-    "Fold",
-    "Forecast",
-    "ForecastProblem",
-    "Labels",
-    "make_labels",
-]
+__all__ = ["COLUMNS", "Fold", "Forecast", "ForecastProblem", "Labels", "make_labels"]

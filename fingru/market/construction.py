@@ -20,11 +20,7 @@ _FROM_FRAME = "give a NumPy array; Prices.from_frame takes a DataFrame"
 
 
 def checked(
-    source: str,
-    index: object,
-    assets: object,
-    fields: Mapping[str, object],
-    bars_per_year: object,
+    source: str, index: object, assets: object, fields: Mapping[str, object], bars_per_year: object
 ) -> tuple[dict[str, Any], list[DataIssue]]:
     """Check arguments of ``Prices`` as a file is checked.
 

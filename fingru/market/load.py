@@ -13,14 +13,7 @@ import pandas as pd
 
 from fingru.errors import DataError, FingruError, first_few
 from fingru.market.implausible import accepted, future_dates, implausible
-from fingru.market.issues import (
-    DataIssue,
-    Severity,
-    note,
-    raise_if_refused,
-    refused,
-    worst_first,
-)
+from fingru.market.issues import DataIssue, Severity, note, raise_if_refused, refused, worst_first
 from fingru.market.panel import Panel, build_panel
 from fingru.market.prices import Prices
 from fingru.market.sessions import session_name

@@ -38,10 +38,7 @@ class Panel:
 
 
 def build_panel(
-    reading: Reading,
-    source: str,
-    assets: Sequence[str] | None = None,
-    timezone: str | None = None,
+    reading: Reading, source: str, assets: Sequence[str] | None = None, timezone: str | None = None
 ) -> Panel:
     """Check the tables and join them on the union of their sessions.
 

@@ -130,11 +130,7 @@ class ViewFactory:
     """
 
     def __init__(
-        self,
-        prices: Prices,
-        forecast: Forecast | None,
-        first_row: int,
-        delisted_after_days: int,
+        self, prices: Prices, forecast: Forecast | None, first_row: int, delisted_after_days: int
     ) -> None:
         if forecast is not None:
             check_same_panel(forecast, prices)
