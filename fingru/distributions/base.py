@@ -1,4 +1,4 @@
-"""What every distribution of a forecast return offers, whatever its family."""
+"""Interface of all families of distributions of forecast returns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DistributionError(DataError):
 
 
 def refuse(parameter: str, values: FloatArray, bad: BoolArray, fault: str) -> None:
-    """Raise a ``DistributionError`` if anything is bad."""
+    """Raise a ``DistributionError`` for the first bad value."""
     if bad.any():
         raise DistributionError(parameter, values, bad, fault)
 
@@ -44,8 +44,8 @@ class Distribution(ABC):
     """Distributions of returns, one per entry of an array: a frozen value.
 
     A family is a frozen dataclass of float64 arrays that broadcast to ``shape``; every array is
-    refused where it is out of range, so what exists is valid. NaN parameters are no forecast, and
-    whatever is computed from them is NaN. Arguments broadcast with ``shape`` as numpy arrays do.
+    refused where it is out of range. NaN parameters mean no forecast, and all results from them
+    are NaN. Arguments broadcast with ``shape`` as numpy arrays do.
 
     ``with_moments``, ``columns``, ``from_columns`` and indexing here serve families whose fields
     are ``mean``, ``variance`` and shape parameters; other families write their own. To add a

@@ -46,7 +46,7 @@ class Mixture(Distribution):
 
     family = "mixture"
 
-    if TYPE_CHECKING:  # whatever broadcasts
+    if TYPE_CHECKING:  # anything that broadcasts
 
         def __init__(self, components: tuple[Distribution, ...], weights: ArrayLike) -> None: ...
 

@@ -33,7 +33,7 @@ class Normal(Distribution):
 
     family = "normal"
 
-    if TYPE_CHECKING:  # whatever broadcasts
+    if TYPE_CHECKING:  # anything that broadcasts
 
         def __init__(self, mean: ArrayLike, variance: ArrayLike) -> None: ...
 

@@ -44,7 +44,7 @@ class Quantiles(Distribution):
 
     family = "quantiles"
 
-    if TYPE_CHECKING:  # whatever broadcasts
+    if TYPE_CHECKING:  # anything that broadcasts
 
         def __init__(self, levels: ArrayLike, values: ArrayLike) -> None: ...
 

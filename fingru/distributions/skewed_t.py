@@ -52,7 +52,7 @@ class SkewedT(Distribution):
 
     family = "skewed_t"
 
-    if TYPE_CHECKING:  # whatever broadcasts
+    if TYPE_CHECKING:  # anything that broadcasts
 
         def __init__(
             self, mean: ArrayLike, variance: ArrayLike, df: ArrayLike, skew: ArrayLike

@@ -37,7 +37,7 @@ class StudentT(Distribution):
 
     family = "student_t"
 
-    if TYPE_CHECKING:  # whatever broadcasts
+    if TYPE_CHECKING:  # anything that broadcasts
 
         def __init__(self, mean: ArrayLike, variance: ArrayLike, df: ArrayLike) -> None: ...
 

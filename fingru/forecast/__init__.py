@@ -1,4 +1,4 @@
-"""Forecasts of the distribution of the next returns, and what they are made from.
+"""Forecasts of the distribution of the next returns, and the problem they solve.
 
 A ``Forecast`` holds one ``distributions.Distribution`` per session, asset and horizon, free of
 torch. The models of ``fingru.models`` make it from the prices, features and ``Labels`` of a

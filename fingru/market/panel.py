@@ -33,7 +33,7 @@ class Panel:
         """The prices, or a DataError for the first refusal."""
         raise_if_refused(self.issues)
         if self.prices is None:
-            raise DataError("no prices could be made of the source", "check it")
+            raise DataError("the source gave no prices", "check it")
         return self.prices
 
 

@@ -108,9 +108,8 @@ def find_strategy(
     ----------
     strategy
         A shipped name (``vol_target``), a file (``my.py``, or ``my.py:MyClass`` if it has several
-        strategies), or ``module:Class``; modules are also looked for in the working directory.
-        Or a Python object: an instance, which is copied for each simulation, or a class, which is
-        called for each.
+        strategies), or ``module:Class``, also of a module in the working directory. Or a Python
+        object: an instance, copied for each simulation, or a class, called for each.
     parameters
         Keyword arguments of the class; an instance has its own.
 
@@ -125,17 +124,17 @@ def find_strategy(
     StrategyError
         If it cannot be found, imported, built or copied; names file and line of a failure.
     """
-    given = dict(parameters or {})
+    parameters = dict(parameters or {})
     if not isinstance(strategy, str):
-        return _of_object(strategy, given)
+        return _of_object(strategy, parameters)
     name, attribute = split_reference(strategy)
     if is_shipped(strategy):
         cls = _shipped_class(name)
-        values = _arguments(cls, strategy, given)
+        values = _arguments(cls, strategy, parameters)
         return _factory(name, cls, lambda: _instance(cls, strategy, values))
     code = find_own_code(name, "strategy", StrategyError)
     cls = _class_in(code.load(), strategy, attribute)
-    values = _arguments(cls, strategy, given)
+    values = _arguments(cls, strategy, parameters)
 
     def make() -> Strategy:
         return _instance(_class_in(code.load(), strategy, attribute), strategy, values)

@@ -85,19 +85,20 @@ def shrunk_correlation(returns: FloatArray, fewest_rows: int = _FEWEST_ROWS) -> 
     complete = (count == len(returns)) & (count >= fewest_rows) & (norm > 0.0)
     whole, partial = np.flatnonzero(complete), np.flatnonzero(~complete)
     shocks = filled[:, whole] / norm[whole]
-    pairs = _pairs(filled, present, partial, fewest_rows)
-    n, r, squared, error = (
-        a + b for a, b in zip(_sums_whole(shocks), _sums_partial(pairs, partial), strict=True)
+    r, errors, known = _pairs(filled, present, partial, fewest_rows)
+    of_partial = _sums_partial(r, errors, known, partial)
+    n, total, squared, error = (
+        a + b for a, b in zip(_sums_whole(shocks), of_partial, strict=True)
     )
     if not (count >= fewest_rows).any():
         mean, shrink = math.nan, 1.0
     elif n == 0:
         mean, shrink = 1.0, 1.0
     else:
-        mean = r / n
+        mean = total / n
         spread = squared - n * mean**2
         shrink = min(1.0, error / spread) if spread > 1e-12 * squared else 1.0
-    excess = np.where(pairs.known, pairs.r - mean, 0.0)
+    excess = np.where(known, r - mean, 0.0)
     return Correlation(whole, partial, shocks, excess, mean, shrink)
 
 
@@ -118,19 +119,13 @@ def _sums_whole(shocks: FloatArray) -> Sums:
     return float(assets * (assets - 1)), float(total), float(squared), float(error)
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Correlations r of some assets with all, their variances, and which are known; (Q, A)."""
-
-    r: FloatArray
-    error: FloatArray
-    known: BoolArray
-
-
 def _pairs(
     returns: FloatArray, present: BoolArray, chosen: NDArray[np.intp], fewest_rows: int
-) -> _Pairs:
-    """Each pair over its common rows."""
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Correlations r of the chosen with all assets, their variances, and which are known; (Q, A).
+
+    Each pair over its common rows.
+    """
     counted = present.astype(np.float64)
     count = counted[:, chosen].T @ counted
     squares = returns**2
@@ -140,18 +135,19 @@ def _pairs(
     safe = np.where(known, norms, 1.0)
     r = np.where(known, returns[:, chosen].T @ returns / safe, 0.0)
     error = (squares[:, chosen].T @ squares) / safe**2 - r**2 / np.maximum(count, 1.0)
-    return _Pairs(r, np.where(known, error, 0.0), known)
+    return r, np.where(known, error, 0.0), known
 
 
-def _sums_partial(pairs: _Pairs, chosen: NDArray[np.intp]) -> Sums:
+def _sums_partial(
+    r: FloatArray, error: FloatArray, known: BoolArray, chosen: NDArray[np.intp]
+) -> Sums:
     """Pairs with a whole asset are in one row, those among the chosen in two."""
-    times = np.full(pairs.r.shape[1], 2.0)
+    times = np.full(r.shape[1], 2.0)
     times[chosen] = 1.0
-    n, r, squared, error = (
-        float((values @ times).sum())
-        for values in (pairs.known.astype(np.float64), pairs.r, pairs.r**2, pairs.error)
+    n, total, squared, errors = (
+        float((values @ times).sum()) for values in (known.astype(np.float64), r, r**2, error)
     )
-    return n, r, squared, error
+    return n, total, squared, errors
 
 
 @dataclass(frozen=True)
@@ -216,8 +212,8 @@ def common_bars(
     Returns
     -------
     returns, closed, sessions
-        (m, A), (m, A) and (m,): ``closed`` where an asset is listed but has no return, and how
-        many of the n sessions each row is made of.
+        (m, A), (m, A) and (m,): ``closed`` where an asset is listed but has no return, and the
+        number of sessions merged to each row.
 
     Known at: the last row of ``returns``.
 
@@ -285,12 +281,8 @@ class PastCorrelation:
         window = (returns.__array_interface__["data"][0], last)
         if self._cached is None or self._memory is not memory or self._window != window:
             self._memory, self._window = memory, window
-            self._cached = self._computed(returns[max(0, last - self._lookback) : last])
+            latest = returns[max(0, last - self._lookback) : last]
+            if not np.isfinite(latest).all():
+                latest = np.log1p(common_bars(np.expm1(latest), _FEWEST_ROWS)[0])
+            self._cached = shrunk_correlation(latest)
         return self._cached
-
-    @staticmethod
-    def _computed(log_returns: FloatArray) -> Correlation:
-        if np.isfinite(log_returns).all():
-            return shrunk_correlation(log_returns)
-        merged, _, _ = common_bars(np.expm1(log_returns), _FEWEST_ROWS)
-        return shrunk_correlation(np.log1p(merged))

@@ -128,8 +128,10 @@ def _dated_columns(frame: pd.DataFrame, origin: str) -> tuple[pd.DataFrame, list
     if not periods:
         return frame, []
     columns, notes = [frame.iloc[:, i] for i in range(frame.shape[1])], []
-    for i in periods:
-        columns[i], several_days = _dates_of_periods(columns[i])
+    for i in periods:  # dated when their close is known; within a day by their start
+        begin, last_day = columns[i].dt.start_time, columns[i].dt.end_time.dt.normalize()
+        several_days = bool((begin < last_day).any())
+        columns[i] = last_day if several_days else begin
         notes += ["periods were dated by their last day"] if several_days else []
     return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1), notes
 
@@ -146,13 +148,6 @@ def _level_name(level: pd.Index, name: Hashable, position: int) -> str:
         return str(name)
     compact = level.dtype.kind in "iu" and all(is_compact_date(str(v)) for v in level)
     return "Date" if stamps or compact else f"level {position}"
-
-
-def _dates_of_periods(column: pd.Series) -> tuple[pd.Series, bool]:
-    """Date periods by their last day, when their close is known; within a day by their start."""
-    begin, last_day = column.dt.start_time, column.dt.end_time.dt.normalize()
-    several_days = bool((begin < last_day).any())
-    return pd.Series(last_day if several_days else begin), several_days
 
 
 def _layout_of(frame: pd.DataFrame, origin: str, symbol: str) -> Layout:
