@@ -64,7 +64,7 @@ def check_closes(close: FloatArray, assets: Sequence[str], source: str) -> list[
     issues = []
     for kind, hits, what in (
         ("no_prices", bars == 0, "no price at all for"),
-        ("constant", (bars >= _CONSTANT_BARS) & (low == high), "the price never changes of"),
+        ("constant", (bars >= _CONSTANT_BARS) & (low == high), "the price never changes for"),
     ):
         if names := tuple(a for a, hit in zip(assets, hits, strict=True) if hit):
             problem = f"{source}: {what} {first_few(names)}"

@@ -320,7 +320,7 @@ def _refuse_half_known(
         part_of_name = any(c.isalpha() for c in m.symbol) and m.symbol not in symbols
         if m.kind == "other" and not m.field and part_of_name and not is_quote(names[i]):
             raise DataError(
-                f"{origin}, column {names[i]}: its name sounds like no price",
+                f"{origin}, column {names[i]}: its name leaves open whether it is a price",
                 "rename it to its symbol if it holds prices, else leave it out",
             )
 

@@ -63,7 +63,7 @@ def why_no_price(values: FloatArray, dates: pd.DatetimeIndex, *, expected: bool)
     elif _is_line(known, since):
         why = "its values count the time"
     elif whole and ((steps > 0).all() or (steps < 0).all()):
-        why = "its values are whole numbers that only ever rise, as counts do"
+        why = "its values are whole numbers that only rise or only fall, as counts do"
     return why
 
 

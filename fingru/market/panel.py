@@ -96,7 +96,7 @@ def _chosen(
     if not assets:
         raise DataError("the list of assets is empty", f"choose from {first_few(known, 30)}")
     if repeated := [a for i, a in enumerate(assets) if a in assets[:i]]:
-        raise DataError(f"asset {repeated[0]!r} is asked for twice", "name it once")
+        raise DataError(f"asset {repeated[0]!r} is named twice", "name it once")
     if unknown := [a for a in assets if a not in set(known)]:
         problem = f"{source} has no asset {', '.join(map(repr, unknown))}"
         raise DataError(problem, f"choose from {first_few(known, 30)}")

@@ -36,7 +36,7 @@ _WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d-%b-
            "%b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y-%b-%d", "%d/%b/%Y")  # fmt: skip
 _USE = "write dates as 2020-01-31"
 _WRONG = (
-    (re.compile(""), "stands where a date should", "fill it in or delete the row"),
+    (re.compile(""), "is empty, not a date", "fill it in or delete the row"),
     (_YEAR_LAST, "leaves open which is the day and which the month", _USE),
     (re.compile(r"\d{1,2}([/.\-])\d{1,2}\1\d{2}(\s.*)?"), "has a year of two digits", _USE),
     (re.compile(r"\d{5}(\.\d*)?"), "is a spreadsheet's number of a day, not a date", _USE),
@@ -189,7 +189,7 @@ def _read_dates(
             like = next(t for t, m in zip(texts, matches, strict=True) if m)
             raise fail(
                 odd,
-                f"is written another way round than {like!r}",
+                f"has day, month and year in another order than {like!r}",
                 "a spreadsheet may have swapped day and month; export the dates as 2020-01-31",
             )
         iso = [_iso(m, m["m"] or m["m1"], m["d"] or m["d1"]) if m else "" for m in matches]

@@ -155,12 +155,12 @@ def _of_object(strategy: Any, parameters: dict[str, Any]) -> StrategyFactory:  #
     name = cls.__name__
     if not callable(getattr(strategy, "target_weights", None)):
         raise StrategyError(
-            f"{name} is no strategy: it has no method target_weights(self, view)",
+            f"{name} is not a strategy: it has no method target_weights(self, view)",
             "give a strategy's name, file, class or instance",
         )
     if parameters and not is_class:
         raise StrategyError(
-            f"strategy {name} is an instance, and parameters are given beside it",
+            f"strategy {name} is an instance, which takes no parameters",
             "set them on the instance, or give its class",
         )
     try:

@@ -115,7 +115,7 @@ def test_weights_with_other_labels_are_refused(prices, weights, message):
         ({"strategy": Halves, "start": "2050-01-01"}, "no session is left to trade in"),
         ({"strategy": Halves, "weights": np.ones((2, 2))}, "give one of them"),
         ({"forecast": "gru"}, "a str is no forecast: give what predict or walk_forward gave"),
-        ({"strategy": object()}, "object is no strategy"),
+        ({"strategy": object()}, "object is not a strategy"),
     ],
 )
 def test_what_cannot_be_traded_is_refused_in_one_sentence(prices, given, message):

@@ -88,7 +88,7 @@ CASES = {
     "asset without prices": (
         one("2020-01-02,1,", "2020-01-03,2,", header="Date,A,B"), ["no price at all for B"]),
     "constant price": (
-        one(*(f"2020-01-0{d},5" for d in range(1, 8))), ["never changes of x"]),
+        one(*(f"2020-01-0{d},5" for d in range(1, 8))), ["never changes for x"]),
     "single session": (one("2020-01-02,1"), ["1 session"]),
 }  # fmt: skip
 
@@ -191,7 +191,7 @@ def test_parquet_row_without_date_refused(tmp_path):
         ({"start": "2031-01-01"}, "no session in the chosen range"),
         ({"start": "soon"}, "'soon' is not a date"),
         ({"assets": ["KO", "NOPE"]}, r"no asset 'NOPE': choose from AAPL, AMD"),
-        ({"assets": ["KO", "KO"]}, "asked for twice"),
+        ({"assets": ["KO", "KO"]}, "is named twice"),
         ({"assets": []}, "list of assets is empty"),
         ({"bars_per_year": 0}, "bars_per_year is 0"),
         ({"bars_per_year": float("nan")}, "bars_per_year is nan"),

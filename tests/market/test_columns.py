@@ -216,7 +216,10 @@ def test_volume_beside_a_wide_close_is_its_volume(tmp_path):
         (["Close", "Close.1"], "two columns for the same thing: 'Close' and 'Close.1'"),
         (["close (USD)", "close (EUR)"], "two columns for the same thing"),
         (["log_close", "Close_lag1"], "no price column"),
-        (["ABC", "S&P Dividends"], "column S&P Dividends: its name sounds like no price"),
+        (
+            ["ABC", "S&P Dividends"],
+            "column S&P Dividends: its name leaves open whether it is a price",
+        ),
     ],
 )
 def test_files_without_a_sure_close_are_refused_by_name(names, said):

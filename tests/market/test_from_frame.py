@@ -183,7 +183,7 @@ REFUSED = {
     "twice": (pd.concat([WIDE, WIDE.iloc[:2]]), "row 41.*2024-01-01.*row 1"),
     "same columns": (pd.concat([WIDE, WIDE["A"]], axis=1), "two columns for the same thing: 'A'"),
     "all missing": (WIDE.assign(C=np.nan), "no price at all for C"),
-    "constant": (WIDE.assign(C=5.0), "never changes of C"),
+    "constant": (WIDE.assign(C=5.0), "never changes for C"),
     "row count": (WIDE.assign(C=np.arange(N)), "column C: its values count the rows"),
     "no date in a row": (
         WIDE.set_axis(pd.DatetimeIndex([*DAYS[:3], pd.NaT, *DAYS[4:]])), "row 4 has no date"

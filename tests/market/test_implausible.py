@@ -149,5 +149,5 @@ def test_a_simulated_calendar_may_run_on():
 
 def test_an_asset_that_never_moves_is_refused_in_a_panel_made_by_hand():
     flat = Prices(pd.bdate_range("2020-01-01", periods=9), ("A",), np.ones((9, 1)), 252.0, "flat")
-    with pytest.raises(DataError, match="never changes of A"):
+    with pytest.raises(DataError, match="never changes for A"):
         accepted(flat)

@@ -65,7 +65,7 @@ def test_offset_gives_utc():
 
 @pytest.mark.parametrize("odd", ["03/02/2020", "13/02/2020"])
 def test_other_style_among_year_first_names_the_odd_row_and_the_spreadsheet(odd):
-    with pytest.raises(DataError, match=f"line 3: '{odd}' is written another way.*spreadsheet"):
+    with pytest.raises(DataError, match=f"line 3: '{odd}' has day, month.*spreadsheet"):
         parse("2020-01-31", odd)
 
 

@@ -269,8 +269,8 @@ def test_an_object_called_like_a_shipped_strategy_is_told_from_it():
 @pytest.mark.parametrize(
     ("strategy", "parameters", "message"),
     [
-        (3, {}, "int is no strategy: it has no method target_weights"),
-        (Counts(), {"size": 1}, "is an instance, and parameters are given beside it"),
+        (3, {}, "int is not a strategy: it has no method target_weights"),
+        (Counts(), {"size": 1}, "is an instance, which takes no parameters"),
         (Counts(note=(i for i in ())), {}, "cannot be copied, TypeError.*give its class"),
     ],
 )

@@ -261,7 +261,7 @@ def _is_no_price(cell: Cell, values: FloatArray, stamps: Stamps, origin: str) ->
     expected = cell.doubt == "word"
     why = why_no_price(values, stamps.local, expected=expected)
     if why is not None and not expected:
-        problem = f"{origin}, column {cell.name}: {why}, so they are no prices"
+        problem = f"{origin}, column {cell.name}: {why}, so they are not prices"
         raise DataError(problem, "delete the column, or choose the assets with --assets")
     return why is not None
 

@@ -164,7 +164,7 @@ def _changed_history(symbol: str, frame: pd.DataFrame, older: Path) -> list[str]
 
 
 def _ask_yahoo(symbol: str) -> pd.DataFrame:
-    """Ask Yahoo for the whole daily history, unadjusted with adjusted closes beside it."""
+    """The whole daily history from Yahoo, with raw and adjusted closes."""
     try:
         import yfinance
         from yfinance.exceptions import YFException
