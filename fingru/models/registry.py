@@ -23,6 +23,7 @@ from fingru.models.folder import FIRST_KIND, MANIFEST_FILE, check_folder
 
 if TYPE_CHECKING:
     from fingru.market.prices import Prices
+    from fingru.models.classical.series import Method
     from fingru.models.gru.settings import ModelSettings, TrainingSettings
     from fingru.models.protocol import Fitted, Forecaster
     from fingru.models.settings import BaselineSettings, RecalibrationSettings
@@ -80,6 +81,8 @@ class Kind:
         Whether the width of its forecasts follows their misses (``recalibration.enabled``).
     check
         ``(prices, options)``, or where it is: refuses what cannot work before anything is built.
+    method
+        Of a classical model: its ``classical.series.Method``, or where it is.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Kind:
     from_tensors: bool = False
     recalibrated: bool = False
     check: Callable[[Prices, ModelOptions], None] | str | None = None
+    method: Method | str | None = None
 
 
 def register(kind: Kind) -> Kind:
@@ -150,7 +154,7 @@ def make_forecaster(name: str, options: ModelOptions) -> Forecaster:
         If the kind is not registered.
     """
     kind = find_kind(name)
-    made: Forecaster = _resolved(kind.make)(name, options)
+    made: Forecaster = resolved(kind.make)(name, options)
     if kind.recalibrated and options.recalibration.enabled:
         from fingru.models.recalibrated import Recalibrated
 
@@ -168,7 +172,7 @@ def check_data(name: str, prices: Prices, options: ModelOptions) -> None:
     """
     check = find_kind(name).check
     if check is not None:
-        _resolved(check)(prices, options)
+        resolved(check)(prices, options)
 
 
 def load_fitted(folder: Path, device: str = "auto") -> Fitted:
@@ -193,7 +197,7 @@ def load_fitted(folder: Path, device: str = "auto") -> Fitted:
             if not isinstance(manifest[key], wanted):
                 raise TypeError(f"{key} is {manifest[key]!r}")
         datetime.fromisoformat(manifest["origin"])
-        fitted: Fitted = _resolved(kind.load)(folder, manifest, device=device)
+        fitted: Fitted = resolved(kind.load)(folder, manifest, device=device)
         if "recalibration" in manifest:
             from fingru.models.recalibrated import RecalibratedFitted
             from fingru.models.settings import RecalibrationSettings
@@ -250,9 +254,9 @@ def _of_entry_point(entry: EntryPoint) -> Kind:
     return kind
 
 
-def _resolved(where: Callable[..., Any] | str) -> Callable[..., Any]:
+def resolved(where: Any) -> Any:  # noqa: ANN401 - whatever stands there
+    """What stands at ``module:name``; anything but a text is that itself."""
     if not isinstance(where, str):
         return where
     module, _, name = where.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    return getattr(import_module(module), name)

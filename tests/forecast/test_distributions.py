@@ -12,9 +12,10 @@ from fingru.errors import DataError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.labels import make_labels
 from fingru.forecast.problem import Fold
-from fingru.models.classical.forecaster import make_baseline
-from fingru.models.classical.methods import METHODS
+from fingru.models.classical.forecaster import ClassicalForecaster
+from fingru.models.classical.kinds import KINDS
 from fingru.models.recalibration import recalibrate
+from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast
 from tests.conftest import changed, make_panel
 
@@ -128,12 +129,12 @@ def test_long_run_forecast_of_a_skewed_one_is_a_gaussian(prices_with_gaps):
     assert mix_heads(told, constant).skew is None
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
 def test_every_baseline_forecasts_distributions(name, problem_of, prices_with_gaps):
     if "garch" in name:
         prices_with_gaps = prices_with_gaps.select(["S2"])
     problem = problem_of(prices_with_gaps)
-    forecast = walk_forecast(make_baseline(name), problem, FOLDS)
+    forecast = walk_forecast(ClassicalForecaster(name, BaselineSettings()), problem, FOLDS)
     assert_distributions(forecast)
     assert_distributions(recalibrate(forecast, problem.labels, [300, 421]))
 

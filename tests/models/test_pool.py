@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from fingru.forecast.problem import no_progress
 from fingru.models import pool
-from fingru.models.classical.forecaster import make_baseline
+from fingru.models.classical.forecaster import ClassicalForecaster
 from fingru.models.settings import BaselineSettings
 from fingru.models.walk import StartedWalks, walk_forecast
 
@@ -20,7 +20,7 @@ NAMES = ("constant", "ewma", "garch", "gjr_garch_t")
 
 
 def started(problem, folds, settings):
-    made = [make_baseline(name, settings) for name in settings.names]
+    made = [ClassicalForecaster(name, settings) for name in settings.names]
     return StartedWalks(made, problem, folds, settings.workers)
 
 
@@ -65,7 +65,9 @@ def test_two_processes_give_the_same_bits_as_none(problem, folds_of, monkeypatch
 def test_all_at_once_equals_one_by_one(problem, folds_of):
     settings, folds = BaselineSettings(names=NAMES, workers=1), folds_of((250, 400), 499)
     for found in forecast_baselines(problem, folds, settings):
-        assert_equal(found, walk_forecast(make_baseline(found.model, settings), problem, folds))
+        assert_equal(
+            found, walk_forecast(ClassicalForecaster(found.model, settings), problem, folds)
+        )
 
 
 @pytest.fixture

@@ -11,14 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingru.errors import ConfigError
 from fingru.forecast.forecast import Forecast
 from fingru.forecast.problem import Fold, ForecastProblem, Progress, no_progress
-from fingru.models.classical.series import AssetForecast, AssetSeries, Parameters, asset_series
+from fingru.models.classical.series import (
+    AssetForecast,
+    AssetSeries,
+    Method,
+    Parameters,
+    asset_series,
+    walk_asset,
+)
 from fingru.models.folder import save_parts
 from fingru.models.pool import Task
 from fingru.models.protocol import Walk, check_values, identity, origin_row
-from fingru.models.registry import ModelOptions
+from fingru.models.registry import ModelOptions, find_kind, resolved
 from fingru.models.settings import BaselineSettings
 
 
@@ -40,14 +46,12 @@ class FittedClassical:
 
         Known at: each row at its own close, given parameters fitted at the model's origin.
         """
-        from fingru.models.classical.methods import METHODS
-
         kept, prices, horizons = self.manifest, problem.prices, problem.labels.horizons
         check_values(kept, {"horizons": list(horizons)})
         origin = origin_row(kept, prices.index)
         first = int(prices.index.searchsorted(pd.Timestamp(kept["train_first"])))
         fold = Fold(kept["fold"], origin, first, max(rows.start, origin), rows.stop - 1)
-        method = METHODS[kept["kind"]]
+        method = method_of(kept["kind"])
         settings = BaselineSettings(**kept["settings"])
         placed = []
         for a, asset in enumerate(prices.assets):
@@ -78,9 +82,7 @@ class ClassicalForecaster:
         progress: Progress = no_progress,  # noqa: ARG002 - quick
     ) -> FittedClassical:
         """Fit every asset at the fold's origin. Known at: ``fold.origin``."""
-        from fingru.models.classical.methods import METHODS
-
-        method, found = METHODS[self.name], {}
+        method, found = method_of(self.name), {}
         for a, asset in enumerate(problem.prices.assets):
             series = self._series(problem, a, [fold])
             for own in series.folds:
@@ -89,9 +91,7 @@ class ClassicalForecaster:
 
     def tasks(self, problem: ForecastProblem, folds: Sequence[Fold]) -> list[Task]:
         """One task per asset: its walk through all folds, each fit begun from the one before."""
-        from fingru.models.classical.methods import METHODS, walk_asset
-
-        made, method = [], METHODS[self.name]
+        made, method = [], method_of(self.name)
         for a, asset in enumerate(problem.prices.assets):
             series = self._series(problem, a, folds)
             call = partial(walk_asset, method, series)
@@ -126,24 +126,10 @@ class ClassicalForecaster:
         )
 
 
-def make_baseline(name: str, settings: BaselineSettings | None = None) -> ClassicalForecaster:
-    """Find a classical model by its kind.
-
-    Raises
-    ------
-    ConfigError
-        If there is none of this name.
-
-    Examples
-    --------
-    >>> make_baseline("ewma").name
-    'ewma'
-    """
-    from fingru.models.classical.kinds import KINDS
-
-    if name not in (known := [kind.name for kind in KINDS]):
-        raise ConfigError(f"there is no baseline {name!r}", f"choose from {', '.join(known)}")
-    return ClassicalForecaster(name, settings or BaselineSettings())
+def method_of(kind: str) -> Method:
+    """What a classical model does with one asset."""
+    method: Method = resolved(find_kind(kind).method)
+    return method
 
 
 def make(name: str, options: ModelOptions) -> ClassicalForecaster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -20,20 +21,12 @@ from fingru.models.classical.series import (
     AssetFold,
     AssetForecast,
     AssetSeries,
+    Method,
     Parameters,
     asset_forecast,
 )
 from fingru.models.classical.simple import forecast_ewma
 from fingru.models.settings import BaselineSettings
-
-__all__ = [
-    "GarchKind",
-    "GarchParameters",
-    "aggregate_variance",
-    "fit_asset",
-    "forecast_asset",
-    "next_variance",
-]
 
 _PERCENT = 100.0
 
@@ -128,3 +121,13 @@ def aggregate_variance(
         expected = parameters.omega + parameters.persistence * expected
         total += expected
     return total
+
+
+def garch_method(kind: GarchKind) -> Method:
+    """Method of one member of the GARCH family."""
+    return Method(partial(fit_asset, kind), partial(forecast_asset, kind), slow=True)
+
+
+GARCH = garch_method(GarchKind(leverage=False))
+GJR = garch_method(GarchKind(leverage=True))
+ROLLING_GJR = garch_method(GarchKind(leverage=True, rolling=True))

@@ -15,6 +15,7 @@ from fingru.models.classical.series import (
     AssetFold,
     AssetForecast,
     AssetSeries,
+    Method,
     Parameters,
     asset_forecast,
 )
@@ -100,3 +101,6 @@ def _likeliest_df(label: FloatArray, mean: float, variance: FloatArray) -> float
 
     found = minimize_scalar(loss, bounds=np.log(_DF_BOUNDS), method="bounded")
     return float(np.exp(found.x))
+
+
+HAR = Method(fit_har, forecast_har)

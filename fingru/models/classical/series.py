@@ -145,3 +145,19 @@ def asset_forecast(
         np.broadcast_to(df, shape),
         np.full(shape[0], fallback),
     )
+
+
+def walk_asset(
+    method: Method, series: AssetSeries
+) -> list[tuple[AssetFold, Parameters, AssetForecast]]:
+    """Fit at every fold of one asset and forecast its test range.
+
+    Known at: parameters at the fold's origin, everything else at the bar itself.
+    """
+    earlier: list[Parameters] = []
+    found = []
+    for fold in series.folds:
+        parameters = method.fit(series, fold.train, earlier)
+        earlier.append(parameters)
+        found.append((fold, parameters, method.forecast(parameters, series, fold)))
+    return found

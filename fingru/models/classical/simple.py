@@ -13,6 +13,7 @@ from fingru.models.classical.series import (
     AssetFold,
     AssetForecast,
     AssetSeries,
+    Method,
     Parameters,
     asset_forecast,
 )
@@ -83,3 +84,7 @@ def forecast_constant(
     return asset_forecast(
         np.asarray(parameters["mean"]), np.broadcast_to(parameters["variance"], shape)
     )
+
+
+CONSTANT = Method(fit_constant, forecast_constant)
+EWMA = Method(fit_ewma, forecast_ewma)

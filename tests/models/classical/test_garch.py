@@ -9,8 +9,8 @@ from fingru.bundled import bundled_path
 from fingru.distributions import Normal, StudentT, from_columns
 from fingru.forecast.problem import Fold
 from fingru.models.classical import garch, garch_fit
-from fingru.models.classical.forecaster import make_baseline
-from fingru.models.classical.garch import aggregate_variance, next_variance
+from fingru.models.classical.forecaster import ClassicalForecaster
+from fingru.models.classical.garch import aggregate_variance, garch_method, next_variance
 from fingru.models.classical.garch_fit import (
     GarchKind,
     GarchParameters,
@@ -18,8 +18,7 @@ from fingru.models.classical.garch_fit import (
     is_sane,
     mean_log_score,
 )
-from fingru.models.classical.methods import garch_method, walk_asset
-from fingru.models.classical.series import AssetFold, AssetSeries, Method
+from fingru.models.classical.series import AssetFold, AssetSeries, Method, walk_asset
 from fingru.models.classical.simple import fit_constant, forecast_constant, one_bar_ewma
 from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast as forecast_of
@@ -150,7 +149,9 @@ def test_leverage_model_beats_simpler_ones_where_there_is_leverage(
     folds = [Fold(0, 2500, 0, 2500, 4000), Fold(1, 4001, 0, 4001, 6000)]
     score = {}
     for name in ("constant", "ewma", "garch", "gjr_garch_t"):
-        frame = forecast_of(make_baseline(name, SETTINGS), problem, folds).to_frame(problem.labels)
+        frame = forecast_of(ClassicalForecaster(name, SETTINGS), problem, folds).to_frame(
+            problem.labels
+        )
         values = -from_columns(frame).log_prob(frame["realized"])
         score[name] = pd.Series(values, frame.index).groupby(frame["horizon"]).mean()
     assert score["gjr_garch_t"][1] < score["garch"][1] < score["ewma"][1] < score["constant"][1]
@@ -162,8 +163,8 @@ def test_prices_that_never_moved_fall_back_to_ewma_and_say_so(prices_of, problem
     problem = problem_of(prices_of(np.r_[np.zeros(300), moving]))
     folds = [Fold(0, 290, 0, 290, 360)]
     for name in ("garch", "gjr_garch_t", "gjr_garch_t_rolling"):
-        found = forecast_of(make_baseline(name, SETTINGS), problem, folds)
-        ewma = forecast_of(make_baseline("ewma", SETTINGS), problem, folds)
+        found = forecast_of(ClassicalForecaster(name, SETTINGS), problem, folds)
+        ewma = forecast_of(ClassicalForecaster("ewma", SETTINGS), problem, folds)
         assert found.fallback[290:].all()
         np.testing.assert_array_equal(found.variance, ewma.variance)
         np.testing.assert_array_equal(found.df, ewma.df)
@@ -177,7 +178,7 @@ def test_stock_with_many_zero_returns_falls_back_and_others_do_not(prices_of, pr
     problem = problem_of(prices_of(np.diff(close, axis=0)))
     last = len(close) - 1
     folds = [Fold(0, 2520, 0, 2520, 2999), Fold(1, 3000, 0, 3000, last)]
-    found = forecast_of(make_baseline("garch", SETTINGS), problem, folds)
+    found = forecast_of(ClassicalForecaster("garch", SETTINGS), problem, folds)
     assert np.mean(problem.prices.log_returns[1:2521, 0] == 0) == pytest.approx(0.38, abs=0.01)
     assert found.fallback[2520:, 0].all()
     assert not found.fallback[:, 1:].any()
@@ -196,10 +197,10 @@ def test_second_failure_keeps_the_previous_folds_parameters(
 
     monkeypatch.setattr(garch, "fit_garch", fails_later)
     folds = [Fold(0, 500, 0, 500, 699), Fold(1, 700, 0, 700, 899)]
-    forecast = forecast_of(make_baseline("garch", SETTINGS), problem, folds)
+    forecast = forecast_of(ClassicalForecaster("garch", SETTINGS), problem, folds)
     assert not forecast.fallback[500:700].any()
     assert forecast.fallback[700:900].all()
-    one_fold = make_baseline("garch", SETTINGS)
+    one_fold = ClassicalForecaster("garch", SETTINGS)
     fits.clear()
     whole = forecast_of(one_fold, problem, [Fold(0, 500, 0, 500, 899)])
     np.testing.assert_array_equal(forecast.df[500:900], whole.df[500:900])
@@ -219,7 +220,7 @@ def test_previous_parameters_are_the_first_guess(
 
     monkeypatch.setattr(garch, "fit_garch", remembers)
     folds = [Fold(0, 500, 0, 500, 699), Fold(1, 700, 0, 700, 899)]
-    forecast_of(make_baseline("garch", SETTINGS), problem, folds)
+    forecast_of(ClassicalForecaster("garch", SETTINGS), problem, folds)
     assert starts[0] is None
     assert isinstance(starts[1], GarchParameters)
 
@@ -268,7 +269,7 @@ def test_rolling_fit_forgets_bars_before_its_window(garch_returns, prices_of, pr
 
     def variance(name, values):
         problem = problem_of(prices_of(values), (1,))
-        return forecast_of(make_baseline(name, settings), problem, folds).variance[900:]
+        return forecast_of(ClassicalForecaster(name, settings), problem, folds).variance[900:]
 
     np.testing.assert_allclose(
         variance("gjr_garch_t_rolling", returns),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fingru.forecast.problem import Fold
-from fingru.models.classical.forecaster import make_baseline
+from fingru.models.classical.forecaster import ClassicalForecaster
 from fingru.models.classical.har import WINDOWS
 from fingru.models.settings import BaselineSettings
 from fingru.models.walk import walk_forecast as forecast_of
@@ -13,7 +13,7 @@ SETTINGS = BaselineSettings(workers=1)
 def test_constant_is_the_moments_of_the_labels_known_at_the_origin(prices_small, problem_of):
     problem = problem_of(prices_small)
     fold = Fold(0, 300, 20, 300, 350)
-    forecast = forecast_of(make_baseline("constant", SETTINGS), problem, [fold])
+    forecast = forecast_of(ClassicalForecaster("constant", SETTINGS), problem, [fold])
     labels = problem.labels
     for h in range(2):
         for a in range(3):
@@ -26,7 +26,9 @@ def test_constant_is_the_moments_of_the_labels_known_at_the_origin(prices_small,
 
 def test_ewma_is_the_recursion_written_out(prices_small, problem_of):
     forecast = forecast_of(
-        make_baseline("ewma", SETTINGS), problem_of(prices_small), [Fold(0, 300, 0, 300, 350)]
+        ClassicalForecaster("ewma", SETTINGS),
+        problem_of(prices_small),
+        [Fold(0, 300, 0, 300, 350)],
     )
     returns = prices_small.log_returns[1:, 1]
     variance = np.mean(returns[:20] ** 2)
@@ -53,7 +55,7 @@ def test_har_recovers_the_coefficients_of_a_har_process(prices_of, problem_of):
     prices = prices_of(values)
     last = prices.n_sessions - 1
     forecast = forecast_of(
-        make_baseline("har", SETTINGS),
+        ClassicalForecaster("har", SETTINGS),
         problem_of(prices),
         [Fold(0, last - 2000, 0, last - 2000, last)],
     )
@@ -71,7 +73,9 @@ def test_har_recovers_the_coefficients_of_a_har_process(prices_of, problem_of):
 def test_har_falls_back_and_says_so_where_prices_never_move(prices_of, problem_of):
     returns = np.r_[np.zeros(300), np.random.default_rng(0).normal(0, 0.01, 50)]
     forecast = forecast_of(
-        make_baseline("har", SETTINGS), problem_of(prices_of(returns)), [Fold(0, 290, 0, 290, 350)]
+        ClassicalForecaster("har", SETTINGS),
+        problem_of(prices_of(returns)),
+        [Fold(0, 290, 0, 290, 350)],
     )
     assert forecast.fallback[290:, 0].all()
     assert np.isfinite(forecast.variance[290:]).all()

@@ -6,6 +6,8 @@ the machine code that is made of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,6 @@ from fingru.errors import ConfigError, ModelError
 from fingru.forecast.problem import Fold
 from fingru.kernels.cuda.layer import gru_triton
 from fingru.kernels.recurrence import choose_layer, gru_layer
-from fingru.models.gru.forecaster import make_plan
 from fingru.models.gru.plan import ModelTask
 from fingru.models.gru.sequences import build_bank
 from fingru.models.gru.training import train_stack
@@ -145,7 +146,7 @@ def test_choose_layer_takes_the_kernel_where_it_fits():
 
 
 def test_training_equals_that_of_the_reference(
-    prices_with_gaps, make_problem, model_settings, training_settings
+    prices_with_gaps, make_problem, model_settings, training_settings, make_plan
 ):
     problem, fold = make_problem(prices_with_gaps, (1,)), Fold(0, 250, 0, 250, 255)
     small = {"steps": 2, "batch_size": 1, "seq_len": 12, "burn_in": 4, "context_bars": 8}
@@ -155,7 +156,10 @@ def test_training_equals_that_of_the_reference(
     bank, stacks = build_bank(problem), {}
     for backend in ("torch", "triton"):
         model = model_settings.model_copy(update={"backend": backend})
-        plan = make_plan(problem, (model, training), 5, torch.device("cpu"))
+        plan = replace(
+            make_plan(), model=model, training=training, horizons=(1,),
+            features=len(problem.features.names), scales=problem.features.scales,
+        )  # fmt: skip
         stacks[backend] = train_stack(bank, [ModelTask(fold, 0)], plan, lambda *_: None)
     ours, plain = stacks["triton"], stacks["torch"]
     assert ours.bar_steps == plain.bar_steps
