@@ -32,9 +32,9 @@ LAYOUT_VERSION = 1
 def build_features(prices: Prices, settings: FeatureSettings, threads: int = 0) -> FeatureSet:
     """Compute all columns of all A assets in all T sessions at all scales.
 
-    Windows count each asset's own bars, missing sessions do not. Columns that need a field the
-    panel does not have are left out; an asset that has no value yet in a field its panel has gets
-    0 there until the column is past its warm-up.
+    Windows count each asset's own bars, not sessions. Columns that need a field the panel does not
+    have are left out; an asset that has no value yet in a field its panel has gets 0 there until
+    the column is past its warm-up.
 
     Parameters
     ----------

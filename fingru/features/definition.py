@@ -174,7 +174,7 @@ def computed(feature: Feature, bars: Bars) -> FloatArray:
 
 
 def refuse_look_ahead(feature: Feature, bars: Bars) -> None:
-    """Refuse a feature if ``feature(bars.first(n))`` is not ``feature(bars)[:n]`` for three n.
+    """Refuse a feature unless ``feature(bars.first(n))`` is ``feature(bars)[:n]``, for three n.
 
     Raises
     ------

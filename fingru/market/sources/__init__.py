@@ -1,4 +1,4 @@
-"""Sources of prices: files, samples, vendors and memory; only here is the network used."""
+"""Sources of prices: files, samples, vendors and memory; only these use the network."""
 
 from __future__ import annotations
 
