@@ -6,9 +6,8 @@
     forecasts = fingru.walk_forward([model, fingru.GARCH()], prices, refit="year")
     result = fingru.backtest(prices, forecasts["gru"], strategy=Mine(), cost_bps=5)
 
-Everything here stays in memory and is what ``run_backtest`` and the command line do, piece by
-piece; wherever prices are taken, a DataFrame is as well. Mistakes raise a ``FingruError`` that
-says what to do.
+These are the pieces of ``run_backtest`` and the command line, in memory. Where prices are taken,
+a DataFrame is too. Mistakes raise a ``FingruError`` that says what to do.
 """
 
 from fingru.api.backtests import backtest, tear_sheet

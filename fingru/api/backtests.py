@@ -32,9 +32,7 @@ from fingru.pipeline.result import Result
 from fingru.strategy import Strategy, find_strategy
 from fingru.walkforward.walk import WalkForward, simulate_strategy, with_strategy
 
-_DECISIVE = ("strategy", "simulation", "seed")
-"""Settings that decide what is made here."""
-
+_DECISIVE = ("strategy", "simulation", "seed")  # the settings that matter here
 _UNCHECKED = "fingru.backtest trades on forecasts that are given; run_backtest checks everything"
 
 
@@ -50,32 +48,31 @@ def backtest(
     seed: int = 0,
     **simulation: Any,  # noqa: ANN401 - of many settings
 ) -> Result:
-    """Trade on prices, and say what it was worth beside three benchmarks; nothing is stored.
+    """Simulate a strategy or weights, and evaluate it beside three benchmarks; stores nothing.
 
     Decisions are made at each close and filled at the next bar, as in ``run_backtest``.
 
     Parameters
     ----------
     prices
-        A panel, or what ``load_prices`` makes one of, such as a DataFrame.
+        A panel, or what ``load_prices`` takes, such as a DataFrame.
     forecast
-        What ``walk_forward`` or ``predict`` gave for these prices; None: the strategy sees no
+        From ``walk_forward`` or ``predict`` on these prices; with None the strategy sees no
         forecast, and trades from the first bar on.
     strategy
-        An instance, a class, a shipped name, or a file; ``risk_aware`` if None and there is a
-        forecast. An instance is copied, so that it is as it was afterwards.
+        An instance (it is copied), a class, a shipped name, or a file; ``risk_aware`` if None and
+        there is a forecast.
     weights
         Target weights instead of a strategy: a DataFrame of sessions x assets, aligned by its
-        labels, or an array in the order of the prices. A session that is left out, or all NaN,
-        leaves the holdings as they are; an asset that is left out has no weight.
+        labels, or an array in the order of the prices. A missing or all-NaN session leaves the
+        holdings as they are; a missing asset has weight 0.
     parameters
-        Of a strategy that is given by name, file or class.
+        Of a strategy given by name, file or class.
     start
-        First session in which anything is decided; the first with a forecast, or of the prices,
-        if None.
+        First session of a decision; the first with a forecast, or of the prices, if None.
     full_report
-        Also where the profit came from, and how the result bears other costs, delays and sizes,
-        for the tear sheet; takes some seconds on a large panel.
+        Add attribution, and sensitivity to costs, delays and size, to the tear sheet; takes some
+        seconds on a large panel.
     seed
         Of the bootstrap.
     simulation
@@ -88,7 +85,7 @@ def backtest(
     """
     panel = as_prices(prices)
     refuse_unknown(simulation, SimulationSettings.model_fields, "backtest")
-    given = None if forecast is None else as_forecasts(forecast, panel)
+    forecasts = None if forecast is None else as_forecasts(forecast, panel)
     targets = None
     if weights is not None:
         if strategy is not None:
@@ -97,16 +94,16 @@ def backtest(
         start = _first_decision(panel, targets) if start is None else start
     changes = {f"simulation.{name}": value for name, value in simulation.items()}
     changes |= {"seed": seed, "strategy.parameters": dict(parameters or {})}
-    job = _job(panel, given, strategy, start, changes)
-    arrays = None if given is None else given.forecast
+    job = _job(panel, forecasts, strategy, start, changes)
+    arrays = None if forecasts is None else forecasts.forecast
     simulations: dict[str, Simulation] = {}
     if targets is not None:
         simulations["weights"] = simulate_weights(
             panel, targets, settings=job.config.simulation,
             first_row=job.folds[0].test_first, last_row=job.folds[-1].test_last + 1,
         )  # fmt: skip
-    for name, found in job.strategies.items():
-        simulations[name] = simulate_strategy(job, found, arrays)
+    for name, entry in job.strategies.items():
+        simulations[name] = simulate_strategy(job, entry, arrays)
     return _judged(job, simulations, arrays, full_report)
 
 
@@ -116,16 +113,10 @@ def tear_sheet(
     *,
     benchmark: pd.Series | None = None,
 ) -> str:
-    """One HTML page about a result, or any simple returns; needs no network.
+    """One HTML page about a result, or any simple returns; written to ``path`` if given.
 
-    Parameters
-    ----------
-    returns
-        A result, or simple net returns per bar by date (0.01 is 1 %).
-    path
-        Where to write the page.
-    benchmark
-        Returns of what a series is compared with, by date.
+    ``returns`` is a result, or a series of simple net returns per bar by date (0.01 is 1 %);
+    ``benchmark`` is such a series to compare a series with.
     """
     if isinstance(returns, Result):
         return returns.tear_sheet(path)
@@ -149,7 +140,7 @@ def _job(
     start: str | pd.Timestamp | None,
     changes: dict[str, Any],
 ) -> WalkForward:
-    """What is traded on what, in which sessions."""
+    """Strategies, prices and folds of a backtest; folds are cut to begin at ``start``."""
     if strategy is None and forecast is None:
         raise ConfigError(
             "there is nothing to trade by",
@@ -189,7 +180,7 @@ def _job(
 def _by_session(prices: Prices, weights: pd.DataFrame | FloatArray) -> pd.DataFrame | FloatArray:
     """Weights with a row for each session and a column for each asset, by their labels.
 
-    Labels that are not those of the prices stay, for ``simulate_weights`` to refuse.
+    Labels that the prices lack stay, for ``simulate_weights`` to refuse.
     """
     if not isinstance(weights, pd.DataFrame):
         return np.asarray(weights, dtype=np.float64)
@@ -204,7 +195,7 @@ def _by_session(prices: Prices, weights: pd.DataFrame | FloatArray) -> pd.DataFr
 
 
 def _first_decision(prices: Prices, targets: pd.DataFrame | FloatArray) -> pd.Timestamp | None:
-    """First session with any weight; None of a table that does not fit, which is refused."""
+    """First session with any weight; None if the table has the wrong shape, refused later."""
     if targets.shape != prices.close.shape:
         return None
     return prices.index[int((~pd.isna(np.asarray(targets))).any(axis=1).argmax())]

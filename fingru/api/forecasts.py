@@ -31,25 +31,16 @@ _LEVELS = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True, repr=False)
 class Forecasts:
-    """Distributions of the log returns after each origin, one model's.
+    """One model's distributions of the log returns after each origin.
 
     Tables have one row per origin (the session at whose close the forecast was made) and one
-    column per asset, or per asset and horizon where there are several. Log returns in plain units
-    over the next bars of the asset; NaN where there is no forecast.
-
-    Parameters
-    ----------
-    forecast
-        Arrays on all sessions of the prices.
-    prices
-        The panel that was forecast.
-    folds
-        When the model was fitted, and which origins it forecast.
+    column per asset, or per asset and horizon where there are several. Log returns (0.01 is about
+    1 %) over the next bars of the asset; NaN where there is no forecast.
     """
 
-    forecast: Forecast
+    forecast: Forecast  # arrays on all sessions of the prices
     prices: Prices
-    folds: tuple[Fold, ...]
+    folds: tuple[Fold, ...]  # when the model was fitted, and which origins it forecast
 
     @property
     def model(self) -> str:
@@ -58,7 +49,7 @@ class Forecasts:
 
     @property
     def origins(self) -> pd.DatetimeIndex:
-        """Sessions that forecasts were made at."""
+        """Sessions at whose close forecasts were made."""
         return self.prices.index[self._rows]
 
     @property
@@ -77,30 +68,29 @@ class Forecasts:
         return self._table(self._shown.std)
 
     def quantile(self, level: float) -> pd.DataFrame:
-        """Log return that is exceeded with probability ``1 - level``."""
+        """Quantile of the log return, exceeded with probability ``1 - level``."""
         _check_probability(level)
         return self._table(self._shown.ppf(level))
 
     def interval(self, probability: float = 0.9) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Lower and upper end of the central interval of the log return."""
+        """Lower and upper bound of the central interval of the log return."""
         _check_probability(probability)
         return self.quantile(0.5 - probability / 2.0), self.quantile(0.5 + probability / 2.0)
 
     def sample(self, n: int, origin: Day = None, seed: int = 0) -> pd.DataFrame:
         """Draw log returns (n rows) from the forecast of one origin, the latest if None.
 
-        Assets and horizons are drawn independently: each is a distribution of its own.
+        Assets and horizons are drawn independently.
         """
         row = self._row(origin)
-        drawn = self.forecast.distribution[row].sample(n, np.random.default_rng(seed))
-        return pd.DataFrame(drawn.reshape(n, -1), columns=self._columns)
+        sample = self.forecast.distribution[row].sample(n, np.random.default_rng(seed))
+        return pd.DataFrame(sample.reshape(n, -1), columns=self._columns)
 
     def at(self, origin: Day = None) -> pd.DataFrame:
         """The forecasts of one origin, the latest if None: assets (and horizons) as rows."""
-        row = self._row(origin)
-        one = self.forecast.distribution[row]
-        values = {"mean": one.mean, "std": one.std}
-        values |= {f"q{100 * level:02.0f}": one.ppf(level) for level in _LEVELS}
+        distribution = self.forecast.distribution[self._row(origin)]
+        values = {"mean": distribution.mean, "std": distribution.std}
+        values |= {f"q{100 * level:02.0f}": distribution.ppf(level) for level in _LEVELS}
         return pd.DataFrame({k: v.reshape(-1) for k, v in values.items()}, index=self._columns)
 
     def to_frame(self) -> pd.DataFrame:
@@ -109,18 +99,17 @@ class Forecasts:
         Columns as in ``forecasts.parquet``: origin, target, asset, horizon, model, mean,
         variance, df, realized and more.
         """
-        every = self.forecast.to_frame()
         keys = ["origin", "asset", "horizon"]
         known = self._known[[*keys, "target", "realized"]]
-        joined = every.merge(known, on=keys, how="left")
+        joined = self.forecast.to_frame().merge(known, on=keys, how="left")
         order = [name for name in self._known.columns if name in joined]
         return joined[order].sort_values(["horizon", "origin"], kind="stable", ignore_index=True)
 
     def scores(self, by_asset: bool = False) -> pd.DataFrame:
-        """Scores on the outcomes that are known, by horizon, pooled over assets or for each.
+        """Scores on known outcomes, by horizon, pooled over assets or for each asset.
 
-        ``log_score`` is the mean negative log density; it, ``crps`` and ``qlike`` are better the
-        smaller they are.
+        ``log_score`` is the mean negative log density; it, ``crps`` and ``qlike`` are losses:
+        smaller is better.
 
         Raises ``DataError`` if no outcome is known.
         """
@@ -141,7 +130,7 @@ class Forecasts:
         return table if by_asset else table.droplevel("asset")
 
     def plot(self, asset: str | None = None, horizon: int | None = None) -> go.Figure:
-        """Bands of the forecasts of an asset, the first if None, with the outcomes."""
+        """Forecast bands of an asset (the first if None), with the outcomes."""
         from fingru.report.forecast_bands import forecast_bands
 
         name = self.prices.assets[0] if asset is None else asset
@@ -208,7 +197,7 @@ class Forecasts:
 
     @cached_property
     def labels(self) -> Labels:
-        """What came of it, where that is known."""
+        """Outcomes, where they are known."""
         return make_labels(self.prices, self.forecast.horizons)
 
     @cached_property
@@ -216,7 +205,6 @@ class Forecasts:
         return self.forecast.to_frame(self.labels)
 
     def _as_result(self) -> BacktestResult:
-        """As the report draws it."""
         nothing = pd.DataFrame()
         manifest = {"strategy": "", "model": self.model, "config": {}}
         return BacktestResult(
@@ -225,10 +213,7 @@ class Forecasts:
 
 
 def as_forecasts(forecast: Forecasts | Forecast, prices: Prices) -> Forecasts:
-    """Forecasts of these prices, or a refusal.
-
-    Raises ``DataError`` if they are of other sessions or assets.
-    """
+    """Wrap forecasts of these prices; ``DataError`` if they are of other sessions or assets."""
     arrays = forecast.forecast if isinstance(forecast, Forecasts) else forecast
     if not isinstance(arrays, Forecast):
         raise DataError(

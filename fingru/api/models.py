@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class Model:
     """A forecaster of return distributions, by the conventions of scikit-learn.
 
-    Parameters are those of ``fingru config`` without their section; ``get_params`` lists them.
-    They are checked when the model is made. ``fit`` learns from all prices it is given;
-    ``walk_forward`` refits on its way.
+    Parameters are those of ``fingru config`` without their section, and are checked when the
+    model is made; ``get_params`` lists them. ``fit`` uses all prices it is given;
+    ``walk_forward`` refits as it moves forward.
 
     Examples
     --------
@@ -38,8 +38,7 @@ class Model:
     fingru.errors.ConfigError: EWMA has no parameter 'decay': did you mean 'ewma_decay'?
     """
 
-    kind: ClassVar[str] = ""
-    """In the registry of models: ``fingru models kinds``."""
+    kind: ClassVar[str] = ""  # name in the registry of models (``fingru models kinds``)
 
     def __init__(self, **parameters: Any) -> None:  # noqa: ANN401 - of many settings
         self._given: dict[str, Any] = {}
@@ -47,14 +46,14 @@ class Model:
         self.set_params(**parameters)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - scikit-learn's
-        """All parameters with their present values."""
+        """All parameters with their current values."""
         values = {name: _value(Config(), key) for name, key in _keys(self.kind).items()}
         return values | self._given
 
     def set_params(self, **parameters: Any) -> Self:  # noqa: ANN401 - of many settings
-        """Change parameters; the model is then to be fitted anew.
+        """Change parameters; the model must then be fitted again.
 
-        Raises ``ConfigError`` if there is no such parameter, or not of such a value.
+        Raises ``ConfigError`` if a parameter is unknown or its value is not allowed.
         """
         refuse_unknown(parameters, _keys(self.kind), type(self).__name__)
         given = self._given | parameters
@@ -63,18 +62,18 @@ class Model:
         return self
 
     def clone(self) -> Self:
-        """The same model, not fitted."""
+        """An unfitted copy."""
         return type(self)(**copy.deepcopy(self._given))
 
     @property
     def config(self) -> Config:
-        """The configuration with which a run makes this model."""
+        """Configuration of a run with this model."""
         return _config(self.kind, self._given)
 
     def fit(self, prices: Prices | PriceSource) -> Self:
-        """Learn from all of these prices.
+        """Fit on all of these prices.
 
-        Known at: the last session; forecasts of earlier sessions are refused.
+        Known at: the last session; forecasts from earlier origins are refused.
         """
         panel, config = as_prices(prices), self.config
         check_data(self.kind, panel, config)
@@ -85,14 +84,13 @@ class Model:
         return self
 
     def predict(self, prices: Prices | PriceSource) -> Forecasts:
-        """Forecast from every session since the last one the model was fitted on, and from that.
+        """Forecast from the last session of the fit and every later one, without refitting.
 
-        Give the whole history, not the new sessions alone: features and volatilities are computed
-        from it. Nothing is refitted.
+        Give the whole history, not only the new sessions: features and volatilities need it.
 
         Known at: each row at its own close.
 
-        Raises ``ModelError`` if the model is not fitted, or the prices do not go on from those it
+        Raises ``ModelError`` if the model is not fitted, or the prices do not continue those it
         was fitted on.
         """
         if self._fitted is None:
@@ -108,7 +106,7 @@ class Model:
         return Forecasts(forecast, panel, (fold,))
 
     def __repr__(self) -> str:
-        """Parameters that are not those by default."""
+        """Class and parameters that differ from their defaults."""
         plain, keys = Config(), _keys(self.kind)
         shown = ", ".join(
             f"{name}={value!r}"
@@ -169,13 +167,12 @@ def model(kind: str, **parameters: Any) -> Model:  # noqa: ANN401 - of many sett
     ewma+garch()
     """
     find_kind(kind)
-    made: Model = _class_of(kind)(**parameters)
-    return made
+    return _class_of(kind)(**parameters)
 
 
 @cache
 def _class_of(kind: str) -> type[Model]:
-    shipped = {found.kind: found for found in Model.__subclasses__()}
+    shipped = {cls.kind: cls for cls in Model.__subclasses__()}
     return shipped.get(kind) or type(
         kind, (Model,), {"kind": kind, "__doc__": find_kind(kind).meaning}
     )
@@ -183,7 +180,7 @@ def _class_of(kind: str) -> type[Model]:
 
 @cache
 def _keys(kind: str) -> dict[str, str]:
-    """Key in the configuration of every parameter that a kind of model has."""
+    """Dotted configuration key by parameter of a kind of model."""
     entry = find_kind(kind)
     sections = ("model", "training", "features") if entry.needs_features else ("baselines",)
     keys = {"horizons": "horizons"}
@@ -212,10 +209,7 @@ def _config(kind: str, given: dict[str, Any]) -> Config:
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Refuse the first name that is not known.
-
-    Raises ``ConfigError`` naming the nearest one.
-    """
+    """Raise a ``ConfigError`` for the first unknown name; it suggests the nearest one."""
     offered = list(known)
     for name in names:
         if name not in offered:

@@ -42,13 +42,13 @@ class Walked(dict[str, Forecasts]):
     def scores(self) -> pd.DataFrame:
         """Pooled scores of every model by horizon, each on all its forecasts.
 
-        ``compare`` scores them on common rows, and says which differences are significant.
+        ``compare`` scores them on common rows and tests the differences.
         """
         tables = {name: forecasts.scores() for name, forecasts in self.items()}
         return pd.concat(tables, names=["model", "horizon"])
 
     def to_frame(self) -> pd.DataFrame:
-        """Long table of all forecasts, with the outcomes that are known."""
+        """Long table of all forecasts, with known outcomes."""
         return pd.concat([f.to_frame() for f in self.values()], ignore_index=True)
 
     def __repr__(self) -> str:
@@ -70,32 +70,26 @@ def walk_forward(
     progress: Progress = no_progress,
     **settings: Any,  # noqa: ANN401 - of walk_forward
 ) -> Walked:
-    """Refit every model on its way through the prices, and forecast what follows each refit.
+    """Refit every model at each fold, and forecast the sessions until the next refit.
 
-    The same folds, labels and corrections as in ``run_backtest``: the same forecasts, bit by bit.
+    Folds, labels and corrections, and so the forecasts, are those of ``run_backtest``.
 
     Parameters
     ----------
     models
-        A model, several, or several by a name of their own. Whether they are fitted already does
-        not matter; they are not changed.
+        A model, several, or a mapping of names to models; fitted or not, they are not changed.
     prices
-        A panel, or what ``load_prices`` makes one of, such as a DataFrame.
+        A panel, or what ``load_prices`` takes, such as a DataFrame.
     refit
-        ``year``, ``quarter``, ``month``, or every so many bars.
+        ``year``, ``quarter``, ``month``, or a number of bars.
     first_refit
         First date that is forecast; after 30 % of the sessions or three years if None.
     horizons
-        Bars ahead; those of the models, which must then be the same, if None.
+        Bars ahead; if None those of the models, which must then agree.
     progress
-        Told about every stage.
+        Called at every stage.
     settings
         Others of ``walk_forward``: ``window``, ``rolling_bars``, ``min_train_bars``.
-
-    Returns
-    -------
-    Walked
-        Forecasts by name.
 
     Known at: each row at its own close, with what was fitted at the origin of its fold.
 
@@ -106,18 +100,16 @@ def walk_forward(
         raise ConfigError("there is no model to walk forward", "give one, such as fingru.EWMA()")
     refuse_unknown(settings, WalkForwardSettings.model_fields, "walk_forward")
     first_day = None if first_refit is None else str(pd.Timestamp(first_refit).date())
-    given = settings | {"refit": refit, "first_refit": first_day}
-    changes: dict[str, Any] = {f"walk_forward.{name}": value for name, value in given.items()}
+    settings |= {"refit": refit, "first_refit": first_day}
+    changes: dict[str, Any] = {f"walk_forward.{name}": value for name, value in settings.items()}
     changes["horizons"] = list(horizons or _common_horizons(named.values()))
     configs = {name: with_values(model.config, changes) for name, model in named.items()}
     first = next(iter(configs.values()))
     folds = make_folds(panel.index, first.walk_forward, first.horizons)
-    found = _walk(configs, panel, folds, progress)
+    forecasts = _walk(configs, panel, folds, progress)
     return Walked(
-        {
-            name: Forecasts(replace(one, model=name), panel, tuple(folds))
-            for name, one in found.items()
-        }
+        (name, Forecasts(replace(forecast, model=name), panel, tuple(folds)))
+        for name, forecast in forecasts.items()
     )
 
 
@@ -130,16 +122,16 @@ def compare(
     horizon: int | None = None,
     **settings: Any,  # noqa: ANN401 - of walk_forward
 ) -> pd.DataFrame:
-    """Score models on the same folds and rows, best first, and say what may be chance.
+    """Score models on the same folds and rows, best first, and test the differences.
 
     Parameters
     ----------
     models
-        As in ``walk_forward``, or what it gave.
+        As in ``walk_forward``, or its result.
     prices, settings
-        As in ``walk_forward``; not needed with what it gave.
+        As in ``walk_forward``; not needed with its result.
     reference
-        Model that the others are compared with; the one of the best score if None.
+        Model that the others are compared with; the best one if None.
     score
         ``log_score`` (mean negative log density), ``gaussian_nll``, ``crps`` or ``qlike``:
         smaller is better.
@@ -157,33 +149,33 @@ def compare(
         if prices is None:
             raise DataError("there are no prices", "give compare(models, prices)")
         models = walk_forward(models, prices, **settings)
-    one = next(iter(models.values()))
-    ahead = min(one.forecast.horizons) if horizon is None else horizon
-    if ahead not in one.forecast.horizons:
-        known = ", ".join(map(str, one.forecast.horizons))
+    first = next(iter(models.values()))
+    ahead = min(first.forecast.horizons) if horizon is None else horizon
+    if ahead not in first.forecast.horizons:
+        known = ", ".join(map(str, first.forecast.horizons))
         raise DataError(f"horizon {ahead} is not forecast", f"choose {known}")
     table = models.to_frame()
     table = common_rows(table[table["horizon"] == ahead])
-    scored = score_forecasts(table, one.prices)
-    rows = {name: scored[name][str(ahead)]["pooled"] for name in models}
-    shown = list(dict.fromkeys([score, *_COMPARED]))
-    found = pd.DataFrame.from_dict(rows, orient="index")[shown].sort_values(score)
-    found.index.name = "model"
-    if len(found) < 2:
-        return found
-    base = str(found.index[0]) if reference is None else reference
-    if base not in found.index:
+    scores = score_forecasts(table, first.prices)
+    rows = {name: scores[name][str(ahead)]["pooled"] for name in models}
+    columns = list(dict.fromkeys([score, *_COMPARED]))
+    compared = pd.DataFrame.from_dict(rows, orient="index")[columns].sort_values(score)
+    compared.index.name = "model"
+    if len(compared) < 2:
+        return compared
+    base = str(compared.index[0]) if reference is None else reference
+    if base not in compared.index:
         raise ConfigError(f"{base!r} is not compared", f"choose {', '.join(models)}")
     losses = loss_table(table, ahead, score).groupby(level="origin").mean()
-    tests = {
-        name: diebold_mariano(losses[name].to_numpy(), losses[base].to_numpy(), ahead)
-        for name in found.index
+    p_values = {
+        name: diebold_mariano(losses[name].to_numpy(), losses[base].to_numpy(), ahead).p_value
+        for name in compared.index
         if name != base
     }
-    found["difference"] = found[score] - found[score].to_dict()[base]
-    found["p_value"] = pd.Series({name: test.p_value for name, test in tests.items()})
-    found["in_confidence_set"] = model_confidence_set(table, ahead, score)["included"]
-    return found
+    compared["difference"] = compared[score] - compared[score].to_dict()[base]
+    compared["p_value"] = pd.Series(p_values)
+    compared["in_confidence_set"] = model_confidence_set(table, ahead, score)["included"]
+    return compared
 
 
 _COMPARED = ("log_score", "crps", "qlike", "rmse", "mae", "coverage90", "n")
@@ -192,29 +184,28 @@ _COMPARED = ("log_score", "crps", "qlike", "rmse", "mae", "coverage90", "n")
 def _named(models: Models) -> dict[str, Model]:
     if isinstance(models, Mapping):
         return dict(models)
-    every = [models] if isinstance(models, Model) else list(models)
     named: dict[str, Model] = {}
-    for model in every:
+    for model in [models] if isinstance(models, Model) else models:
         if not isinstance(model, Model):
             raise ConfigError(
                 f"{model!r} is no model", "give models such as fingru.GRU() and fingru.GARCH()"
             )
-        number = sum(other.kind == model.kind for other in named.values())
+        number = sum(earlier.kind == model.kind for earlier in named.values())
         named[f"{model.kind}_{number + 1}" if number else model.kind] = model
     return named
 
 
 def _common_horizons(models: Iterable[Model]) -> tuple[int, ...]:
-    different = {model.config.horizons for model in models}
-    if len(different) > 1:
+    horizons = {model.config.horizons for model in models}
+    if len(horizons) > 1:
         raise ConfigError("the models have different horizons", "give horizons=, for all of them")
-    return different.pop()
+    return horizons.pop()
 
 
 def _walk(
     configs: Mapping[str, Config], prices: Prices, folds: list[Fold], progress: Progress
 ) -> dict[str, Forecast]:
-    """Forecasts by name; what is fitted asset by asset runs beside the others."""
+    """Forecasts by name; models fitted asset by asset run in parallel to the others."""
     for config in configs.values():
         check_data(config.model.kind, prices, config)
     shared: dict[str, ForecastProblem] = {}
@@ -226,13 +217,13 @@ def _walk(
             shared[key] = make_problem(prices, config, progress)
         problems.append(shared[key])
         makers.append(main_model(config))
-    beside = [i for i, maker in enumerate(makers) if isinstance(maker, AssetByAsset)]
+    parallel = [i for i, maker in enumerate(makers) if isinstance(maker, AssetByAsset)]
     workers = max(config.baselines.workers for config in configs.values())
-    found: dict[int, Forecast] = {}
-    with StartedWalks([makers[i] for i in beside], problems[0], folds, workers) as started:
+    forecasts: dict[int, Forecast] = {}
+    with StartedWalks([makers[i] for i in parallel], problems[0], folds, workers) as started:
         for i, (maker, problem) in enumerate(zip(makers, problems, strict=True)):
-            if i not in beside:
-                found[i] = walk(maker, problem, folds, progress).forecast
-        for i, walked in zip(beside, started.finish(progress), strict=True):
-            found[i] = walked.forecast
-    return {name: found[i] for i, name in enumerate(configs)}
+            if i not in parallel:
+                forecasts[i] = walk(maker, problem, folds, progress).forecast
+        for i, walked in zip(parallel, started.finish(progress), strict=True):
+            forecasts[i] = walked.forecast
+    return {name: forecasts[i] for i, name in enumerate(configs)}

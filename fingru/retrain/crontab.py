@@ -1,4 +1,4 @@
-"""Cron expressions as crontab(5) reads them, and the times they name.
+"""Cron expressions by the rules of crontab(5), and their times.
 
 Weekdays count from Sunday (0 or 7), ranges and lists may be named (``mon-fri``), and a day matches
 day of month *or* weekday where neither field begins with ``*``. Changes of the clock are handled
@@ -33,35 +33,33 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("month", 1, 12, {name: n for n, name in enumerate(_MONTHS, start=1)}),
     ("weekday", 0, 7, {name: n for n, name in enumerate(_WEEKDAYS)}),
 )
-_YEARS_AHEAD = 41
-"""29 February falls on every weekday within 40 years, even across 2100."""
-
+_YEARS_AHEAD = 41  # 29 February falls on every weekday within 40 years, even across 2100
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class CronTrigger:
-    """The times that a cron expression names in a time zone."""
+    """The times of a cron expression in a time zone."""
 
     expression: str  # as written
-    zone: ZoneInfo  # whose clock it is read by
+    zone: ZoneInfo
     minutes: frozenset[int]  # matching values; weekdays from 0 = Sunday to 6
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
-    either_day: bool  # day of month or weekday is enough; else both have to match
-    fixed: bool  # the time of day is written out: neither minute nor hour begins with ``*``
+    either_day: bool  # day of month or weekday is enough; else both must match
+    fixed: bool  # neither minute nor hour begins with ``*``
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """First time at or after ``now`` and after ``previous``, in the trigger's zone.
 
-        Where the clock is put forward, a fixed time that is skipped fires at once after the
-        change; where it is put back, a fixed time fires the first time only. Expressions with
-        ``*`` as minute or hour follow the clock: never in a skipped hour, twice in a repeated
-        one. None if the expression names no time in the coming decades.
+        When the clock is put forward, a fixed time that is skipped fires just after the change;
+        when it is put back, a fixed time fires only once. Expressions with ``*`` as minute or
+        hour follow the clock: never in a skipped hour, twice in a repeated one. None if there is
+        no such time in the coming decades.
         """
-        # In UTC: times of one zone compare by what the clock shows, which repeats itself.
+        # In UTC: times of one zone compare by clock time, which repeats itself.
         begin = now.astimezone(UTC)
         if previous is not None:
             begin = max(begin, previous.astimezone(UTC) + timedelta(microseconds=1))
@@ -72,12 +70,17 @@ class CronTrigger:
         return list(islice(self._from(now.astimezone(UTC)), n))
 
     def _from(self, begin: datetime) -> Iterator[datetime]:
-        # A day early: what a change of the clock skips may fire on the day after.
+        # A day early: a time skipped by a change of the clock may fire on the day after.
         day = begin.astimezone(self.zone).date() - timedelta(days=1)
         last = begin - timedelta(microseconds=1)
         for _ in range(366 * _YEARS_AHEAD):
             if self._has(day):
-                for instant in sorted(self._fire_times(day)):
+                for instant in sorted(
+                    instant
+                    for hour in self.hours
+                    for minute in self.minutes
+                    for instant in self._instants(datetime.combine(day, time(hour, minute)))
+                ):
                     if instant > last:
                         yield instant.astimezone(self.zone)
                         last = instant
@@ -89,14 +92,8 @@ class CronTrigger:
         in_month, in_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
         return in_month or in_week if self.either_day else in_month and in_week
 
-    def _fire_times(self, day: date) -> Iterator[datetime]:
-        """Instants (UTC) of one local day, in any order."""
-        for hour in self.hours:
-            for minute in self.minutes:
-                yield from self._instants(datetime.combine(day, time(hour, minute)))
-
     def _instants(self, local: datetime) -> Iterator[datetime]:
-        """When the clock shows ``local``: once, twice, or never."""
+        """Instants (UTC) at which ``local`` fires: none, one or two."""
         first, second = (
             local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
@@ -113,7 +110,7 @@ class CronTrigger:
 def cron_trigger(expression: str, zone: str = "UTC") -> CronTrigger:
     """Read an expression of five fields, or a nickname such as ``@daily``.
 
-    Raises ``ConfigError`` if it is not one, names no time at all, or the time zone is unknown.
+    Raises ``ConfigError`` if it is malformed, never matches, or the time zone is unknown.
 
     Examples
     --------
@@ -144,7 +141,7 @@ def cron_trigger(expression: str, zone: str = "UTC") -> CronTrigger:
 
 
 def _values(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[int]:
-    """Values of a field: a list of ``*``, numbers, names and ranges, each with a step or not."""
+    """Values of a field: a list of ``*``, numbers, names and ranges, with optional steps."""
     values: set[int] = set()
     for part in text.split(","):
         span, slash, step_text = part.partition("/")

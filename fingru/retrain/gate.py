@@ -1,4 +1,4 @@
-"""The gate: champion against challenger on sessions that neither has learnt from."""
+"""The gate: champion against challenger on sessions that neither was trained on."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Verdict = Literal["promote", "keep"]
 class GateDecision:
     """Whether the challenger may replace the champion, and why."""
 
-    verdict: Verdict  # ``promote`` or ``keep``
+    verdict: Verdict
     reason: str  # one sentence with the figures
     # mean log score by forecaster (nats a bar, lower is better); ``n`` forecasts; ``p_value`` of a
     # Diebold-Mariano test of challenger against champion on daily means; None if undefined
     scores: Mapping[str, float | int | None]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the decision as plain values."""
+        """The decision as plain values."""
         return asdict(self)
 
 
@@ -35,14 +35,10 @@ def judge(forecasts: pd.DataFrame, horizon: int) -> GateDecision:
     """Compare the forecasters ``champion``, ``challenger`` and ``ewma`` on the same rows.
 
     The challenger is promoted if its mean log score is lower than the champion's and not higher
-    than EWMA's: a model that a one-line formula beats is broken, whatever the champion does.
+    than EWMA's: a model that a one-line formula beats is broken, however bad the champion is.
 
-    Parameters
-    ----------
-    forecasts
-        Long table with those three as ``model``, every row out of sample for both models.
-    horizon
-        Which horizon decides.
+    ``forecasts`` is a long table with those three as ``model``, all rows out of sample for both
+    models; only ``horizon`` counts.
     """
     rows = common_rows(forecasts[forecasts["horizon"] == horizon])
     rows = rows.assign(log_score=row_scores(rows)["log_score"])

@@ -52,11 +52,10 @@ Outcome = Literal["promoted", "kept", "not due"]
 class Retraining:
     """What a retraining did."""
 
-    # ``promoted``; ``kept`` (the gate refused); or ``not due`` (nothing new to judge on)
-    outcome: Outcome
+    outcome: Outcome  # ``kept``: the gate refused; ``not due``: too little new data to judge on
     reason: str  # one sentence
-    champion: str | None  # id of the champion afterwards, or None
-    scores: dict[str, Any]  # what the gate compared; empty where it compared nothing
+    champion: str | None  # its id afterwards
+    scores: dict[str, Any]  # of the gate; empty without a comparison
 
 
 def retrain_once(
@@ -65,9 +64,9 @@ def retrain_once(
     """Train a challenger and let it replace the champion if it passes the gate.
 
     The challenger is first trained without the latest ``retrain.evaluation_bars`` sessions (or,
-    if the champion was trained on some of those, without the sessions after the champion's
-    origin) and compared on them. If it passes, the same settings are trained on everything known
-    now, and that model becomes champion.
+    if the champion was trained on some of those, without the sessions after its origin) and
+    compared on them. If it passes, a model of the same settings is trained on all data and
+    becomes champion.
 
     Known at: the last session of ``prices``; each side of the comparison at its own origin.
 
@@ -99,7 +98,7 @@ def retrain_once(
 
 
 def _evaluation_origin(prices: Prices, config: Config, current: TrainedModel) -> tuple[int, str]:
-    """Row after which neither model has trained, and a reason if too little follows it."""
+    """Last row that either model is trained on, and a reason if too few rows follow it."""
     last = prices.n_sessions - 1
     trained = int(prices.index.searchsorted(current.origin, side="right")) - 1
     origin = max(trained, last - config.retrain.evaluation_bars)
@@ -126,14 +125,14 @@ def _compare(
     folds = fit_folds(prices, config, origin, prices.n_sessions - 2)
     fold = folds[-1]
     problem = make_problem(prices, config, progress)
-    made = walk(main_model(config), problem, folds, progress)
+    challenger = walk(main_model(config), problem, folds, progress)
     forecasts = {
-        "challenger": made.forecast,
+        "challenger": challenger.forecast,
         "champion": forecast_since(current, make_problem(prices, current.config)),
         QUICK_MODEL: walk_forecast(make_forecaster(QUICK_MODEL, config), problem, [fold]),
     }
     gate = judge(_same_rows(forecasts, problem, fold, horizon), horizon)
-    return gate, made.fitted[-1]
+    return gate, challenger.fitted[-1]
 
 
 def _same_rows(
@@ -158,7 +157,7 @@ def _promote_new(
     reason: str,
     scores: dict[str, Any],
 ) -> Retraining:
-    """Train on everything known now, register and promote."""
+    """Train on all data, register and promote."""
     model = train_model(prices, config, now, progress)
     _register(database, model, scores, now)
     promote(database, model.model_id, Decision("fingru retrain", reason, now))
@@ -175,7 +174,7 @@ def _register(
 
 @contextmanager
 def _only_retraining(models: Path) -> Iterator[None]:
-    """Refuse to run beside another retraining, as when cron fires before the last one ended."""
+    """Refuse a second retraining at once, as when cron fires before the last one has ended."""
     try:
         models.mkdir(parents=True, exist_ok=True)
     except OSError as error:

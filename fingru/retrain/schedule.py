@@ -1,8 +1,7 @@
-"""Retraining by the clock: fires ``fingru retrain --once`` in a process of its own.
+"""Retraining by the clock: runs ``fingru retrain --once``, each time in a new process.
 
-A process per firing means that a crash, a leak or a full memory of one retraining never reaches
-the next. One thread waits and looks: a signal's handler only leaves a mark, because a lock taken
-there could be one that the interrupted code holds.
+So a crash or a memory leak of one retraining never reaches the next. One thread waits and polls;
+signal handlers only set a flag, because a lock taken there could be held by the interrupted code.
 """
 
 from __future__ import annotations
@@ -22,33 +21,27 @@ from fingru.errors import PromotionRefusedError
 logger = logging.getLogger(__name__)
 
 LATEST = timedelta(hours=1)
-"""A firing missed by more, because the machine slept, is left out; by less, it runs late."""
+"""A run missed by more, because the machine slept, is left out; by less, it runs late."""
 
-_GLANCE_S = 0.5
+_POLL_S = 0.5
 _PATIENCE_S = 20.0
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 class Trigger(Protocol):
-    """Says when to fire, as ``crontab.CronTrigger`` does."""
+    """When to retrain, such as a ``crontab.CronTrigger``."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """First time at or after ``now`` and after ``previous``; None if there is no more."""
+        """First time at or after ``now`` and after ``previous``; None if there is none."""
 
 
 def run_trigger(trigger: Trigger, arguments: Sequence[str]) -> None:
     """Block and retrain at every time of a trigger, until it ends or a signal comes.
 
-    A firing that is late, because the one before still ran or the machine slept, runs once. What
-    ends the schedule (SIGTERM, SIGHUP or Ctrl-C) ends a retraining under way too; the champion
-    stays. A retraining that fails is logged as an error, and the schedule goes on.
-
-    Parameters
-    ----------
-    trigger
-        When.
-    arguments
-        Further arguments of ``fingru retrain --once``.
+    Times that passed while a retraining ran or the machine slept are made up by one run. A signal
+    that ends the schedule (SIGTERM, SIGHUP or Ctrl-C) ends a retraining under way too; the
+    champion stays. A retraining that fails is logged as an error, and the schedule goes on.
+    ``arguments`` are added to ``fingru retrain --once``.
     """
     with _until_signal() as stopped:
         due: datetime | None = None
@@ -65,7 +58,7 @@ def run_trigger(trigger: Trigger, arguments: Sequence[str]) -> None:
 
 
 def _next(trigger: Trigger, previous: datetime | None, now: datetime) -> datetime | None:
-    """When to fire next; of several times that have passed meanwhile, the last."""
+    """Next time to run; of several times that have passed meanwhile, the last."""
     since = now if previous is None else now - LATEST
     due = trigger.get_next_fire_time(previous, since)
     while due is not None and due <= now:
@@ -78,7 +71,7 @@ def _next(trigger: Trigger, previous: datetime | None, now: datetime) -> datetim
 
 @contextmanager
 def _until_signal() -> Iterator[Callable[[], bool]]:
-    """Whether a signal that ends the schedule has come."""
+    """Gives a function that tells whether a signal that ends the schedule has come."""
     received: list[int] = []
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before = {n: signal.signal(n, lambda number, _frame: received.append(number)) for n in numbers}
@@ -90,12 +83,12 @@ def _until_signal() -> Iterator[Callable[[], bool]]:
 
 
 def _wait_for(due: datetime, stopped: Callable[[], bool]) -> bool:
-    """Wait by the wall clock, which goes on while the machine sleeps; False if stopped before."""
+    """Wait by the wall clock, which advances while the machine sleeps; False if stopped."""
     while not stopped():
         left = (due - datetime.now(UTC)).total_seconds()
         if left <= 0:
             return True
-        time.sleep(min(left, _GLANCE_S))
+        time.sleep(min(left, _POLL_S))
     return False
 
 
@@ -108,7 +101,7 @@ def _fire(arguments: Sequence[str], stopped: Callable[[], bool]) -> None:
         logger.error("the retraining could not be started: %s", error)
         return
     while (code := process.poll()) is None and not stopped():
-        time.sleep(_GLANCE_S)
+        time.sleep(_POLL_S)
     if code is None:
         _end(process)
         logger.warning("the retraining under way was ended; the champion stays")

@@ -37,56 +37,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How long and over what to search.
+    """How long and over what to search."""
 
-    Parameters
-    ----------
-    trials
-        Trials the study shall have in the end; those it has already are counted.
-    splits
-        Inner walk-forward splits.
-    share
-        Share of the training range that the inner splits forecast, at its end.
-    keys
-        Settings to search.
-    study
-        Name; None makes one from data, configuration and keys, so that the same search resumes.
-    """
-
-    trials: int = 20
-    splits: int = 3
-    share: float = 0.4
-    keys: tuple[str, ...] = DEFAULT_KEYS
-    study: str | None = None
+    trials: int = 20  # in all, with those the study has already
+    splits: int = 3  # inner walk-forward splits
+    share: float = 0.4  # of the training range, at its end, that the inner splits forecast
+    keys: tuple[str, ...] = DEFAULT_KEYS  # settings to search
+    study: str | None = None  # name; None: from data, configuration and keys, so it resumes
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a study found.
+    """Result of a study.
 
-    Parameters
-    ----------
-    study
-        Its name.
-    best_value
-        Mean log score minus that of EWMA on the same rows, in nats a bar; negative is better.
-    default_value
-        The same with the settings it started from, which are always the first trial.
-    settings
-        Best settings by dotted key.
-    trials
-        One row per finished trial: number, value and a column per setting. Numbers count the
-        trials that came to an end, so one that was cut short and asked again leaves no gap.
-    last_session
-        Last session that any trial could see.
+    Values are the mean log score minus that of EWMA on the same rows, in nats a bar; negative is
+    better. Trials are numbered in the order they ended, so one that was cut short and repeated
+    leaves no gap.
     """
 
-    study: str
+    study: str  # its name
     best_value: float
-    default_value: float
-    settings: dict[str, Any]
-    trials: pd.DataFrame
-    last_session: str
+    default_value: float  # of the settings it started from, always the first trial
+    settings: dict[str, Any]  # the best ones by dotted key
+    trials: pd.DataFrame  # one row per scored trial: number, value and a column per setting
+    last_session: str  # last session that any trial could see
 
 
 def search(
@@ -113,7 +87,7 @@ def search(
         learn_assets(open_database(store.runs, store.url), store.runs)
         while (done := len(ended(study))) < plan.trials:
             progress("tune", done, plan.trials, _best_so_far(study))
-            # Seeded by the trials that count: one cut short is asked again, as it was.
+            # Seeded by the number of ended trials: one cut short is repeated with its settings.
             study.sampler = sampler(config.seed + done)
             study.optimize(objective, n_trials=1, catch=())
         progress("tune", plan.trials, plan.trials, _best_so_far(study))
@@ -123,8 +97,7 @@ def search(
 def inner_folds(past: Prices, config: Config, plan: SearchPlan) -> list[Fold]:
     """Cut the end of the training range into equal, successive validation ranges.
 
-    Raises ``ConfigError`` if what is left before them is shorter than
-    ``walk_forward.min_train_bars``.
+    Raises ``ConfigError`` if fewer than ``walk_forward.min_train_bars`` sessions precede them.
     """
     last = past.n_sessions - 2
     length = int(past.n_sessions * plan.share) // plan.splits

@@ -43,7 +43,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values; lists are written as text, because a database of trials holds none."""
+    """One of some values; lists as text, because Optuna's database stores no lists."""
 
     options: tuple[str, ...]
 
@@ -78,10 +78,7 @@ DEFAULT_KEYS = (
 
 
 def check_keys(keys: tuple[str, ...]) -> None:
-    """Refuse a setting that is not in ``SPACE``.
-
-    Raises ``ConfigError`` if a key is unknown or named twice.
-    """
+    """Raise a ``ConfigError`` if a key is not in ``SPACE`` or named twice."""
     unknown = [key for key in keys if key not in SPACE]
     if unknown:
         raise ConfigError(f"{unknown[0]!r} cannot be searched", f"choose from {', '.join(SPACE)}")
@@ -90,17 +87,17 @@ def check_keys(keys: tuple[str, ...]) -> None:
 
 
 def suggest(trial: optuna.Trial, present: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the sampler choose a value for each key of ``present``, the settings in use now."""
+    """Let the sampler choose a value for each key of ``present``, the current settings."""
     chosen = {key: SPACE[key].suggest(trial, key, value) for key, value in present.items()}
     return settings_of(chosen)
 
 
 def present_values(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    """Take the settings in use out of a configuration's plain values, as trials store them.
+    """Current settings out of a configuration's plain values, as trials store them.
 
     Raises ``ConfigError`` if a logarithmic search would have to start from zero.
     """
-    found = {}
+    present = {}
     for key in keys:
         value: Any = values
         for part in key.split("."):
@@ -111,8 +108,8 @@ def present_values(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str
                 f"{key} is {value}, and cannot be searched on a logarithmic scale",
                 f"set it between {space.low} and {space.high} first, or search other keys",
             )
-        found[key] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return found
+        present[key] = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return present
 
 
 def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A study on disk: one search at a time, and what a stopped one left is taken up again."""
+"""A study on disk: one search at a time; a stopped one is resumed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fingru.errors import ConfigError, StoreError, masked
 from fingru.store.database import CONNECT_TIMEOUT_S, open_url, writing
-from fingru.store.files import lock_file, storage_error
+from fingru.store.files import explained, lock_file
 from fingru.store.home import is_postgres, parse_url
 
 if TYPE_CHECKING:
     import optuna
-    from sqlalchemy.engine import URL
 
 DATABASE = "tuning.sqlite"
 _SCHEMA = "fingru_studies"
@@ -27,11 +26,7 @@ _NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
 def study_name(name: str) -> str:
-    """Return the name, which becomes a part of file names, or refuse it.
-
-    Raises ``ConfigError`` if it is anything but letters, digits, ``_``, ``.`` and ``-``, or over
-    100 of them.
-    """
+    """Return the name, or raise a ``ConfigError`` if it cannot be a part of file names."""
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} cannot name a study",
@@ -44,38 +39,26 @@ def study_name(name: str) -> str:
 def opened_study(
     root: Path, name: str, identity: str, present: dict[str, Any], url: str | None = None
 ) -> Iterator[optuna.Study]:
-    """Open or start a study and hold it; the present settings are its first trial, to be beaten.
+    """Open or start a study and lock it; its first trial are the current settings (``present``).
 
-    Parameters
-    ----------
-    root
-        Folder of the runs; the database of all its studies is in it.
-    name
-        Of the study.
-    identity
-        Hash of what it is about; the same name with another one is refused.
-    present
-        Settings in use now.
-    url
-        Database URL of the store; None for files in ``root``.
+    ``root`` is the folder of the runs, ``url`` the database of the store (None: a file in
+    ``root``), ``identity`` a hash of data, settings and search keys.
 
     Raises ``StoreError`` if the database cannot be used, or another search holds the study;
-    ``ConfigError`` if the study was about something else.
+    ``ConfigError`` if the study has another identity.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     busy = f"another search works on study {name!r} in {root}"
-    try:
+    with explained("create", root):
         root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, "create", root) from error
     try:
         with (
             lock_file(root / f".{name}.study.lock", 0.0, busy),
             _storage(root, url) as storage,
         ):
-            yield _taken_up(storage, name, identity, present)
+            yield _resumed(storage, name, identity, present)
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise StoreError(
             f"the studies in {root / DATABASE if url is None else masked(url)} cannot be used: "
@@ -88,27 +71,24 @@ def opened_study(
 def _storage(root: Path, url: str | None) -> Iterator[optuna.storages.RDBStorage]:
     """Open the database of the studies; one process at a time makes its tables.
 
-    Beside an SQLite file it is a file of its own, in PostgreSQL a schema of its own: Optuna's
-    tables have names that the ledger's have too.
+    It is a file beside the SQLite file, or a schema of its own in PostgreSQL: Optuna's tables and
+    the ledger's share names.
     """
     import optuna
 
     arguments: dict[str, Any] = {"timeout": _BUSY_TIMEOUT_S}
-    if url is None:
-        place = f"sqlite:///{root / DATABASE}"
+    parsed = None if url is None else parse_url(url)
+    if parsed is None:
+        address = f"sqlite:///{root / DATABASE}"
+    elif is_postgres(parsed):
+        with writing(open_url(parsed)) as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+        address = parsed.render_as_string(hide_password=False)
+        arguments = {"options": f"-csearch_path={_SCHEMA}", "connect_timeout": CONNECT_TIMEOUT_S}
     else:
-        parsed = parse_url(url)
-        if is_postgres(parsed):
-            _make_schema(parsed)
-            place = parsed.render_as_string(hide_password=False)
-            arguments = {
-                "options": f"-csearch_path={_SCHEMA}",
-                "connect_timeout": CONNECT_TIMEOUT_S,
-            }
-        else:
-            place = f"sqlite:///{Path(str(parsed.database)).with_name(DATABASE)}"
+        address = f"sqlite:///{Path(str(parsed.database)).with_name(DATABASE)}"
     with lock_file(root / ".tuning.lock", _BUSY_TIMEOUT_S, f"another search starts in {root}"):
-        storage = optuna.storages.RDBStorage(place, engine_kwargs={"connect_args": arguments})
+        storage = optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": arguments})
     try:
         yield storage
     finally:
@@ -116,13 +96,8 @@ def _storage(root: Path, url: str | None) -> Iterator[optuna.storages.RDBStorage
         storage.engine.dispose()
 
 
-def _make_schema(url: URL) -> None:
-    with writing(open_url(url)) as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
-
-
 def copy_studies(root: Path, url: str | None, to: str) -> int:
-    """Copy every study of a store that another one has not, and return how many it has then.
+    """Copy the studies that another database lacks; returns how many there are in all.
 
     Raises ``StoreError`` if one of the databases cannot be used.
     """
@@ -145,13 +120,13 @@ def copy_studies(root: Path, url: str | None, to: str) -> int:
     return len(names)
 
 
-def _taken_up(
+def _resumed(
     storage: optuna.storages.RDBStorage, name: str, identity: str, present: dict[str, Any]
 ) -> optuna.Study:
-    """Load or create the study; no living process works on it, so running trials were cut short.
+    """Load or create the study, which this process has locked: its running trials were cut short.
 
-    Those are failed and leave no trace in what follows: the sampler sees ended trials alone and is
-    seeded by their number, so it asks for the same settings again.
+    These are marked as failed and have no effect: the sampler sees only ended trials and is seeded
+    by their number, so it suggests the same settings again.
     """
     import optuna
 
@@ -178,23 +153,23 @@ def _taken_up(
 
 
 def sampler(seed: int) -> optuna.samplers.BaseSampler:
-    """Tree-structured Parzen estimator that decides one trial, by the seed and ended trials."""
+    """Tree-structured Parzen estimator for one trial, decided by the seed and ended trials."""
     import optuna
 
-    with warnings.catch_warnings():  # multivariate TPE is marked experimental, and chosen here
+    with warnings.catch_warnings():  # multivariate TPE is marked experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8)
 
 
 def with_value(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that were scored, the earliest first."""
+    """Scored trials, the earliest first."""
     import optuna
 
     return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
 def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that count: with a value, or with settings that cannot work."""
+    """Trials that count: scored ones, and those whose settings cannot work."""
     import optuna
 
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)

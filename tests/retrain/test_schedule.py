@@ -66,7 +66,7 @@ def started(monkeypatch):
         return found.process
 
     monkeypatch.setattr(schedule.subprocess, "Popen", start)
-    monkeypatch.setattr(schedule, "_GLANCE_S", 0.01)
+    monkeypatch.setattr(schedule, "_POLL_S", 0.01)
     return found
 
 
