@@ -86,17 +86,17 @@ def __dir__() -> list[str]:
 
 
 class _CallableRoom(ModuleType):
-    """The package ``fingru.backtest``, which is a function of the same name as well."""
+    """The package ``fingru.backtest``, which can also be called as the function."""
 
-    def __call__(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401 - those of the function
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - of the function
         """See ``fingru.api.backtest``."""
         from fingru.api import backtest
 
-        return backtest(*given, **named)
+        return backtest(*args, **kwargs)
 
 
 class _Package(ModuleType):
-    """Importing a package binds it to its name here: ``backtest`` must stay callable then."""
+    """Keeps ``fingru.backtest`` callable when an import binds that package to its name here."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "backtest" and isinstance(value, ModuleType):

@@ -1,4 +1,4 @@
-"""Names of the array types that signatures use everywhere, and numbers fit for JSON."""
+"""Array types for signatures, and numbers fit for JSON."""
 
 from __future__ import annotations
 

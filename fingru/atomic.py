@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, never half of either."""
+"""Files that are replaced as a whole: either the old content or the new one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ TEMPORARY_SUFFIX = ".tmp"
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Replace a file in one step, so that a crash or a full disk leaves the old one intact.
 
-    The content goes to a temporary file in the same folder, is flushed to the disk, and takes the
-    place of the old file by a rename; the folder's parents are made when missing.
-
-    Raises ``OSError`` if the disk is full, the folder is read-only, or anything else stops the
-    write; the temporary file is gone then.
+    The content is flushed to a temporary file in the same folder (made when missing), which is
+    then renamed. Raises ``OSError`` if that fails; no temporary file is left.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
@@ -38,7 +35,7 @@ def _write_and_flush(path: Path, content: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename durable where the file system can; it is atomic without."""
+    """Make the rename durable where the file system can; it is atomic anyway."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

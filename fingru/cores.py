@@ -1,4 +1,4 @@
-"""How many processors there are for this process."""
+"""Processors available to this process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The error family: every message says what is wrong, where, and what to do.
 
-The command line prints ``str(error)`` and leaves with ``error.exit_code``; nothing else in fingru
-decides exit codes. Anything that is not a ``FingruError`` is a bug and keeps its traceback.
+The command line prints ``str(error)`` and exits with ``error.exit_code``. Anything that is not a
+``FingruError`` is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MASK = "***"
 
 
 def masked(text: str) -> str:
-    """Hide the passwords of URLs in a text; everything that fingru writes or says goes through it.
+    """Hide the passwords of URLs in a text; everything that fingru writes or prints uses it.
 
     Examples
     --------
@@ -31,9 +31,7 @@ def masked(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> str:
-    """Suggest the names that are most like one that is not known; empty where none is like it.
-
-    Ends with a space, so that more can follow.
+    """Suggest the known names nearest to a wrong one, with a final space; empty if none is near.
 
     Examples
     --------
@@ -55,14 +53,10 @@ def first_few(names: Sequence[str], most: int = 5) -> str:
 
 
 class FingruError(Exception):
-    """Something the user can mend; the message names the thing and the mend.
+    """Something the user can fix.
 
-    Parameters
-    ----------
-    problem
-        What is wrong and where (file, row, column, key), as one sentence without a final stop.
-    mend
-        What to do about it, as one sentence; printed after the problem.
+    ``problem`` says what is wrong and where (file, row, column, key), without a final stop;
+    ``mend`` says what to do about it, and is printed after the problem.
     """
 
     exit_code = 2

@@ -1,8 +1,8 @@
-"""How Python files and modules of a user's own are imported: files always from their source.
+"""Import of users' Python files and modules; files always from their source, never a ``.pyc``.
 
-A ``.pyc`` beside a file is taken for current when size and second of change agree; a file changed
-twice in a second would run as it was, and one that came from elsewhere could bring other code than
-the source whose hash was checked.
+Python takes a ``.pyc`` as current if size and second of change agree: a file changed twice in a
+second would run in its old version, and a foreign ``.pyc`` could hold other code than the source
+whose hash was checked.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from types import ModuleType
 
 from fingru.errors import FingruError
 
-OWN_MODULE = "fingru_own_"
-"""How the names begin under which files of a user's own are imported."""
+OWN_MODULE = "fingru_own_"  # prefix of the modules' names of users' files
 
 _SCORES = "view.forecast itself (.interval(0.9), .quantile(0.05), .distribution.cdf(y))"
 
@@ -36,38 +35,24 @@ _MOVED = {
     "fingru.backtest.metrics": "fingru.measures.returns",
     "fingru.backtest.statistics": "fingru.measures.inference",
 }
-"""Modules that strategies and features may have imported, by their earlier names."""
+"""Present names of modules that strategies and features may import by earlier names."""
 
 
 @dataclass(frozen=True)
 class OwnCode:
-    """Code of a user's own, read once.
-
-    Parameters
-    ----------
-    source
-        Of the file, as it was when it was found.
-    load
-        Gives the module. A file runs anew at each call, so that nothing it keeps in the module
-        outlives a call; a module is imported once, as Python does.
-    """
+    """Code of a user, read once."""
 
     source: bytes
+    # gives the module; a file runs again at each call, so that no state of the module outlives a
+    # call, and a module is imported once, as Python does
     load: Callable[[], ModuleType]
 
 
 def find_own_code(place: str, kind: str, refusal: type[FingruError]) -> OwnCode:
-    """Find a Python file, or a module, which is looked for in the working directory too.
+    """Find a Python file (``my.py``), or a module, also one in the working directory.
 
-    Parameters
-    ----------
-    place
-        ``my.py`` or ``package.module``.
-    kind
-        What it is for, such as ``strategy``; for messages.
-    refusal
-        Raised if the file does not exist, or the code cannot be imported, naming file and line;
-        by ``load`` too.
+    ``kind`` is what it is for, such as ``strategy``. Raises ``refusal`` if the file does not
+    exist, or the code cannot be imported, naming file and line; so does ``load``.
     """
     if not place.endswith(".py"):
         module = _guarded(lambda: _imported(place), place, kind, refusal)
@@ -89,16 +74,10 @@ def find_own_code(place: str, kind: str, refusal: type[FingruError]) -> OwnCode:
 
 
 def import_source(name: str, path: Path, source: bytes | None = None) -> ModuleType:
-    """Import a Python file under a name, leaving no trace of it where it fails.
+    """Import a Python file, or its content ``source`` read earlier, under a name.
 
-    Parameters
-    ----------
-    name
-        Of the module, in ``sys.modules`` too: dataclasses look theirs up while they are made.
-    path
-        Of the Python file.
-    source
-        What it held when it was read; read now if None.
+    The module is in ``sys.modules``, where dataclasses look theirs up while they are made, but
+    not if the import fails.
     """
     text = path.read_bytes() if source is None else source
     code = compile(text, str(path), "exec", dont_inherit=True)
@@ -126,7 +105,7 @@ def _imported(name: str) -> ModuleType:
 def _guarded(
     load: Callable[[], ModuleType], place: str, kind: str, refusal: type[FingruError]
 ) -> ModuleType:
-    """Load a module, and say in which file and line it failed."""
+    """Load a module; raise ``refusal`` with the file and line where it failed."""
     try:
         return load()
     except SyntaxError as error:

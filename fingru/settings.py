@@ -1,7 +1,7 @@
 """The base of all typed settings: frozen, and strict about unknown keys, types and infinities.
 
-A setting that was renamed stands in ``RENAMED``. Its old name is read wherever the section is
-built, so that stored runs and models stay what they were; ``config`` tells a user who gives it.
+Old names of renamed settings (``RENAMED``) are accepted wherever a section is built, so that
+stored runs and models stay readable; ``config`` warns a user who gives one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 MOST_BARS = 10_000_000
-"""Upper bound of settings that count bars: more than twenty years of minutes around the clock."""
+"""Upper bound of settings that count bars: nineteen years of minutes around the clock."""
 MOST_STEPS = 1_000_000
 """Upper bound of settings that count steps of training."""
 MOST_MONEY = 1e18
-"""Upper bound of amounts of money: a few trillion dollars in the smallest currency there is."""
-
+"""Upper bound of amounts of money: trillions of dollars in the smallest currency there is."""
 
 RENAMED: dict[str, dict[str, str]] = {
     "model": {
@@ -47,7 +46,7 @@ RENAMED: dict[str, dict[str, str]] = {
 
 
 def current_key(key: str) -> str:
-    """Dotted key of a setting under the name it has now.
+    """Dotted key of a setting under its current name.
 
     Examples
     --------
@@ -64,8 +63,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
-    section: ClassVar[str] = ""
-    """Name of the section whose renamed settings are read under their old names too."""
+    section: ClassVar[str] = ""  # its key in ``RENAMED``
 
     @model_validator(mode="before")
     @classmethod
@@ -81,23 +79,23 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _of_its_own_type(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse what would be converted in silence: true to 1, 1 to true, 0 to 1970-01-01.
+        """Refuse silent conversions (true to 1, 1 to true, 0 to 1970-01-01).
 
-        Also infinities where any value is taken, because no stored run could say them.
+        Also infinities where any value is allowed, because JSON cannot hold them.
         """
         annotation = cls.model_fields[info.field_name or ""].annotation
         if isinstance(annotation, type) and issubclass(annotation, Settings):
-            return value  # looks at its own
+            return value  # it checks its own fields
         types = set(_types_in(annotation))
         numbers = types & {int, float}
-        for given in _plain_values(value):
+        for item in _plain_values(value):
             if Any in types:
-                wrong = isinstance(given, float) and not math.isfinite(given)
-            elif isinstance(given, bool):
+                wrong = isinstance(item, float) and not math.isfinite(item)
+            elif isinstance(item, bool):
                 wrong = bool not in types
             else:
                 wrong = (
-                    isinstance(given, (int, float)) and not numbers and bool(types & {bool, date})
+                    isinstance(item, (int, float)) and not numbers and bool(types & {bool, date})
                 )
             if wrong:
                 raise PydanticCustomError("other_type", "input should be of another type")
@@ -112,7 +110,7 @@ def _types_in(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - whatever a fi
 
 
 def _plain_values(value: object) -> Iterator[object]:
-    """A value, or those inside a list or table."""
+    """A value, or those in a list or table."""
     if isinstance(value, Mapping):
         inner: Any = value.values()
     elif isinstance(value, (list, tuple, set)):

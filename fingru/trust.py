@@ -1,12 +1,11 @@
-"""Which own code a stored run or model may bring to execution.
+"""Which user code a stored run or model may run.
 
-A run's manifest and a model's job name the strategy and the features they were made with, and own
-ones are files of Python. Such a folder may come from somebody else, so its word alone runs
-nothing: code runs when this user named it on this machine before, in a command or a program, and
-it is still what was stored; or when the user asks for it by ``--trust-code``. What was named is
-remembered by the hash of its source in ``trusted-code`` in the user's own folder
-(``FINGRU_STATE``, else ``XDG_STATE_HOME``, else ``~/.local/state``), which no received folder can
-reach. Files that the code itself imports are not hashed.
+A run's manifest and a model's job name the strategy and features they were made with, which may be
+Python files. Such a folder may come from somebody else, so code runs only if this user named it
+before, on this machine, in a command or a program, and it has not changed since it was stored; or
+by ``--trust-code``. The hashes of named sources are kept in ``trusted-code`` in the user's own
+folder (``FINGRU_STATE``, else ``XDG_STATE_HOME``, else ``~/.local/state``), out of reach of a
+received folder. Files that the code itself imports are not hashed.
 """
 
 from __future__ import annotations
@@ -27,19 +26,16 @@ from fingru.strategy import is_shipped, split_reference
 logger = logging.getLogger(__name__)
 
 Code = dict[str, dict[str, str]]
-"""``path`` and ``sha256`` of the source by reference, as a configuration writes it."""
+"""``path`` and ``sha256`` of the source, by reference as in the configuration."""
 
 
 def code_of(config: Mapping[str, Any]) -> Code:
-    """Own code that a configuration, given as plain values, names: its strategy and features.
-
-    Nothing is imported.
-    """
+    """User code that a configuration (plain values) names; nothing is imported."""
     return {reference: _source(reference) for reference in own_references(config)}
 
 
 def remember_code(code: Code) -> None:
-    """Remember code that the user has named, so that what it made may run it again."""
+    """Remember code that the user has named, so that its runs and models may run it again."""
     named = {source["sha256"]: source["path"] for source in code.values()}
     known = _remembered() if named else set()
     lines = [f"{sha} {named[sha]}" for sha in named if sha and sha not in known]
@@ -50,10 +46,7 @@ def remember_code(code: Code) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write("".join(line + "\n" for line in lines))
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # such as a service without a home
+    except (OSError, RuntimeError) as error:  # such as a service without a home
         logger.info("own code is not remembered: %s", error)
 
 
@@ -62,18 +55,10 @@ def check_code(
 ) -> None:
     """Refuse code that a stored configuration names and this user never did, or that has changed.
 
-    Parameters
-    ----------
-    config
-        The stored configuration, as plain values.
-    stored
-        What the run or model says of its code (``code_of``); {} if it is of an earlier fingru.
-    where
-        The run or model, for the message.
-    only
-        Sections that matter, of ``strategy`` and ``features``; both if empty.
+    ``stored`` is the ``code_of`` the run or model ``where``, {} of an earlier fingru; ``only``
+    limits the check as in ``own_references``.
 
-    Raises ``StrategyError``: names the file and what to do.
+    Raises ``StrategyError``, which names the file.
     """
     known = _remembered()
     for reference in own_references(config, only):
@@ -94,22 +79,22 @@ def check_code(
 
 
 def own_references(config: Mapping[str, Any], only: Sequence[str] = ()) -> list[str]:
-    """Strategy and columns of a configuration, as JSON, that come neither with fingru nor ``ta``.
+    """Strategy and feature columns of a configuration that are neither fingru's nor ``ta``'s.
 
-    ``only`` are the sections that are looked at, both if empty.
+    ``only`` limits them to the section ``strategy`` or ``features``.
     """
     sections = {name: config.get(name) or {} for name in only or ("strategy", "features")}
     strategy = (sections.get("strategy") or {}).get("name")
     columns = (sections.get("features") or {}).get("columns") or []
-    named = [column for column in columns if isinstance(column, str)]
-    own = [column for column in named if ":" in column and not column.startswith("ta:")]
+    texts = [column for column in columns if isinstance(column, str)]
+    own = [column for column in texts if ":" in column and not column.startswith("ta:")]
     if isinstance(strategy, str) and not is_shipped(strategy):
         own.insert(0, strategy)
     return list(dict.fromkeys(own))
 
 
 def _source(reference: str) -> dict[str, str]:
-    """Path and hash of what a reference would run; the hash is empty if that is nowhere."""
+    """Path and hash of what a reference would run; the hash is empty if it is not found."""
     module, _ = split_reference(reference)
     files = [Path(module).expanduser()] if module.endswith(".py") else _files_of_module(module)
     digest = hashlib.sha256()
@@ -123,7 +108,7 @@ def _source(reference: str) -> dict[str, str]:
 
 
 def _files_of_module(name: str) -> list[Path]:
-    """Files that importing a module runs, packages first, found without running any."""
+    """Files that importing a module runs, packages first; found without running any."""
     first, *rest = name.split(".")
     spec = PathFinder.find_spec(first, [str(Path.cwd())])
     with suppress(ImportError, ValueError):

@@ -1,8 +1,8 @@
 """The typed configuration of a whole job: the settings of every room, composed.
 
-Read from TOML (``--config FILE``), changed by ``--set section.key=value`` and by the flags of the
-command line, in this order. Unknown keys, wrong types and values out of range are refused with
-the nearest right name, or with what would do.
+Read from TOML (``--config FILE``), then ``--set section.key=value``, then the flags of the command
+line. Unknown keys, wrong types and values out of range are refused with the nearest right name,
+or with what is allowed.
 """
 
 from fingru.config.reading import (

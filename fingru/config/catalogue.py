@@ -1,4 +1,4 @@
-"""Every setting there is: its key, what it means, its default, and what it may be."""
+"""Every setting: its key, meaning, default, and allowed values."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any
 
 from fingru.config.sections import Config
 
-Node = Mapping[str, Any]
-"""A part of the JSON schema that pydantic writes of ``Config``."""
+Node = Mapping[str, Any]  # a part of the JSON schema of ``Config``
 
 
 @dataclass(frozen=True)
 class Setting:
     """One setting."""
 
-    key: str  # dotted, as ``--set`` takes it
-    help: str  # what it means
+    key: str  # dotted, as in ``--set``
+    help: str
     default: Any  # plain value as in JSON; None is unset
-    allowed: str  # what it may be, in words: type and range
+    allowed: str  # type and range in words
     schema: Node  # the same as JSON schema, without references
 
     @property
@@ -32,14 +31,13 @@ class Setting:
 @cache
 def all_settings() -> dict[str, Setting]:
     """Every setting by key, in the order of ``Config``."""
-    leaves = _leaves(_schema())
     defaults = Config().model_dump(mode="json")
-    return {key: _setting(key, node, defaults) for key, node in leaves}
+    return {key: _setting(key, node, defaults) for key, node in _leaves(_schema())}
 
 
 @cache
 def sections() -> dict[str, str]:
-    """Every section and what it is about, in the order of ``Config``."""
+    """Every section and its meaning, in the order of ``Config``."""
     return {
         name: str(node["description"]).partition("\n")[0]
         for name, node in _schema()["properties"].items()
@@ -48,21 +46,21 @@ def sections() -> dict[str, str]:
 
 
 def settings_of(section: str) -> list[Setting]:
-    """Settings of one section, in the order of ``Config``; of ``""`` those of no section."""
+    """Settings of one section in the order of ``Config``; ``""`` gives those of no section."""
     return [setting for setting in all_settings().values() if setting.section == section]
 
 
 def value_of(config: Config, key: str) -> Any:  # noqa: ANN401 - of any setting
-    """Plain value of a setting, as in JSON."""
+    """Value of a setting, as in JSON."""
     return _look_up(config.model_dump(mode="json"), key)
 
 
 @cache
 def _schema() -> Node:
     """JSON schema of ``Config``, without references."""
-    whole = Config.model_json_schema()
-    schema: Node = _resolved(whole, whole["$defs"])
-    return schema
+    schema = Config.model_json_schema()
+    resolved: Node = _resolved(schema, schema["$defs"])
+    return resolved
 
 
 def _setting(key: str, node: Node, defaults: Mapping[str, Any]) -> Setting:
@@ -86,7 +84,7 @@ def _leaves(node: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
 
 
 def _resolved(node: Any, shared: Node) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """Put what a reference names in its place."""
+    """Replace references by what they name."""
     if isinstance(node, list):
         return [_resolved(item, shared) for item in node]
     if not isinstance(node, Mapping):
@@ -107,7 +105,7 @@ _IN_WORDS = {
 
 
 def in_words(node: Node) -> str:
-    """Say what a part of a JSON schema allows.
+    """Describe what a part of a JSON schema allows.
 
     Examples
     --------
@@ -139,8 +137,8 @@ def _table(node: Node) -> str:
     if "properties" in node:
         return f"a table with any of {', '.join(node['properties'])}"
     inner = node.get("additionalProperties")
-    each = in_words(inner) if isinstance(inner, Mapping) else "any finite value"
-    return f"a table of names, each {each}"
+    values = in_words(inner) if isinstance(inner, Mapping) else "any finite value"
+    return f"a table of names, each {values}"
 
 
 def _length(node: Node) -> str:
@@ -151,7 +149,7 @@ def _length(node: Node) -> str:
 
 
 def _range(node: Node) -> str:
-    """Return " from 1 to 5,000" or " above 0 and below 1"."""
+    """Such as " from 1 to 5,000" or " above 0 and below 1"."""
     low, high = node.get("minimum"), node.get("maximum")
     if low is not None and high is not None:
         return f" from {_number(low)} to {_number(high)}"
@@ -161,7 +159,7 @@ def _range(node: Node) -> str:
         for word, bound in (("from", low), ("above", above), ("up to", high), ("below", below))
         if bound is not None
     ]
-    return "".join(f" {text}" for text in (" and ".join(bounds),) if text)
+    return f" {' and '.join(bounds)}" if bounds else ""
 
 
 def _number(value: float) -> str:

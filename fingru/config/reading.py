@@ -1,4 +1,4 @@
-"""Where the values of a configuration come from: TOML, overrides, flags; and back to TOML."""
+"""Configurations from TOML, overrides and flags, and back to TOML."""
 
 from __future__ import annotations
 
@@ -24,19 +24,12 @@ def load_config(
 ) -> Config:
     """Build the configuration from a TOML file, then overrides, then flags.
 
-    Parameters
-    ----------
-    file
-        TOML, with a table per section.
-    overrides
-        Texts such as ``model.hidden_size=32``; the value is read as TOML, else taken as a string.
-    flags
-        Values by dotted key.
+    Overrides are texts such as ``model.hidden_size=32``, whose value is read as TOML, else as a
+    string; flags are values by dotted key. A setting under an old name is accepted with a
+    ``FingruWarning`` that gives the new one.
 
     Raises ``ConfigError`` for a missing or malformed file, an unknown key (with the nearest known
     one), a value of the wrong type, or an override without ``=``.
-
-    A setting that is given under an old name is taken, with a ``FingruWarning`` that says the new.
     """
     values = {} if file is None else _with_current_names(_read_toml(file))
     for override in overrides:
@@ -47,7 +40,7 @@ def load_config(
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
-    """Validate nested plain values; the counterpart of ``Config.model_dump(mode="json")``."""
+    """Validate nested plain values, such as those of ``Config.model_dump(mode="json")``."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -63,7 +56,7 @@ def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def smaller(config: Config, sizes: Mapping[str, Mapping[str, int]]) -> Config:
-    """Copy a configuration in which these settings, by section, are at most so large.
+    """Copy a configuration with upper limits on some settings, by section.
 
     Examples
     --------
@@ -95,12 +88,12 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_toml(config: Config) -> str:
-    """Write a configuration as TOML that ``--config`` reads back to the same value."""
+    """TOML of a configuration, which ``--config`` reads back unchanged."""
     return to_toml_text(config.model_dump(mode="json"))
 
 
 def to_toml_text(values: Mapping[str, Any], comments: Iterable[str] = ()) -> str:
-    """Write nested plain values as TOML, after comment lines; unset values are left out."""
+    """TOML of nested plain values, after comment lines; unset values are left out."""
     import tomlkit
 
     lines = "".join(f"# {comment}\n" for comment in comments)
@@ -121,11 +114,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of a file, those under old names under the present ones."""
+    """Values of a file, with old names of settings replaced."""
     renamed: dict[str, Any] = {}
     for section, inside in values.items():
         for name, value in inside.items() if isinstance(inside, dict) else ():
-            key = _warned_of(f"{section}.{name}")
+            key = _current_key(f"{section}.{name}")
             if key != f"{section}.{name}" and key.rpartition(".")[2] in inside:
                 raise ConfigError(f"{section}.{name} is now called {key}", "give one of them")
             _set_dotted(renamed, key, value)
@@ -133,23 +126,23 @@ def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def _warned_of(key: str) -> str:
-    """The key under its present name; the user is told where it was given under an old one."""
-    present = current_key(key)
-    if present != key:
-        warnings.warn(f"the setting {key} is now called {present}", FingruWarning, stacklevel=4)
-    return present
+def _current_key(key: str) -> str:
+    """The key under its current name, with a warning if that is another."""
+    current = current_key(key)
+    if current != key:
+        warnings.warn(f"the setting {key} is now called {current}", FingruWarning, stacklevel=4)
+    return current
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {override!r} has no value", "write --set section.key=value")
-    _set_dotted(values, _warned_of(key.strip()), _parse_value(text.strip()))
+    _set_dotted(values, _current_key(key.strip()), _parse_value(text.strip()))
 
 
 def _parse_value(text: str) -> object:
-    """Read a TOML value; anything else is a plain string, so that quotes may be left out."""
+    """Read a TOML value; anything else is a string, so quotes may be left out."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""What a wrong setting is answered with: its key, its value, and what would do instead."""
+"""Messages about wrong settings: the key, the value, and what is allowed instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fingru.settings import RENAMED
 
 
 def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
-    """Turn pydantic's findings about the first wrong key into (problem, fix)."""
+    """Turn the first of pydantic's errors into (problem, fix)."""
     error = errors[0]
     path = _key_of(error)
     if error["type"] == "extra_forbidden":
@@ -20,8 +20,8 @@ def explain(errors: list[ErrorDetails]) -> tuple[str, str]:
         message = error["msg"].removeprefix("Value error, ")
         problem, _, fix = message.partition(": ")
         return f"configuration {path}: {problem}" if path else problem, fix
-    given = error["input"]
-    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    value = error["input"]
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     return f"configuration key {path!r} is {shown}", _fix(path)
 
@@ -36,7 +36,7 @@ def _fix(path: str) -> str:
 
 
 def _key_of(error: ErrorDetails) -> str:
-    """Dotted key of a finding, without the types that pydantic tried below it."""
+    """Dotted key of an error, without the types that pydantic tried below it."""
     path = ""
     for part in error["loc"]:
         if path in all_settings() and isinstance(part, str):

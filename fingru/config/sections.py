@@ -1,4 +1,4 @@
-"""The sections of the configuration, and the checks that span several of them."""
+"""The sections of the configuration, and checks across several of them."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class RetrainSettings(Settings):
 
 
 class Config(Settings):
-    """Everything that decides a run besides the prices themselves."""
+    """Everything that decides a run besides the prices."""
 
     data: DataSettings = DataSettings()
     horizons: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
@@ -140,7 +140,7 @@ class Config(Settings):
     leak_check: LeakCheckSettings = LeakCheckSettings()
     null_test: NullTestSettings = NullTestSettings()
     retrain: RetrainSettings = RetrainSettings()
-    store: StoreSettings = Field(default_factory=StoreSettings)  # it looks at the environment
+    store: StoreSettings = Field(default_factory=StoreSettings)  # it reads the environment
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="random seed of the run")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where the model trains"
@@ -155,7 +155,7 @@ class Config(Settings):
 
     @property
     def forecast_for_strategy(self) -> str | None:
-        """Name of the model whose forecasts the strategy is given; None if it is given none."""
+        """Name of the model whose forecasts the strategy gets, or None."""
         if self.model.kind == "none" or self.strategy.forecast == "none":
             return None
         default = StrategySettings().forecast
@@ -163,12 +163,12 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _ranges_fit(self) -> Self:
-        made = () if self.model.kind == "none" else (self.model.kind, *self.baselines.names)
-        # The default stands for the main model, whichever it is, and for none without one.
-        if self.strategy.forecast not in ("none", StrategySettings().forecast, *made):
+        models = () if self.model.kind == "none" else (self.model.kind, *self.baselines.names)
+        # The default stands for the main model, whichever it is, or for none without one.
+        if self.strategy.forecast not in ("none", StrategySettings().forecast, *models):
             raise ValueError(
                 f"strategy.forecast {self.strategy.forecast!r} is not forecast in this run: "
-                f"choose {', '.join(dict.fromkeys([*made, 'none']))}"
+                f"choose {', '.join(dict.fromkeys([*models, 'none']))}"
             )
         start, end = self.data.start, self.data.end
         if start is not None and end is not None and start > end:

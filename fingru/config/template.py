@@ -1,4 +1,4 @@
-"""A configuration file to start from: every setting at its default, with what it means."""
+"""A configuration file to start from: every setting at its default, explained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTH = 98
 
 
 def commented_toml() -> str:
-    """Write every setting as TOML with its meaning and limits; reads back as the defaults."""
+    """Every setting as TOML with its meaning and limits; reads back as the defaults."""
     lines = [
         "# Settings of fingru, all at their defaults: `fingru backtest --config THIS_FILE`.",
         "# What is taken out has its default; `fingru config explain KEY` says more.",
@@ -27,7 +27,7 @@ def commented_toml() -> str:
 
 
 def toml_value(value: object) -> str:
-    """Write a plain value as TOML writes it."""
+    """A plain value in TOML."""
     import tomlkit
 
     if isinstance(value, dict):
