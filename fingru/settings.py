@@ -57,6 +57,11 @@ def current_key(key: str) -> str:
     return f"{section}{dot}{RENAMED.get(section, {}).get(name, name)}"
 
 
+def with_current_names(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a section under their present names."""
+    return {RENAMED.get(section, {}).get(name, name): value for name, value in values.items()}
+
+
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key or a wrong type is refused when it is built."""
 
@@ -74,7 +79,7 @@ class Settings(BaseModel):
         for old in values.keys() & renamed.keys():
             if renamed[old] in values:
                 raise ValueError(f"{old} is now called {renamed[old]}, and both are given")
-        return {renamed.get(name, name): value for name, value in values.items()}
+        return with_current_names(cls.section, values)
 
     @field_validator("*", mode="before")
     @classmethod

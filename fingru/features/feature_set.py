@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fingru.arrays import BoolArray, FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureSet:
     """Causal, dimensionless features of A assets over T sessions at S scales.
 

@@ -28,7 +28,7 @@ _OWN = ("epistemic_variance", "fallback", "scale")
 _MEND = "give a distribution, or NaN for mean and variance where there is no forecast"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Forecast(HasDistribution):
     """Distribution of the log return, not in percent, from the close of t to that h bars later.
 

@@ -18,7 +18,7 @@ NEVER = np.iinfo(np.int32).max
 """``known_at`` of a label whose target bar is not in the data."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labels:
     """Future log returns and the session row at which each becomes known.
 

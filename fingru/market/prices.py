@@ -32,7 +32,7 @@ FIELDS = ("close", "open", "high", "low", "volume")
 _MOST_NOTES = 20
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Prices:
     """Prices of A assets over T sessions; arrays have shape (T, A) and are read-only.
 

@@ -68,7 +68,7 @@ class SimulatedMarketSettings(Settings):
         return self.alpha + self.gamma / 2 + self.beta
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SimulatedMarket:
     """Prices and the truth behind them.
 

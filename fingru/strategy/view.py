@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _Number = TypeVar("_Number", bound=np.generic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ForecastView(HasDistribution):
     """The latest forecast; arrays (A, H), NaN where an asset has none.
 
@@ -40,7 +40,7 @@ class ForecastView(HasDistribution):
     scale: FloatArray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What a strategy may know when it decides at the close of session t.
 

@@ -131,3 +131,9 @@ def test_prices_show_themselves_in_one_line(prices_small):
     assert repr(prices_small) == (
         "<Prices of test: 3 assets, 600 sessions, 2010-01-04 to 2012-04-20, 252 bars a year>"
     )
+
+
+def test_prices_are_compared_and_hashed_by_identity(prices_small, prices_ohlcv):
+    assert prices_small == prices_small
+    assert prices_small != prices_ohlcv
+    assert len({prices_small, prices_ohlcv}) == 2

@@ -27,6 +27,7 @@ from fingru.models.gru.sequences import build_bank
 from fingru.models.gru.settings import ModelSettings, TrainingSettings
 from fingru.models.gru.training import HistoryRow, TrainedStack
 from fingru.models.protocol import check_values, origin_row
+from fingru.settings import with_current_names
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ def from_state(
         If settings, features, data or seed were others.
     """
     manifest = json.loads(state["manifest"].tobytes())
+    for section in ("model", "training"):  # kept before a setting was renamed
+        manifest[section] = with_current_names(section, manifest[section])
     for key, value in identity.items():
         if manifest.get(key) != value:
             raise ModelError(

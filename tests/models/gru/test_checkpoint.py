@@ -16,6 +16,7 @@ from fingru.models.gru.fitted import from_state, to_state
 from fingru.models.gru.forecaster import GRUForecaster
 from fingru.models.gru.training import HistoryRow
 from fingru.models.registry import load_fitted
+from fingru.settings import RENAMED
 
 
 @pytest.fixture
@@ -196,3 +197,14 @@ def test_a_manifest_that_is_none_is_refused(folder, content):
     (folder / "manifest.json").write_text(content)
     with pytest.raises(ModelError, match=r"manifest\.json"):
         load_fitted(folder)
+
+
+def test_a_fold_kept_before_a_setting_was_renamed_is_resumed(fitted):
+    old = {section: {new: old for old, new in names.items()} for section, names in RENAMED.items()}
+    kept = dict(fitted.manifest)
+    for section in ("model", "training"):
+        kept[section] = {old[section].get(k, k): v for k, v in kept[section].items()}
+    assert {"hidden", "sequences"} <= kept["model"].keys() | kept["training"].keys()
+    state = to_state(replace(fitted, manifest=kept), [])
+    restored, _ = from_state(state, fitted.manifest)
+    assert restored.model == fitted.model
