@@ -9,17 +9,16 @@ import streamlit as st
 
 _HERE = Path(__file__).resolve().parent
 if str(_HERE.parent) not in sys.path:
-    # Pages import ``dashboard.stored``, which lies beside this script in the checkout and, in an
-    # installed wheel, inside the package.
+    # Pages import ``dashboard.stored``, beside this script in a checkout, inside the package in a
+    # wheel.
     sys.path.insert(0, str(_HERE.parent))
-
 
 from dashboard import screen  # noqa: E402 - found by the path above
 from fingru.errors import StoreError  # noqa: E402
 
 
 def main() -> None:
-    """Set the frame of the app and run the chosen page."""
+    """Set up the app and run the chosen page."""
     st.set_page_config(
         page_title="fingru", page_icon=_HERE / "icon.svg", layout="wide",
         initial_sidebar_state="collapsed",
@@ -34,7 +33,7 @@ def main() -> None:
     page = st.navigation(pages, position="top")
     try:
         page.run()
-    except StoreError as error:  # such as an altered file, or a database that is not reached
+    except StoreError as error:  # such as an altered file, or an unreachable database
         st.error(screen.plain(str(error)))
 
 

@@ -1,4 +1,4 @@
-"""How pages put figures, tables, numbers and messages on the screen."""
+"""Figures, tables, numbers and messages on the screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = ("done", "altered")
 """Statuses of runs that have results; an altered one says so in every header."""
 
 AXIS_TEXT = "#797979"
-"""As readable on white as on the dark background; a chart does not notice a change of theme."""
+"""Readable on the light and the dark background; a chart does not notice a change of theme."""
 
 _REMOVED_BUTTONS = ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "pan2d"]
 SCALES = {"Auto": None, "Linear": False, "Log": True}
@@ -47,8 +47,8 @@ def show_figures(run_id: str, *keys: str | tuple[str, ...], **options: object) -
     """Figures of a run below each other, those of a tuple side by side."""
     for row in keys:
         names = (row,) if isinstance(row, str) else row
-        for place, name in zip(st.columns(len(names)), names, strict=True):
-            with place:
+        for column, name in zip(st.columns(len(names)), names, strict=True):
+            with column:
                 show_figure(stored.draw(run_id, name, **options), name)
 
 
@@ -61,7 +61,7 @@ def show_tables(run_id: str, *keys: str) -> None:
 
 
 def show_table(table: Table, key: str) -> None:
-    """Table with explained headings, its notes, and the reason of every n/a."""
+    """Table with explained headings, its notes, and the reasons for n/a."""
     st.subheader(table.title, anchor=False)
     if table.frame.empty:
         st.caption(" ".join(table.notes) or "Nothing to show in this run.")
@@ -77,12 +77,12 @@ def show_table(table: Table, key: str) -> None:
 
 
 def columns_of(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Numbers as numbers, so that columns sort; in the unit in which they are read."""
+    """Table with numbers as numbers in their shown unit, so that columns sort."""
     shown: dict[str, Any] = {}
     config: dict[str, Any] = {}
-    for place, column in enumerate(table.columns):
+    for position, column in enumerate(table.columns):
         values = table.frame[column.name]
-        look: dict[str, Any] = {"help": column.meaning or None, "pinned": place == 0}
+        look: dict[str, Any] = {"help": column.meaning or None, "pinned": position == 0}
         if number := FORMATS.get(column.fmt):
             shown[column.label] = pd.to_numeric(values, errors="coerce") * number.factor
             config[column.label] = st.column_config.NumberColumn(format=number.printf, **look)
@@ -94,11 +94,10 @@ def columns_of(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _transposed(table: Table) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Written values, one row per number."""
-    rows = table.cells()
+    """Values as text, one row per number."""
     frame = pd.DataFrame({"": [column.label for column in table.columns[1:]]})
     config: dict[str, Any] = {"": st.column_config.TextColumn(pinned=True)}
-    for row in rows:
+    for row in table.cells():
         frame[row[0]] = row[1:]
         config[row[0]] = st.column_config.TextColumn(alignment="right")
     return frame, config
@@ -116,7 +115,7 @@ def show_headlines(run_id: str) -> None:
 
 
 def show_header(run_id: str) -> None:
-    """Period, data, costs and the rest that belongs at the head of a result; then warnings."""
+    """Period, data, costs and so on of a result; then warnings."""
     result = stored.load(run_id)
     with stored.explained(run_id):
         facts, warnings = header(result), warnings_of(result)
@@ -126,7 +125,7 @@ def show_header(run_id: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text in which Streamlit's Markdown finds nothing to format."""
+    """Text escaped for Streamlit's Markdown."""
     for sign in ("\\", "*", "_", "`", "[", "]", "$", "~", ":", "<"):
         text = text.replace(sign, f"\\{sign}")
     return text
@@ -140,22 +139,22 @@ def no_runs() -> None:
 
 
 def choose_run() -> str:
-    """Picker of a run; stops the page with a message where there is nothing to show.
+    """Picker of a run, by default the newest finished one; stops the page if nothing can be shown.
 
-    The choice is in the URL as ``run``; without one it is the newest finished run.
+    The choice is in the URL as ``run``.
     """
     rows = stored.listed()
     if not rows:
         no_runs()
         st.stop()
     known = [row["id"] for row in rows]
-    wanted = st.query_params.get("run")
+    in_url = st.query_params.get("run")
     newest = next((row["id"] for row in rows if row["status"] == "done"), known[0])
     picked = st.selectbox(
         "Run", known, index=None, key="run", bind="query-params", placeholder=f"newest: {newest}"
     )
-    if wanted and wanted not in known:
-        st.warning(f"There is no run {plain(wanted)} here; this is the newest one.")
+    if in_url and in_url not in known:
+        st.warning(f"There is no run {plain(in_url)} here; this is the newest one.")
     run_id = str(picked or newest)
     row = next(row for row in rows if row["id"] == run_id)
     if row["status"] not in SHOWN:
@@ -184,7 +183,7 @@ def _unfinished(row: dict[str, Any]) -> None:
 
 
 def choose(label: str, options: Mapping[str, Any], key: str, default: str) -> Any:  # noqa: ANN401
-    """What stands in ``options`` under the segment that is picked; the choice is in the URL."""
+    """Value in ``options`` of the chosen segment; the choice is in the URL."""
     picked = st.segmented_control(
         label, list(options), default=default, required=True, key=key, bind="query-params"
     )
@@ -192,6 +191,6 @@ def choose(label: str, options: Mapping[str, Any], key: str, default: str) -> An
 
 
 def choose_window(last: pd.Timestamp, key: str = "win") -> pd.Timestamp | None:
-    """First day of the chosen window, counted back from ``last``; None for everything."""
+    """First day of the chosen window up to ``last``; None for everything."""
     years = choose("Window", WINDOWS, key, "Max")
     return None if years is None else last - pd.DateOffset(years=years) + pd.Timedelta(days=1)

@@ -1,7 +1,7 @@
-"""Stored runs for the pages: found, loaded once, drawn once.
+"""Stored runs for the pages, loaded and drawn once.
 
 Everything is cached by run id and by the time stamps of the run's files, so a page never shows
-an old state of a run, and going back to a run costs nothing.
+an old state of a run, and going back to a run is instant.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def runs_root() -> Path:
     arguments = sys.argv[1:]
     if "--runs" in arguments[:-1]:
         return Path(arguments[arguments.index("--runs") + 1])
-    if named := os.environ.get("FINGRU_RUNS"):
-        return Path(named)
-    return StoreSettings().runs
+    return Path(os.environ.get("FINGRU_RUNS") or StoreSettings().runs)
 
 
 def listed() -> list[dict[str, Any]]:
@@ -58,8 +56,8 @@ def stamp_of(run_id: str) -> str:
 
 def _files_stamp(run_id: str) -> str:
     folder = runs_root() / run_id
-    looks = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.is_file()]
-    return f"{folder}:{sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in looks)}"
+    files = [(entry.name, entry.stat()) for entry in os.scandir(folder) if entry.is_file()]
+    return f"{folder}:{sorted((n, s.st_mtime_ns, s.st_size, s.st_ino) for n, s in files)}"
 
 
 def ledger() -> Database | None:
@@ -71,12 +69,12 @@ def ledger() -> Database | None:
 
 
 def explained(run_id: str) -> AbstractContextManager[object]:
-    """Make an error about a run that was altered since its end say so, as a ``StoreError``."""
+    """See ``fingru.store.verify.explaining_changes``."""
     return explaining_changes(RunDirectory(runs_root() / run_id))
 
 
 def load(run_id: str) -> BacktestResult:
-    """A finished run; raises ``StoreError`` if it is not finished or damaged."""
+    """A finished run; ``StoreError`` if it is not finished or damaged."""
     return _load(run_id, stamp_of(run_id))
 
 
@@ -112,14 +110,14 @@ def _table(run_id: str, stamp: str, name: str) -> Table | None:
 
 
 def report_page(run_id: str) -> str:
-    """The report as of today: its luck counts the trials since, unlike the one stored."""
+    """The report as of today: unlike the stored one, it counts the trials since the run."""
     return render_html(load(run_id))
 
 
 def digest(run_id: str) -> dict[str, Any]:
     """What the list of runs shows beyond the index: growth, gain over the baselines, trials.
 
-    Empty for a run whose files cannot be read; the list shows its status then.
+    Empty for a run whose files cannot be read.
     """
     try:
         return _digest(run_id, _files_stamp(run_id))

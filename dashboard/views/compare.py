@@ -1,4 +1,4 @@
-"""Two to six runs over each other: growth, numbers, and the settings in which they differ."""
+"""Comparison of two to six runs: growth, numbers, and the settings in which they differ."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def main() -> None:
     if len(known) < 2:
         screen.no_runs() if not known else st.info("One finished run has nothing to compare with.")
         return
-    asked = st.query_params.get_all("runs")
+    in_url = st.query_params.get_all("runs")
     chosen = st.multiselect(
         "Runs", known, key="runs", max_selections=MOST, bind="query-params",
         placeholder="Choose two to six runs",
     )  # fmt: skip
-    for name in asked:
+    for name in in_url:
         if name not in known:
             st.warning(f"There is no finished run {screen.plain(name)} here.")
     if len(chosen) < 2:

@@ -1,4 +1,4 @@
-"""Forecasts of one asset with their bands and what then happened; calibration."""
+"""Forecasts of one asset with their bands and outcomes; calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All stored runs at a glance, and how the newest one did."""
+"""All stored runs, and the numbers of the newest one."""
 
 from __future__ import annotations
 
@@ -75,28 +75,23 @@ def _text(row: dict[str, Any]) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Runs as the screen shows them, and how their columns are shown."""
+    """Table of runs, and the configuration of its columns."""
     digests = [stored.digest(row["id"]) if row["status"] == "done" else {} for row in rows]
-    shown = [
-        row
-        | digest
-        | {
+    shown = []
+    for row, digest in zip(rows, digests, strict=True):
+        first, last = row["first"], row["last"]
+        written = {
             "strategy": label_of(row["strategy"]) if row["strategy"] else None,
-            "period": _period(row),
+            "period": f"{first[:10]} to {last[:10]}" if first and last else None,
             "created_at": (row["created_at"] or "")[:16].replace("T", " "),
         }
-        for row, digest in zip(rows, digests, strict=True)
-    ]
+        shown.append(row | digest | written)
     frame, config = screen.columns_of(Table.of("runs", shown))
     frame.insert(1, "Growth", [digest.get("growth") for digest in digests])
     config["Growth"] = st.column_config.LineChartColumn(
         help="Equity of the chosen strategy, net of costs.", color="blue"
     )
     return frame, config
-
-
-def _period(row: dict[str, Any]) -> str | None:
-    return f"{row['first'][:10]} to {row['last'][:10]}" if row["first"] and row["last"] else None
 
 
 def _act(chosen: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The application: its commands, and how errors become messages and exit codes."""
+"""The application: its commands, and errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -70,15 +70,18 @@ for _panel, _command in _COMMANDS:
         app.command(cls=SettingsCommand, rich_help_panel=_panel)(_command)
 
 
+def _show_version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"fingru {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version",
-            is_eager=True,
-            callback=lambda given: _show_version(given),
-            help="Show the version and exit.",
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -86,9 +89,9 @@ def _common(
 
 
 def run() -> NoReturn:
-    """Run the application; a user's mistake becomes one message, never a traceback."""
+    """Run the application; errors become one message, never a traceback."""
     warnings.showwarning = _show_warning
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal or pipe may know no arrows
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal or pipe may not encode arrows
         sys.stdout.reconfigure(errors="replace")
     try:
         with stop_signals():
@@ -111,7 +114,7 @@ _LESS_MEMORY = "take fewer assets or sessions, or lower training.stack_models or
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether numpy or torch could not have the memory it asked for; torch says so in words."""
+    """Whether numpy or torch ran out of memory; torch says so only in the message."""
     signs = ("can't allocate memory", "out of memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
@@ -133,7 +136,7 @@ def _explain_os_error(error: OSError) -> str:
 
 
 def _keep_traceback() -> str:
-    """Keep the traceback of a bug in a file, so that the terminal shows one message."""
+    """Write the traceback of a bug to a file; returns the message for the terminal."""
     text = masked(traceback.format_exc())
     if os.environ.get("FINGRU_TRACEBACK"):
         return "this is a bug in fingru\n" + text
@@ -152,12 +155,6 @@ def _show_warning(
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    """Show fingru's own warnings as one line; those of libraries are not the user's to fix."""
+    """Show fingru's own warnings as one line; a user cannot fix those of libraries."""
     if issubclass(category, FingruWarning):
         sys.stderr.write(masked(f"warning: {message}\n"))
-
-
-def _show_version(given: bool) -> None:
-    if given:
-        typer.echo(f"fingru {__version__}")
-        raise typer.Exit

@@ -49,19 +49,16 @@ def backtest(
 
 
 def _stored_settings(resume: str, given: opt.GivenSettings, trust_code: bool) -> Config:
-    """Take the configuration of the run to resume; anything else given beside it is refused.
-
-    So is user code that it names and this user never did, unless it is trusted.
-    """
+    """Configuration of the run to resume; refuses other settings, and untrusted user code."""
     from fingru.config import make_config
     from fingru.pipeline.record import refuse_other_object
     from fingru.store.runs import RunDirectory
     from fingru.store.settings import StoreSettings
     from fingru.trust import check_code
 
-    others = [key for key in given.flags if key != "store.runs"]
-    others += [text for text in given.overrides if not text.startswith("store.url=")]
-    if given.file is not None or others:
+    changes = [key for key in given.flags if key != "store.runs"]
+    changes += [text for text in given.overrides if not text.startswith("store.url=")]
+    if given.file is not None or changes:
         raise ConfigError(
             "--resume continues with the settings of the stored run",
             "give no other settings beside it but --runs and --set store.url=URL",
@@ -94,8 +91,8 @@ def _run(
 
 def _show(run: Result, directory: RunDirectory, *, json: bool, quiet: bool) -> None:
     if json:
-        where = {"run_id": directory.run_id, "run_directory": str(directory.path)}
-        print_json({**where, "manifest": run.manifest, **run.metrics})
+        run_directory = {"run_id": directory.run_id, "run_directory": str(directory.path)}
+        print_json({**run_directory, "manifest": run.manifest, **run.metrics})
         return
     from fingru.report.terminal import render_tables
 

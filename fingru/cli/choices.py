@@ -1,4 +1,4 @@
-"""``fingru features`` and ``fingru strategies``: what there is to choose from."""
+"""``fingru features`` and ``fingru strategies``: lists of what can be chosen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def features(
     ] = False,
     json: opt.Json = False,
 ) -> None:
-    """Feature columns: what they measure, what they need, and their warm-up.
+    """Feature columns: meaning, inputs, and warm-up.
 
     `features.columns` takes these names, and functions of your own as FILE.py:FUNCTION.
     """
@@ -67,25 +67,25 @@ def _feature_table(notes: list[FeatureNote], source: str | None) -> Table:
 
 
 def strategies(json: opt.Json = False) -> None:
-    """Shipped strategies: what they do, and their parameters with defaults.
+    """Shipped strategies: meaning, and parameters with defaults.
 
     A parameter is set with `--set strategy.parameters.NAME=VALUE`; your own strategy is given
     as `--strategy FILE.py`.
     """
     from fingru.strategy import list_strategies
 
-    notes = list_strategies()
+    notes = [vars(note) for note in list_strategies()]
     if json:
-        print_json({"strategies": [vars(note) for note in notes]})
-        return
-    print_tables(_strategy_table([vars(note) for note in notes]))
+        print_json({"strategies": notes})
+    else:
+        print_tables(_strategy_table(notes))
 
 
 def _strategy_table(notes: list[dict[str, Any]]) -> Table:
     rows = []
     for note in notes:
-        given = (f"{k}={'unset' if v is None else v}" for k, v in note["parameters"].items())
+        defaults = (f"{k}={'unset' if v is None else v}" for k, v in note["parameters"].items())
         needs = "yes" if note["needs_forecast"] else "no"
-        rows.append((note["name"], needs, note["meaning"], ", ".join(given) or "none"))
+        rows.append((note["name"], needs, note["meaning"], ", ".join(defaults) or "none"))
     columns = ("strategy", "needs a forecast", "meaning", "parameters")
     return plain_table("Strategies", columns, rows=rows)

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: ids, keys, names; quick, silent, never an error."""
+"""Shell completion: ids, keys, names; quick and without errors."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from pathlib import Path
 
 import typer
 
-Completion = tuple[str, str]
-"""What is offered, and a word about it."""
+Completion = tuple[str, str]  # text, and a word about it
 
 
 def _quietly(
     offer: Callable[[typer.Context, str], Iterable[Completion]],
 ) -> Callable[[typer.Context, str], list[Completion]]:
-    """Offer what begins with the text so far, and nothing where something is wrong."""
+    """Keep completions that begin with the text so far; none if an error occurs."""
 
     # Without functools.wraps: Typer looks at the names of the parameters.
-    def offered(ctx: typer.Context, incomplete: str) -> list[Completion]:
+    def matching(ctx: typer.Context, incomplete: str) -> list[Completion]:
         try:
             return [item for item in offer(ctx, incomplete) if item[0].startswith(incomplete)]
         except Exception:  # noqa: BLE001 - a message would end up in the command line being typed
             return []
 
-    offered.__doc__ = offer.__doc__
-    return offered
+    matching.__doc__ = offer.__doc__
+    return matching
+
+
+def _newest_first(folder: str, pattern: str) -> list[Completion]:
+    names = (path.parent.name for path in Path(folder).glob(pattern))
+    return [(name, "") for name in sorted(names, reverse=True)]
 
 
 @_quietly
 def run_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
-    """Runs in ``--runs``, the newest first."""
-    root = Path(ctx.params.get("runs") or "data/runs")
-    names = (path.parent.name for path in root.glob("*/manifest.json"))
-    return [(name, "") for name in sorted(names, reverse=True)]
+    """Runs in ``--runs``."""
+    return _newest_first(ctx.params.get("runs") or "data/runs", "*/manifest.json")
 
 
 @_quietly
 def model_ids(ctx: typer.Context, _incomplete: str) -> Iterable[Completion]:
-    """Models in ``--models``, the newest first."""
-    root = Path(ctx.params.get("models") or "data/models")
-    names = (path.parent.name for path in root.glob("*/job.json"))
-    return [(name, "") for name in sorted(names, reverse=True)]
+    """Models in ``--models``."""
+    return _newest_first(ctx.params.get("models") or "data/models", "*/job.json")
 
 
 @_quietly
 def assignments(_ctx: typer.Context, incomplete: str) -> Iterable[Completion]:
-    """Settings as ``key=``; after the equals sign the words that a key takes."""
+    """Settings as ``key=``; after the equals sign the values of a key."""
     from fingru.config.catalogue import all_settings
 
     key, separator, _ = incomplete.partition("=")

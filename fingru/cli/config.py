@@ -1,4 +1,4 @@
-"""``fingru config``: every setting there is, what it is now, and what it may be."""
+"""``fingru config``: every setting, its value and allowed values."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def init(
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(commented_toml())
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(commented_toml())
     except FileExistsError:
         raise ConfigError(
             f"{file} exists already", "name another file; nothing is overwritten"
@@ -90,9 +90,9 @@ def explain(
         document = _document(all_settings()[key], config)
         print_json(document) if json else _print_setting(document)
     elif key in sections():
-        inside = [_document(setting, config) for setting in settings_of(key)]
         if json:
-            print_json({"section": key, "help": sections()[key], "settings": inside})
+            documents = [_document(setting, config) for setting in settings_of(key)]
+            print_json({"section": key, "help": sections()[key], "settings": documents})
         else:
             print_tables(_table(key, config))
     else:
@@ -113,7 +113,6 @@ def _document(setting: Setting, config: Config) -> dict[str, Any]:
 
 
 def _print_setting(document: dict[str, Any]) -> None:
-    """One setting, line by line, on stdout."""
     key, default = document["key"], document["default"]
     typer.echo(f"{key}: {document['help']}")
     typer.echo(f"  allowed  {document['allowed']}")
@@ -133,8 +132,8 @@ def _table(section: str, config: Config) -> Table:
         value = value_of(config, setting.key)
         changed = "*" if value != setting.default else ""
         name = setting.key.removeprefix(f"{section}.")
-        written = _written(value) + changed
-        rows.append((name, written, _written(setting.default), setting.allowed, setting.help))
+        default = _written(setting.default)
+        rows.append((name, _written(value) + changed, default, setting.allowed, setting.help))
     return plain_table(title, ("setting", "value", "default", "allowed", "meaning"), rows=rows)
 
 

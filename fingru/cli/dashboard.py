@@ -43,15 +43,11 @@ def dashboard(
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
-    """Turn this process into the server, so that what ends the one ends the other.
-
-    A server beside this process would outlive it, port and all, whenever this one is killed.
-    """
+    """Turn this process into the server; a child would outlive it when this one is killed."""
     if sys.platform == "win32":  # where exec starts another process
         raise typer.Exit(subprocess.call(command, env=environment, stdin=subprocess.DEVNULL))
     sys.stdout.flush()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.execve(command[0], command, environment)
 
 

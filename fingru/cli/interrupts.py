@@ -1,4 +1,4 @@
-"""Signals that ask to stop: the first stops in good order, a second one at once."""
+"""Stop signals: the first stops in good order, a second one at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 from fingru.errors import InterruptedRunError
 
-_ASKING = ("SIGINT", "SIGTERM", "SIGHUP")
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Ctrl-C, ``kill`` and service managers, a terminal that is closed; Windows has no SIGHUP."""
 
 
@@ -18,12 +18,12 @@ _ASKING = ("SIGINT", "SIGTERM", "SIGHUP")
 def stop_signals() -> Iterator[None]:
     """Raise ``KeyboardInterrupt`` at the first of these signals; a second ends the process.
 
-    SIGHUP stays ignored where it was, as under ``nohup``. Only the main thread gets signals.
+    Ignored signals stay ignored (SIGHUP under ``nohup``). Only the main thread gets signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [getattr(signal, name) for name in _ASKING if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _STOPPING if hasattr(signal, name)]
     before = {n: signal.getsignal(n) for n in numbers}
     taken = [n for n in numbers if n == signal.SIGINT or before[n] is not signal.SIG_IGN]
 
@@ -43,9 +43,9 @@ def stop_signals() -> Iterator[None]:
 
 @contextmanager
 def interruptible(problem: str, fix: str = "give the same command again") -> Iterator[None]:
-    """Report what an interruption left behind, with the exit code for resumable work.
+    """Turn ``KeyboardInterrupt`` into an ``InterruptedRunError``, the exit code of resumable work.
 
-    Raises ``InterruptedRunError`` where the work was interrupted and has not said so itself.
+    The message says what the interruption left behind.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""``fingru leakcheck``: whether anything uses data from after its decision."""
+"""``fingru leakcheck``: whether any decision uses later data."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ def leakcheck(
 
 
 def _refusal(leak: dict[str, str]) -> tuple[str, str]:
-    """Problem and fix, for the error."""
     from fingru.audit.leak.report import FILE_READ, MEND_OF_READING, WHAT_IT_READ
 
     if leak["kind"] == FILE_READ:
@@ -74,7 +73,7 @@ def _refusal(leak: dict[str, str]) -> tuple[str, str]:
 
 
 def _table(rows: list[tuple[str, str, str, str]], cuts: list[str]) -> Table:
-    """Stages in the order of the pipeline; where something differs, what and since when."""
+    """Stages in the order of the pipeline, with the first difference of each."""
     leaks = any(difference for *_, difference in rows)
     texts = ("stage", "verdict", *(("first difference",) if leaks else ()))
     cells = [

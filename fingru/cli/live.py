@@ -96,7 +96,7 @@ def predict(
 
 
 def _model(model: str | None, store: StoreSettings, models: Path | None) -> TrainedModel:
-    """Open the model asked for, else the champion, else the one trained last."""
+    """Open the model of ``--model``, else the champion, else the one trained last."""
     from fingru.pipeline.trained import open_model
     from fingru.store.registry import known_champion
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become a configuration.
+"""Options that several commands share, and the configuration they make.
 
 A ``Flag`` is an option that sets one setting. ``with_settings`` gives a command --config, --set
 and its flags; ``with_store`` gives it --config and --runs.
@@ -42,7 +42,7 @@ def option(
     panel: str | None = SETTINGS,
     completion: Completion | None = None,
 ) -> Any:  # noqa: ANN401 - as Typer's own function
-    """Describe an option to Typer."""
+    """``typer.Option`` with our defaults."""
     return typer.Option(
         name, *aliases,
         metavar=metavar, help=help, rich_help_panel=panel, autocompletion=completion,
@@ -50,12 +50,12 @@ def option(
 
 
 def argument(metavar: str, help: str, completion: Completion) -> Any:  # noqa: ANN401
-    """Describe an argument to Typer."""
+    """``typer.Argument`` with completion."""
     return typer.Argument(metavar=metavar, help=help, autocompletion=completion)
 
 
 def split(text: str | None) -> list[str] | None:
-    """Split a comma-joined option; None stays None."""
+    """Split an option at its commas; None stays None."""
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
@@ -83,13 +83,13 @@ class Flag:
 
     key: str  # dotted key of the setting
     metavar: str
-    help: str  # as Typer takes them
-    name: str = ""  # name of the option with underscores; by default the last part of the key
-    kind: type = str  # type of its value
-    read: Callable[[Any], object] = lambda value: value  # turns the value into the setting's
+    help: str
+    name: str = ""  # of the option, with underscores; by default the last part of the key
+    kind: type = str  # of its value
+    read: Callable[[Any], object] = lambda value: value  # converts it to the setting's value
     panel: str = SETTINGS
     completion: Completion | None = None
-    default: str = ""  # what the help says where the setting is unset
+    default: str = ""  # in the help, where the setting's default is unset
 
     @property
     def option_name(self) -> str:
@@ -98,7 +98,7 @@ class Flag:
 
     @property
     def option(self) -> Any:  # noqa: ANN401 - as Typer's own function
-        """Its description for Typer."""
+        """The option for Typer."""
         name = f"--{self.option_name.replace('_', '-')}"
         return option(name, self.metavar, self.help, panel=self.panel, completion=self.completion)
 
@@ -182,12 +182,11 @@ ModelId = Annotated[str, argument("ID", "A model's id, or a prefix of it.", comp
 
 @dataclass(frozen=True)
 class GivenSettings:
-    """What a command line says about settings."""
+    """The settings on a command line."""
 
     file: Path | None = None  # of ``--config``
     overrides: Sequence[str] = ()  # of ``--set``
-    # values of the flags that were given, by dotted key
-    flags: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Any] = field(default_factory=dict)  # values by dotted key
 
     def config(self) -> Config:
         """Build the configuration: the file, then ``--set``, then the flags."""
@@ -205,15 +204,15 @@ def with_settings(*flags: Flag) -> Callable[[Command], Command]:
     Its parameter ``given``, a ``GivenSettings``, is filled from --config, --set, the flags that
     every job takes (data and seed), and ``flags``.
     """
-    every = (*_ALWAYS, *flags)
+    all_flags = (*_ALWAYS, *flags)
 
     def decorate(command: Command) -> Command:
         def given(options: dict[str, Any]) -> GivenSettings:
-            values = {flag: options.pop(flag.option_name) for flag in every}
+            values = {flag: options.pop(flag.option_name) for flag in all_flags}
             read = {f.key: f.read(value) for f, value in values.items() if value is not None}
             return GivenSettings(options.pop("config"), options.pop("set_") or (), read)
 
-        return _with_options(command, "given", _FILE_AND_SET, every, given)
+        return _with_options(command, "given", _FILE_AND_SET, all_flags, given)
 
     return decorate
 
@@ -222,7 +221,9 @@ def with_store(command: Command) -> Command:
     """Give a command --config and --runs; its parameter ``store`` says where runs are kept."""
 
     def store(options: dict[str, Any]) -> StoreSettings:
-        return store_of(options.pop("config"), options.pop("runs"))
+        file, runs = options.pop("config"), options.pop("runs")
+        flags = {} if runs is None else {"store.runs": str(runs)}
+        return GivenSettings(file, (), flags).config().store
 
     return _with_options(command, "store", _FILE_AND_SET[:1], (RUNS,), store)
 
@@ -240,7 +241,7 @@ def _with_options(
     flags: Sequence[Flag],
     build: Callable[[dict[str, Any]], object],
 ) -> Command:
-    """Show options and flags in the place of one parameter, and build its value from theirs."""
+    """Replace one parameter by options and flags, and build its value from theirs."""
     shown: list[Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
         if name == replaced:
@@ -249,9 +250,9 @@ def _with_options(
             annotation = eval(parameter.annotation, command.__globals__)  # as Typer does itself
             shown.append(parameter.replace(annotation=annotation, kind=Parameter.KEYWORD_ONLY))
 
-    def run(**given: Any) -> None:  # noqa: ANN401 - the values of any options
-        value = build(given)
-        command(**{replaced: value}, **given)
+    def run(**values: Any) -> None:  # noqa: ANN401 - of any options
+        value = build(values)  # takes its options out of the values
+        command(**{replaced: value}, **values)
 
     run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, __name__
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
@@ -261,10 +262,10 @@ def _with_options(
 
 
 class SettingsCommand(TyperCommand):
-    """A command whose help names the defaults of the settings that its flags set."""
+    """A command whose help shows the defaults of the settings of its flags."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own click
-        """Read the defaults only now: loading the configuration takes a moment."""
+        """Read the defaults only here: loading the configuration takes a moment."""
         flags = {flag.option_name: flag for flag in getattr(self.callback, "flags", ())}
         parameters: list[Any] = self.params
         for parameter in parameters:
@@ -286,12 +287,6 @@ def _default(key: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def store_of(file: Path | None, runs: Path | None) -> StoreSettings:
-    """Where runs and models are kept: by the configuration file, with ``--runs`` over it."""
-    flags = {} if runs is None else {"store.runs": str(runs)}
-    return GivenSettings(file, (), flags).config().store
-
-
 def existing_database(store: StoreSettings) -> Database | None:
     """Open the database of the runs, without making one where there is none."""
     from fingru.store import database
@@ -300,10 +295,9 @@ def existing_database(store: StoreSettings) -> Database | None:
 
 
 def prices_of(config: Config, quiet: bool = False, *, warn: bool = True) -> Prices:
-    """Load the prices of a configuration and print what is worth knowing about them.
+    """Load the prices of a configuration, and print notes and warnings about them.
 
-    Warnings are printed when the command ends, below its result; ``warn`` is False for a command
-    whose result lists them already.
+    Warnings are printed below the command's result; ``warn`` is False if the result lists them.
     """
     from fingru.market import Severity, load_prices
 

@@ -1,4 +1,4 @@
-"""What commands print: one JSON document on stdout, tables for a person, progress on stderr."""
+"""Output of commands: one JSON document or tables on stdout, progress on stderr."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document; what is not finite becomes null.
+    """Print one JSON document; numbers that are not finite become null.
 
-    What the terminal or pipe cannot spell is written as JSON escapes: nothing of it is lost.
+    Characters that the terminal or pipe cannot encode are written as JSON escapes.
     """
     import json
 
@@ -34,11 +34,11 @@ def print_json(document: object) -> None:
 
 
 def print_tables(*renderables: RenderableType) -> None:
-    """Print rich renderables on stdout; plain text is printed as it is."""
+    """Print rich renderables or plain text on stdout."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 140
-    # A symbol or path may hold brackets or colons, which are not markup.
+    # Brackets and colons of a symbol or path are not markup.
     console = Console(width=width, markup=False, emoji=False, highlight=False)
     for renderable in renderables:
         console.print(renderable)
@@ -78,7 +78,7 @@ def format_number(value: float | None, spec: str) -> str:
 
 
 def print_message(message: str) -> None:
-    """Print a message for a person on stderr."""
+    """Print a message on stderr."""
     sys.stderr.write(masked(message) + "\n")
 
 
@@ -86,12 +86,12 @@ _AT_EXIT: list[str] = []
 
 
 def print_at_exit(message: str) -> None:
-    """Print a message on stderr when the command has ended, however it ends."""
+    """Print a message on stderr when the command ends, whether or not it fails."""
     _AT_EXIT.append(message)
 
 
 def print_pending_messages() -> None:
-    """Print what ``print_at_exit`` has kept."""
+    """Print the messages of ``print_at_exit``."""
     while _AT_EXIT:
         print_message(_AT_EXIT.pop(0))
 
@@ -136,10 +136,7 @@ def _rich_bars() -> Iterator[Progress]:
 
 
 class _Lines:
-    """Writes a line when a stage begins, at each quarter of it, and when it ends.
-
-    For logs and cron mails, where a bar would be noise.
-    """
+    """Writes a line at the start, each quarter and the end of a stage, for logs and cron mails."""
 
     def __init__(self) -> None:
         self._quarters: dict[str, int] = {}
@@ -154,5 +151,5 @@ class _Lines:
         if quarter > (before or 0) and stage not in self._ended:
             reached = "done" if quarter >= 4 else f"{25 * quarter} %"
             print_message(f"{stage}: {reached}" + (f" ({note})" if note else ""))
-        if quarter >= 4:  # compiling of kernels may begin again: reported once
+        if quarter >= 4:  # kernels may be compiled again: reported once
             self._ended.add(stage)

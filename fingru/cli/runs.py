@@ -75,7 +75,7 @@ def show(run_id: opt.RunId, store: StoreSettings, json: opt.Json = False) -> Non
 
 @contextmanager
 def _reporting_changes(run: RunDirectory) -> Iterator[list[Mismatch]]:
-    """Warn on stderr of what was changed in a run since it ended; refuse what cannot be shown."""
+    """Warn on stderr of changes to a run since it ended; explain what cannot be shown."""
     from fingru.store.verify import changes_since_end, explaining_changes
 
     changes = changes_since_end(run)
@@ -101,8 +101,7 @@ def compare(run_ids: opt.RunIds, store: StoreSettings, json: opt.Json = False) -
         pairs = zip(opened, changes, strict=True)
         comparison = compare_runs([_loaded(run, store, changed) for run, changed in pairs])
         if json:
-            rows = {table.title: table.frame.to_dict(orient="records") for table in comparison}
-            print_json(rows)
+            print_json({t.title: t.frame.to_dict(orient="records") for t in comparison})
         else:
             print_tables(*(render_table(table) for table in comparison))
 
@@ -133,9 +132,8 @@ def delete(run_ids: opt.RunIds, store: StoreSettings) -> None:
     from fingru.store.listing import delete_run
     from fingru.store.runs import find_run_id
 
-    root = store.runs
-    for full_id in [find_run_id(root, run_id) for run_id in run_ids]:  # all of them, or none
-        print_message(f"deleted run {delete_run(root, full_id)}")
+    for full_id in [find_run_id(store.runs, run_id) for run_id in run_ids]:  # all, or none
+        print_message(f"deleted run {delete_run(store.runs, full_id)}")
 
 
 command()(ledger)
@@ -166,7 +164,7 @@ def report(
 
 
 def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Mismatch]) -> BacktestResult:
-    """A stored run with the trials of today, or of its end if the ledger cannot be read."""
+    """A stored run with the trials until now, or until its end if the ledger cannot be read."""
     from fingru.pipeline.trials import with_todays_trials
     from fingru.report.loading import load_result
 
@@ -179,7 +177,7 @@ def _loaded(run: RunDirectory, store: StoreSettings, changes: list[Mismatch]) ->
 
 
 def _trials_today(result: BacktestResult) -> dict[str, Any]:
-    """Counts, and the deflated Sharpe ratio by them; beside the numbers of the run's end."""
+    """Trials counted until now, and the deflated Sharpe ratio by them."""
     chosen = result.metrics.get("strategies", {}).get(result.strategy, {})
     return {**(result.metrics.get("trials") or {}), "dsr": chosen.get("dsr")}
 

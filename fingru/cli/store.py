@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from fingru.store.settings import StoreSettings
 
 app = typer.Typer(
-    name="store",
-    help="The database of runs, trials and models.",
-    no_args_is_help=True,
+    name="store", help="The database of runs, trials and models.", no_args_is_help=True
 )
 command = partial(app.command, cls=opt.SettingsCommand)
 
