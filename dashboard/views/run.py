@@ -43,10 +43,14 @@ def _downloads(run_id: str) -> None:
         for name in ("equity", "forecasts", "weights", "trades"):
             frame: pd.DataFrame = getattr(result, name)
             st.download_button(
-                f"{name.capitalize()} (CSV)", partial(frame.to_csv, index=False),
+                f"{name.capitalize()} (CSV)", partial(_csv, frame),
                 f"fingru-{run_id}-{name}.csv", "text/csv", key=f"get_{name}", on_click="ignore",
                 type="tertiary",
             )  # fmt: skip
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False)
 
 
 def _last_day(run_id: str) -> pd.Timestamp:
