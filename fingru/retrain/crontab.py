@@ -152,7 +152,7 @@ def _values(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[
         else:
             first = _number(first_text, low, high, names)
             last = _number(last_text, low, high, names) if dash else high if slash else first
-        if last_text == "sun":
+        if last_text == "sun" and first:  # from Sunday on, it is the first day
             last = 7
         if last < first:
             raise ValueError(f"runs backwards in {span!r}")

@@ -238,3 +238,9 @@ def test_times_are_those_of_a_cron_that_looks_every_minute(fields, zone, since):
     found = [t.astimezone(UTC) for t in trigger.upcoming(begin, min(len(expected), 200) + 1)]
     end = begin + timedelta(minutes=minutes)
     assert [t for t in found if t < end][:200] == expected[:200]
+
+
+def test_a_range_from_sunday_to_sunday_is_sunday():
+    assert cron_trigger("0 9 * * 0-sun").weekdays == {0}
+    assert cron_trigger("0 9 * * sun-sun").weekdays == {0}
+    assert cron_trigger("0 9 * * fri-sun").weekdays == {5, 6, 0}
