@@ -1,8 +1,8 @@
 """CPU threads set on purpose: torch's default counts cores this process may not use.
 
-torch itself always runs with one thread here. Its small operations would wait for a second one
-longer than they take, and how a sum is shared out would decide its last bits. What runs on many
-cores are the kernels, whose results do not depend on it, and slices of a stack beside each other.
+torch always runs on one thread: its operations here are too small to gain from more, and the split
+of a sum would change its last bits. The kernels, whose results do not depend on the number of
+threads, and the shards of a stack use many.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How much too narrow or too wide a trained network is on bars it has not learnt from.
 
-Weights chosen by their fit to some labels are surer of these than of others. The validation tail
-shows by how much: the correction of the log variance that would have described it best, drawn
-towards none by how short the tail is. It becomes part of the network (``correction``).
+Trained weights are overconfident on new bars. The correction is the shift of the log variance that
+fits the validation tail best, shrunk towards zero for a short tail. The network stores it
+(``correction``).
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def calibrate(
     """
     bars = torch.tensor(horizons, dtype=torch.float64, device=known.device)
     sessions = known.any(1).sum(1) / bars
-    found = log_variance_correction(forecast, target, known)
-    correction = shrunk(found, sessions, prior).float()
+    raw = log_variance_correction(forecast, target, known)
+    correction = shrunk(raw, sessions, prior).float()
     after = widened(forecast, correction)
     coverage = torch.stack([_coverage(f, target, known) for f in (forecast, after)], dim=1)
     return TailCalibration(correction, coverage)
@@ -117,13 +117,13 @@ def log_variance_correction(forecast: Distribution, target: Tensor, known: Tenso
     z = torch.where(known, z, 0.0).double().flatten(1, 2)  # (M, N, H)
     chosen = known.flatten(1, 2)
     if isinstance(forecast, Gaussian):
-        found = (z.square().sum(1) / chosen.sum(1).clamp(min=1)).clamp(min=1e-12).log()
+        best = (z.square().sum(1) / chosen.sum(1).clamp(min=1)).clamp(min=1e-12).log()
     else:
         none = torch.zeros_like(forecast.df)
         shape = forecast.df, none if forecast.skew is None else forecast.skew
         df, skew = (torch.broadcast_to(p, known.shape).double().flatten(1, 2) for p in shape)
-        found = _newton(z, df, skew, chosen)
-    return torch.where(chosen.any(1), found.clamp(-BOUND, BOUND), 0.0).float()
+        best = _newton(z, df, skew, chosen)
+    return torch.where(chosen.any(1), best.clamp(-BOUND, BOUND), 0.0).float()
 
 
 def _newton(z: Tensor, df: Tensor, skew: Tensor, chosen: Tensor) -> Tensor:

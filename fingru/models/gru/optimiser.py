@@ -1,8 +1,7 @@
 """AdamW for a stack of models: one row of weights per model, each at its own learning rate.
 
-All parameters of a model lie in one row of one table, of which the network's parameters are
-views. So a step is a handful of operations on the whole table instead of some on every parameter,
-and no model's step depends on which others are beside it.
+The network's parameters are views of one table with a row per model. A step is a few operations
+on the whole table, and no model's step depends on the others in it.
 """
 
 from __future__ import annotations
@@ -19,10 +18,7 @@ _FIRST_DECAY, _SECOND_DECAY, _EPSILON = 0.9, 0.99, 1e-8
 
 
 class FlatParameters:
-    """The parameters of a network of M models as one tensor (M, P).
-
-    Making it moves the parameters into the table; the network is otherwise as before.
-    """
+    """The parameters of a network of M models, moved into one tensor (M, P)."""
 
     def __init__(self, network: nn.Module) -> None:
         named = list(network.named_parameters())
@@ -75,10 +71,7 @@ class StackedAdamW:
 
 @torch.no_grad()
 def clip_each_model(gradients: Tensor, largest: float) -> Tensor:
-    """Scale each model's gradients (M, P) so that their norm is at most ``largest``.
-
-    Returns the norms before that, (M,).
-    """
+    """Clip the norm of each model's gradients (M, P) in place; return the norms before, (M,)."""
     norms = gradients.square().sum(1).sqrt()
     gradients.mul_((largest / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
     return norms

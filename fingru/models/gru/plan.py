@@ -76,7 +76,7 @@ class TrainingPlan:
     device: torch.device
 
     def shape(self, models: int) -> NetworkShape:
-        """Shape of a network of this many models."""
+        """Shape of a network of ``models`` models."""
         return NetworkShape(models, self.scales, self.features, len(self.horizons))
 
 

@@ -28,11 +28,11 @@ class EarlyStopping:
 
         Models that are not ``due`` (None: all are) take no part.
         """
-        asked = self.active if due is None else self.active & due
-        better = asked & (losses < self.best_loss)
+        judged = self.active if due is None else self.active & due
+        better = judged & (losses < self.best_loss)
         self.best_loss = np.where(better, losses, self.best_loss)
         self.best_step = np.where(better, step, self.best_step)
-        self._waited = np.where(better, 0, self._waited + asked)
+        self._waited = np.where(better, 0, self._waited + judged)
         self.active = self.active & (self._waited < self._patience)
         return better
 

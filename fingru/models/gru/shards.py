@@ -23,7 +23,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 OnStep = Callable[[int, float], None]
 
 _FEW = 2
-"""Models that go into one shard: alone, one spends much of its time on the way to arithmetic."""
+"""Models per shard: one alone spends much of its time on overhead."""
 
 
 class _StoppedError(Exception):
@@ -39,8 +39,8 @@ def train_shards(
 ) -> TrainedStack:
     """``train_stack`` in ``training.slices`` parts at most; on a GPU in one.
 
-    ``on_step`` hears of the first shard's steps, from a thread of its own. An error in one shard,
-    or in the calling thread while it waits, ends all of them after their present step.
+    ``on_step`` is called for the first shard's steps only, from that shard's thread. An error in
+    one shard, or in the calling thread while it waits, ends all of them after their present step.
     """
     edges = shard_edges(len(tasks), plan.training.slices if plan.device.type == "cpu" else 1)
     parts = [slice(first, last) for first, last in pairwise(edges)]
@@ -86,7 +86,7 @@ def _results(futures: Sequence[Future[TrainedStack]]) -> list[TrainedStack]:
 
 
 def concatenate_stacks(stacks: Sequence[TrainedStack]) -> TrainedStack:
-    """Stacks as one, the models of one after those of the other."""
+    """Join stacks along their models."""
     return TrainedStack(
         weights={
             name: np.concatenate([stack.weights[name] for stack in stacks])

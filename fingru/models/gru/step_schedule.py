@@ -1,7 +1,7 @@
 """How long each model of a stack trains, and how freely: fewer labels, fewer steps.
 
-A step draws as many labels whatever there are, so the same number of steps shows a short history
-to its model far more often than a long one, until it knows it by heart.
+Every step draws the same number of labels, so with equal steps a model of a short history would
+see each label far more often, and overfit.
 """
 
 from __future__ import annotations

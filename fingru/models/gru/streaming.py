@@ -68,10 +68,7 @@ class StreamingGRU:
 
     @torch.no_grad()
     def step(self, bar: Bar) -> BarForecast:
-        """Take one session's bars and forecast from its close.
-
-        Known at: the close of the bar.
-        """
+        """Forecast from the close of this session. Known at: that close."""
         usable = torch.from_numpy(bar.usable & bar.has_bar & (bar.reference_variance > 0))
         x = torch.from_numpy(bar.features).unsqueeze(0)  # (1, A, S, F)
         x = ((x - self._mean[:, None]) / self._std[:, None]).clamp(-self._clip, self._clip)

@@ -27,7 +27,7 @@ from fingru.models.gru.stack_run import StackTrainer, ValidationTail
 from fingru.models.gru.step_schedule import StepSchedule, make_step_schedule
 
 _LOOKED_AT = 4
-"""Assets on whose validation tail a network is looked at from inside."""
+"""Assets whose validation tail the diagnostics use."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,11 @@ def train_stack(
 def _diagnostics(
     run: StackTrainer, validation: ValidationTail, calibration: TailCalibration
 ) -> list[dict[str, Any]]:
-    """What every model looks like from inside, on some assets of its validation tail."""
     inputs, settings = validation.inputs(_LOOKED_AT), run.settings
-    found = diagnose(run.averaged, inputs, settings.burn_in, settings.input_clip)
+    reports = diagnose(run.averaged, inputs, settings.burn_in, settings.input_clip)
     return [
-        {**one, "gradient_norms": run.gradients.of(m), "calibration": calibration.of(m)}
-        for m, one in enumerate(found)
+        {**report, "gradient_norms": run.gradients.of(m), "calibration": calibration.of(m)}
+        for m, report in enumerate(reports)
     ]
 
 
