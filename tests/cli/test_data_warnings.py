@@ -15,7 +15,7 @@ from fingru.store.runs import RunDirectory
 ALLOWED = ["--set", 'data.allow=["spikes"]']
 DAYS = pd.bdate_range("2000-01-03", periods=700, name="Date")
 DAY = DAYS[520].date()
-SAID = f"jump away and straight back in B, first B on {DAY}"
+SAID = f"isolated price spike(s) that revert the next bar in B, first B on {DAY}"
 FEW = ["--set", "baselines.names=['ewma']", "--set", "leak_check.in_backtest=false"]
 
 
@@ -56,7 +56,7 @@ def test_an_allowed_spike_is_told_in_every_place_of_a_backtest(fingru, small, sp
         "backtest", "--config", small, "--data", spike, "--runs", runs, "--quiet", *ALLOWED, *FEW
     )
     assert answer.code == 0, answer.err
-    assert f"! 1 price(s) that {SAID[:20]}" in " ".join(answer.out.split())
+    assert f"! 1 {SAID[:20]}" in " ".join(answer.out.split())
     (path,) = [p.parent for p in runs.glob("*/manifest.json")]
     manifest = json.loads((path / "manifest.json").read_text())
     metrics = json.loads((path / "metrics.json").read_text())
@@ -79,10 +79,10 @@ def test_train_predict_and_retrain_tell_an_allowed_spike(fingru, small, spike, c
         "train", "--config", small, "--data", spike, *places[:2], "--quiet", "--json", *ALLOWED
     )
     assert trained.code == 0, trained.err
-    assert trained.err.strip() == f"! 1 price(s) that {SAID}"
+    assert trained.err.strip() == f"! 1 {SAID}"
     assert kinds(trained.document["data"]["warnings"]) == ["spikes"]
     told = fingru("predict", *places, "--quiet", "--json")
-    assert told.err.strip() == f"! 1 price(s) that {SAID}"
+    assert told.err.strip() == f"! 1 {SAID}"
     assert kinds(told.document["data_warnings"]) == ["spikes"]
     silent = fingru("predict", "--data", clean, *places, "--quiet", "--json")
     assert silent.err == ""
@@ -90,7 +90,7 @@ def test_train_predict_and_retrain_tell_an_allowed_spike(fingru, small, spike, c
     retrained = fingru(
         "retrain", "--once", "--config", small, "--data", spike, *places, "-q", "--json", *ALLOWED
     )
-    assert retrained.err.strip() == f"! 1 price(s) that {SAID}"
+    assert retrained.err.strip() == f"! 1 {SAID}"
     assert kinds(retrained.document["data_warnings"]) == ["spikes"]
 
 
